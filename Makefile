@@ -1,0 +1,47 @@
+PYTHON ?= python3.11
+BIN := .venv/bin
+# One linear-algebra thread: the matrices are small, and two notebooks may run at once.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+export PYDEVD_DISABLE_FILE_VALIDATION = 1
+
+.PHONY: book test notebooks bench serve clean lock
+.DEFAULT_GOAL := book
+
+# Set up once, and again when the pinned versions change. The mark is written last, so an interrupted set-up repeats.
+.venv/installed: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found: install Python 3.11 or say PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "error: no venv module: on Debian install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+book: .venv/installed          ## execute stale notebooks at the quick preset, render the pages
+	$(BIN)/scarce book
+
+test: .venv/installed          ## style, unit and property tests, notebooks, the book in a browser
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --ignore=tests/book
+	$(BIN)/scarce book
+	$(BIN)/pytest tests/book
+	$(BIN)/pytest -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
+
+notebooks: .venv/installed     ## execute all notebooks at quick and store their outputs in notebooks/
+	$(BIN)/scarce notebooks
+
+bench: .venv/installed         ## compare with peers, record results/benchmarks.json
+	$(BIN)/python -m benchmarks
+
+serve: book                    ## serve the pages on this machine
+	$(BIN)/scarce serve
+
+clean:                         ## remove what was built; runs/, results/ and data/ stay
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis .coverage
+	find lib tests benchmarks -name __pycache__ -type d -exec rm -rf {} +
+
+lock:                          ## compile requirements.lock anew (needs uv)
+	uv pip compile --quiet --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml -o requirements.lock.new
+	{ echo "# Every exact version of this project, for Python 3.11. Made by 'make lock'; do not edit by hand."; \
+	  sed 's/+cpu//' requirements.lock.new; } > requirements.lock && rm requirements.lock.new

@@ -1,0 +1,183 @@
+"""Execute jobs: one subprocess a run, a temporary folder, renamed when it is complete."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lib.jobs import Job, read_result
+from lib.report.page import write_json
+from lib.report.paths import NOTEBOOKS, RESULTS, ROOT
+from lib.report.provenance import git_state, versions
+
+POLL_SECONDS = 0.2
+# Two linear-algebra threads slow the small matrices of these notebooks down; the user's own setting wins.
+THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+QUIET = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
+class RunFailed(RuntimeError):
+    """A run ended without a result; the message names the error and the log."""
+
+
+def execute(job: Job, *, progress: Callable[[str], None] = lambda text: None) -> Path:
+    """Run the notebook of `job` and return the folder of the finished run.
+
+    The run happens in a temporary folder beside its final place, which appears by one rename when everything is
+    written; an interrupted run leaves nothing, a failed one leaves ``<hash>.failed`` with its log. `progress` is
+    called with a short text several times a second.
+
+    Raises RunFailed if the notebook raised, OSError if the folder cannot be written.
+    """
+    final = job.folder
+    final.parent.mkdir(parents=True, exist_ok=True)
+    clean_leftovers(final.parent)
+    work = final.with_name(f".{job.hash}.{os.getpid()}")
+    work.mkdir()
+    try:
+        write_json(work / "job.json", {"job": vars(job), "started": datetime.now(UTC).isoformat(timespec="seconds")})
+        code = watch(start_worker(work), work, progress)
+        if read_result(work).get("status") != "ok":
+            raise RunFailed(f"{job.paper} ({job.preset}) failed: {last_error(work, code)}")
+        for name in ("job.json", "progress", "kernel.json"):
+            (work / name).unlink(missing_ok=True)
+        replace_folder(work, final)
+    except RunFailed as failure:
+        failed = final.with_name(f"{job.hash}.failed")
+        replace_folder(work, failed)
+        raise RunFailed(f"{failure}; see {failed / 'log.txt'}") from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return final
+
+
+def start_worker(work: Path) -> subprocess.Popen:
+    """Start the process that lets papermill execute the notebook described in ``work/job.json``."""
+    environment = THREADS | dict(os.environ) | QUIET | {"SCARCE_RUN_DIR": str(work)}
+    with (work / "log.txt").open("w", encoding="utf-8") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "lib.batch", str(work)], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+
+
+def watch(worker: subprocess.Popen, work: Path, progress: Callable[[str], None]) -> int:
+    """Report what the worker is at until it ends; on any interruption stop it and its kernel first."""
+    try:
+        while worker.poll() is None:
+            progress(current_step(work))
+            time.sleep(POLL_SECONDS)
+    except BaseException:
+        worker.terminate()
+        try:
+            worker.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+        raise
+    return worker.returncode
+
+
+def current_step(work: Path) -> str:
+    """Return a short text such as "cell 7: regret 3/12" for the run in folder `work`."""
+    try:
+        cells = re.findall(r"Executing Cell (\d+)", (work / "log.txt").read_text(errors="replace"))
+        step = (work / "progress").read_text() if (work / "progress").is_file() else ""
+    except OSError:
+        return ""
+    return f"cell {cells[-1]}{': ' + step if step else ''}" if cells else "starting"
+
+
+def last_error(work: Path, code: int) -> str:
+    """Return the last line of the log that names an exception, or the exit status."""
+    lines = (work / "log.txt").read_text(errors="replace").splitlines() if (work / "log.txt").is_file() else []
+    errors = [line.strip() for line in lines if re.match(r"\s*[\w.]*(Error|Exception|Interrupt)\b", line)]
+    wrapped = ("papermill.exceptions.PapermillExecutionError", "Exception encountered")
+    errors = [line for line in errors if not line.startswith(wrapped)]
+    return errors[-1] if errors else f"the worker ended with exit status {code}"
+
+
+def clean_leftovers(folder: Path) -> None:
+    """Remove temporary folders whose process is gone (killed before it could clean up)."""
+    for leftover in folder.glob(".*.*"):
+        process = leftover.name.rsplit(".", 1)[1]
+        if leftover.is_dir() and process.isdigit() and not Path(f"/proc/{process}").exists():
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Move `source` to `target`; an older target is moved aside first and removed after."""
+    old = target.with_name(f".{target.name}.old.{os.getpid()}")
+    if target.exists():
+        target.rename(old)
+    source.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def record(job: Job, name: str | None = None) -> Path:
+    """Copy a finished run into ``results/<paper>/<name>`` (default: the preset), without the notebook."""
+    if not job.done:
+        raise ValueError(f"no finished run of {job.paper} ({job.preset}): run it first")
+    target = RESULTS / job.paper / (name or job.preset)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copytree(job.folder, work, ignore=shutil.ignore_patterns("*.ipynb", "*.svg", "log.txt"))
+    replace_folder(work, target)
+    return target
+
+
+def work_on(work: Path) -> None:
+    """Execute the job described in ``work/job.json``; the body of the worker process."""
+    import resource
+    import signal
+
+    import papermill
+
+    # A polite termination must unwind papermill's clean-up, else the kernel would be orphaned.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+    described = json.loads((work / "job.json").read_text(encoding="utf-8"))
+    job, start = described["job"], time.monotonic()
+    git = git_state()
+    os.environ["SCARCE_PROVENANCE"] = json.dumps(
+        {"paper": job["paper"], "run": job["hash"], "preset": job["preset"], **git}
+    )
+    papermill.execute_notebook(
+        str(NOTEBOOKS / f"{job['paper']}.ipynb"),
+        str(work / f"{job['paper']}.ipynb"),
+        parameters=job["changed"],
+        cwd=str(NOTEBOOKS),
+        kernel_name="python3",
+        progress_bar=False,
+        log_output=True,
+        request_save_on_cell_execute=False,
+    )
+    kernel = json.loads((work / "kernel.json").read_text(encoding="utf-8"))
+    result: dict[str, Any] = {
+        "status": "ok",
+        "paper": job["paper"],
+        "preset": job["preset"],
+        "hash": job["hash"],
+        "started": described["started"],
+        "seconds": round(time.monotonic() - start, 2),
+        "peak_mib": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1),
+        "parameters": job["parameters"],
+        "versions": versions(),
+        "git": git,
+        **kernel,
+    }
+    (work / "parameters.yaml").write_text(yaml.safe_dump(job["parameters"], sort_keys=False), encoding="utf-8")
+    write_json(work / "result.json", result)
+
+
+if __name__ == "__main__":
+    import logging
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    work_on(Path(sys.argv[1]))

@@ -1,0 +1,142 @@
+"""Stage the executed notebooks and the generated fragments, then render the book with jupyter-book."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from lib import book_fragments
+from lib.batch import RunFailed, replace_folder
+from lib.jobs import make_job, papers, read_result
+from lib.report.paths import BUILD, NOTEBOOKS, ROOT
+from lib.report.provenance import versions
+
+HTML = BUILD / "html"
+RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb")
+IMAGE_WIDTH = "720px"
+
+
+def render(*, force: bool = False) -> tuple[Path, bool]:
+    """Bring ``_build/html`` up to date and return its index page and whether anything was rendered.
+
+    Every paper needs a finished quick run. Raises RunFailed with the first warning if the build is not clean.
+    """
+    work = BUILD / f".work.{os.getpid()}"
+    try:
+        stage = work / "stage"
+        fill_stage(stage)
+        stamp = tree_hash(stage)
+        stamp_file = HTML / ".stamp"
+        if not force and stamp_file.is_file() and stamp_file.read_text() == stamp:
+            return HTML / "index.html", False
+        html = build(stage, work)
+        (html / ".stamp").write_text(stamp)
+        replace_folder(html, HTML)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return HTML / "index.html", True
+
+
+def fill_stage(stage: Path) -> None:
+    """Write everything that jupyter-book reads into the folder `stage`."""
+    shutil.copytree(ROOT / "book", stage / "book")
+    shutil.copy(ROOT / "_config.yml", stage)
+    (stage / "notebooks").mkdir()
+    for paper in papers():
+        job = make_job(paper)
+        if not job.done:
+            raise ValueError(f"no up-to-date quick run of {paper}: run 'scarce run {paper}' first")
+        stage_notebook(paper, job.folder, stage / "notebooks")
+    book_fragments.write_all(stage)
+
+
+def stage_notebook(paper: str, run: Path, folder: Path) -> None:
+    """Write the page of `paper`: today's text, the run's outputs, and a closing table of provenance.
+
+    The text comes from the notebook's source, so that mending a sentence does not ask for a new run; the code cells
+    are the same by the run's hash.
+    """
+    page = json.loads((NOTEBOOKS / f"{paper}.ipynb").read_text(encoding="utf-8"))
+    executed = json.loads((run / f"{paper}.ipynb").read_text(encoding="utf-8"))
+    ran = iter(cell for cell in executed["cells"] if cell["cell_type"] == "code")
+    for cell in page["cells"]:
+        if cell["cell_type"] == "code":
+            fill_cell(cell, next(ran)["outputs"], paper)
+    page["cells"].append(
+        {"cell_type": "markdown", "metadata": {}, "source": book_fragments.provenance(read_result(run), run)}
+    )
+    (folder / f"{paper}.ipynb").write_text(json.dumps(page), encoding="utf-8")
+    for name in ("result.json", "claims.json", "parameters.yaml"):
+        target = folder / f"{paper}_files" / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(run / name, target)
+    shutil.copytree(run / "tables", folder / f"{paper}_files" / "tables")
+    shutil.copytree(run / "figures", folder / f"{paper}_files" / "figures")
+
+
+def fill_cell(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -> None:
+    """Put a run's outputs into a page's cell: code folded away, figures with caption, label and alternative text."""
+    cell["metadata"].setdefault("tags", [])
+    if not any(tag.startswith(("hide", "remove")) for tag in cell["metadata"]["tags"]):
+        cell["metadata"]["tags"].append("hide-input")
+    captions = [o["metadata"]["scarce_caption"] for o in outputs if "scarce_caption" in o.get("metadata", {})]
+    noise = [o for o in outputs if o.get("name") == "stderr" or "scarce_caption" in o.get("metadata", {})]
+    cell["outputs"] = [output for output in outputs if output not in noise]
+    for output in cell["outputs"]:
+        figure = output.get("metadata", {}).pop("scarce", None)
+        if figure is None:
+            continue
+        output["metadata"].pop("image/png", None)
+        cell["metadata"]["mystnb"] = {
+            "figure": {"caption": captions.pop(0), "name": f"fig-{paper}-{figure['name']}"},
+            "image": {"alt": figure["alt"], "width": IMAGE_WIDTH},
+        }
+
+
+def store_outputs(paper: str, run: Path) -> Path:
+    """Put the outputs of a finished run into the notebook's source, so that it reads well where it is hosted.
+
+    Only what a reader sees is kept: no timing, no standard error, no execution counts, so differences stay small.
+    """
+    path = NOTEBOOKS / f"{paper}.ipynb"
+    page = json.loads(path.read_text(encoding="utf-8"))
+    executed = json.loads((run / f"{paper}.ipynb").read_text(encoding="utf-8"))
+    ran = iter(cell for cell in executed["cells"] if cell["cell_type"] == "code")
+    for cell in page["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [output for output in next(ran)["outputs"] if output.get("name") != "stderr"]
+            cell["execution_count"] = None
+            for output in cell["outputs"]:
+                output.pop("execution_count", None)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def build(stage: Path, work: Path) -> Path:
+    """Let jupyter-book render `stage` with warnings as errors and return the folder of the pages."""
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(stage)]
+    command += ["--config", str(stage / "_config.yml"), "--toc", str(stage / "book" / "_toc.yml")]
+    command += ["--path-output", str(work), "-W", "--keep-going", "-n", "--all"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=stage)
+    log = done.stdout + done.stderr
+    (BUILD / "book.log").write_text(log, encoding="utf-8")
+    if done.returncode != 0:
+        warnings = [line for line in log.splitlines() if "WARNING" in line or "ERROR" in line]
+        first = warnings[0] if warnings else "no warning was logged"
+        raise RunFailed(f"jupyter-book found {len(warnings)} problems: {first}; see {BUILD / 'book.log'}")
+    return work / "_build" / "html"
+
+
+def tree_hash(folder: Path) -> str:
+    """Return the hash of all files below `folder` and of the versions of the tools that render them."""
+    digest = hashlib.sha256(json.dumps(versions(RENDERERS), sort_keys=True).encode())
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(str(path.relative_to(folder)).encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Blocked baselines, one file a method, all with the signature ``policy(env, T, *, seed, ...) -> Run``."""

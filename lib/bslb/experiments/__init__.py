@@ -1,0 +1,1 @@
+"""Experiments of the blocked sparse linear bandit: parameters in, tidy table out."""

@@ -1,0 +1,186 @@
+"""What to run: papers, presets, checked parameters, and the content hash that tells whether a run is done."""
+
+import ast
+import difflib
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lib.report.paths import NOTEBOOKS, RESULTS, ROOT, runs_dir
+from lib.report.provenance import versions
+
+PRESETS = ("quick", "real", "paper")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to be: a paper, a preset, every parameter of its notebook, and their content hash."""
+
+    paper: str
+    preset: str
+    parameters: dict[str, Any]
+    changed: dict[str, Any]
+    hash: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the finished run lies."""
+        return runs_dir() / self.paper / self.preset / self.hash
+
+    @property
+    def done(self) -> bool:
+        """Whether a complete run with this hash exists."""
+        return read_result(self.folder).get("status") == "ok"
+
+
+def papers() -> list[str]:
+    """Return the names of all papers that have a notebook, in alphabetical order."""
+    return sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+
+
+def make_job(paper: str, preset: str = "quick", overrides: Mapping[str, Any] | None = None) -> Job:
+    """Check names and types of everything asked for and return the job.
+
+    Raises ValueError with the way out for an unknown paper, preset or parameter and for a value of the wrong type.
+    """
+    known(paper, papers(), "paper")
+    known(preset, PRESETS, "preset")
+    cells = code_cells(paper)
+    defaults = parameter_defaults(paper, cells)
+    chosen = dict(preset_values(paper, preset)) | dict(overrides or {})
+    for name, value in chosen.items():
+        known(name, defaults, f"parameter of {paper}")
+        chosen[name] = same_type(name, value, defaults[name])
+    parameters = defaults | chosen
+    changed = {name: value for name, value in parameters.items() if value != defaults[name]}
+    return Job(paper, preset, parameters, changed, content_hash(paper, preset, cells, parameters))
+
+
+def known(name: str, names: Iterable[str], kind: str) -> None:
+    """Raise ValueError, with the nearest known name as a suggestion, unless `name` is one of `names`."""
+    names = list(names)
+    if name in names:
+        return
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
+    raise ValueError(f"unknown {kind} {name!r}: {hint}")
+
+
+def same_type(name: str, value: Any, default: Any) -> Any:
+    """Return `value` if it is of the type of `default` (an int passes for a float), else raise ValueError."""
+    wanted = type(default)
+    if wanted is float and type(value) is int:
+        value = float(value)
+    if default is not None and type(value) is not wanted:
+        raise ValueError(f"parameter {name}={value!r}: expected {wanted.__name__} like {default!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"parameter {name}={value!r}: expected a finite number")
+    if isinstance(value, list) and default:
+        return [same_type(f"{name}[{place}]", item, default[0]) for place, item in enumerate(value)]
+    return value
+
+
+def preset_values(paper: str, preset: str) -> dict[str, Any]:
+    """Return what `preset` of `paper` sets, from ``notebooks/presets/<paper>.yaml``."""
+    path = NOTEBOOKS / "presets" / f"{paper}.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return content.get(preset) or {}
+
+
+def code_cells(paper: str) -> list[dict[str, Any]]:
+    """Return the code cells of the notebook of `paper`, in order."""
+    notebook = json.loads((NOTEBOOKS / f"{paper}.ipynb").read_text(encoding="utf-8"))
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def parameter_defaults(paper: str, cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the literal assignments of the cell tagged ``parameters``."""
+    for cell in cells:
+        if "parameters" in cell["metadata"].get("tags", []):
+            statements = ast.parse("".join(cell["source"])).body
+            return {s.targets[0].id: ast.literal_eval(s.value) for s in statements if isinstance(s, ast.Assign)}
+    raise ValueError(f"notebook {paper} has no cell tagged 'parameters'")
+
+
+def content_hash(paper: str, preset: str, cells: list[dict[str, Any]], parameters: Mapping[str, Any]) -> str:
+    """Return the hash of everything that a run's result depends on.
+
+    Code cells, parameters (and the content of files that they name), the sources that the code reaches through
+    imports, the recorded runs of the paper, and the versions of the numerical libraries. Checksums of data sets are
+    constants in `lib.data`, and every read is checked against them, so the sources cover the data.
+    """
+    digest = hashlib.sha256()
+
+    def add(label: str, content: bytes) -> None:
+        digest.update(f"{label}:{len(content)}:".encode() + content)
+
+    code = ["".join(cell["source"]) for cell in cells]
+    add("code", json.dumps(code).encode())
+    add("parameters", json.dumps(parameters, sort_keys=True).encode())
+    for value in parameters.values():
+        if isinstance(value, str) and value and Path(value).is_file():
+            add(value, Path(value).read_bytes())
+    for path in import_closure("\n".join(code)) + recorded_files(paper, preset):
+        add(str(path.relative_to(ROOT)), path.read_bytes())
+    add("versions", json.dumps(versions(), sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def recorded_files(paper: str, preset: str) -> list[Path]:
+    """Return the files of the recorded runs that the notebook of `paper` may show beside its own results.
+
+    A run does not depend on the record of its own preset, else recording it would make it stale.
+    """
+    folder = RESULTS / paper
+    files = [*folder.glob("*/result.json"), *folder.glob("*/tables/*.csv")]
+    return sorted(path for path in files if path.relative_to(folder).parts[0] != preset)
+
+
+def import_closure(source: str) -> list[Path]:
+    """Return the files of `lib` that `source` reaches through imports, also those inside functions.
+
+    Data files that lie in a package reached (``published.yaml``) belong to it.
+    """
+    found: set[Path] = set()
+    waiting = modules_of(source)
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        waiting |= modules_of(path.read_text(encoding="utf-8"))
+    packages = {path.parent for path in found if path.name == "__init__.py"}
+    return sorted(found | {data for package in packages for data in package.glob("*.yaml")})
+
+
+def modules_of(source: str) -> set[Path]:
+    """Return the files of `lib` that the import statements of `source` name, with their packages."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    files: set[Path] = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] != "lib":
+            continue
+        for depth in range(1, len(parts) + 1):
+            place = ROOT.joinpath(*parts[:depth])
+            files |= {path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()}
+    return files
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """Return the ``result.json`` of a run folder, or an empty dict if it is absent or unreadable."""
+    try:
+        return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return {}

@@ -1,0 +1,32 @@
+"""Claims, verdicts, provenance and the look of the pages."""
+
+from lib.report.claims import STATUSES, Claim, Verdict, claims_text, grade, judge
+from lib.report.intervals import fitted_slope, median_interval, summarize
+from lib.report.page import keep, paper_card, published_table, recorded, show, table, track, verdicts
+from lib.report.published import published, value_text
+from lib.report.style import describe, new_figure, series
+
+__all__ = [
+    "STATUSES",
+    "Claim",
+    "Verdict",
+    "claims_text",
+    "describe",
+    "fitted_slope",
+    "grade",
+    "judge",
+    "keep",
+    "median_interval",
+    "new_figure",
+    "paper_card",
+    "published",
+    "published_table",
+    "recorded",
+    "series",
+    "show",
+    "summarize",
+    "table",
+    "track",
+    "value_text",
+    "verdicts",
+]

@@ -1,0 +1,84 @@
+"""A claim of a paper, the rule that judges it, and the verdict computed from the tables of a run."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+REPRODUCED, CLOSE, NOT_REPRODUCED, NOT_RUN = "reproduced", "close", "not reproduced", "not run here"
+STATUSES = (REPRODUCED, CLOSE, NOT_REPRODUCED, NOT_RUN)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was measured for a claim and what follows: `status` is one of `STATUSES`."""
+
+    status: str
+    measured: str
+    detail: str = ""
+
+    def __post_init__(self):
+        if self.status not in STATUSES:
+            raise ValueError(f"unknown verdict {self.status!r}: use one of {', '.join(STATUSES)}")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of a paper (or a companion proposition) with the rule that judges it.
+
+    `source` says where the statement stands (abstract, section, "companion"), `published` the published figure as
+    text ("direction only" where there is none), `needs` the names of the tables that `holds` reads, and `rule` the
+    tolerance in words, written before the result was seen.
+    """
+
+    id: str
+    statement: str
+    source: str
+    published: str
+    rule: str
+    needs: tuple[str, ...]
+    holds: Callable[[Mapping[str, pd.DataFrame]], Verdict]
+
+
+def grade(value: float, *, reproduced: bool, close: bool, measured: str, detail: str = "") -> Verdict:
+    """Return the verdict of a measured `value`: NaN counts as not reproduced, whatever the two conditions say."""
+    if value != value:
+        return Verdict(NOT_REPRODUCED, measured, "the measurement is not a number")
+    return Verdict(REPRODUCED if reproduced else CLOSE if close else NOT_REPRODUCED, measured, detail)
+
+
+def judge(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Judge every claim on the tables at hand.
+
+    Returns one row a claim with columns id, statement, source, published, rule, status, measured, detail and scale.
+    A claim whose tables are absent or empty is "not run here". `scale` names the recorded run that the tables come
+    from (`DataFrame.attrs["recorded"]`), and is empty where they were computed in this run.
+    """
+    rows = []
+    for claim in claims:
+        used = {name: tables[name] for name in claim.needs if name in tables and len(tables[name])}
+        missing = [name for name in claim.needs if name not in used]
+        verdict = claim.holds(used) if not missing else Verdict(NOT_RUN, "", f"needs the table {', '.join(missing)}")
+        recorded = sorted({table.attrs["recorded"] for table in used.values() if "recorded" in table.attrs})
+        rows.append(
+            {
+                "id": claim.id,
+                "statement": claim.statement,
+                "source": claim.source,
+                "published": claim.published,
+                "rule": claim.rule,
+                "status": verdict.status,
+                "measured": verdict.measured,
+                "detail": verdict.detail,
+                "scale": "; ".join(recorded),
+            }
+        )
+    table = pd.DataFrame(rows)
+    if table["id"].duplicated().any():
+        raise ValueError(f"two claims share an id: {table.loc[table['id'].duplicated(), 'id'].tolist()}")
+    return table
+
+
+def claims_text(judged: pd.DataFrame) -> str:
+    """Return the judged claims as fixed-width text, one line a claim: id, verdict, measured value."""
+    return "\n".join(f"{row.id:<28} {row.status:<15} {row.measured}" for row in judged.itertuples())

@@ -1,0 +1,171 @@
+"""What a notebook calls: show a figure, keep a table, judge the claims. Writes only inside a run."""
+
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.report import provenance
+from lib.report.claims import Claim, judge
+from lib.report.paths import RESULTS, current_run
+from lib.report.published import KNOWN, published
+
+Item = TypeVar("Item")
+DPI = 144
+
+
+def paper_card(paper: str) -> None:
+    """Display the identity of `paper`: title, authors, venue, and what could be read of it."""
+    card = published(paper)
+    rows = [("Paper", f"*{card['title']}*"), ("Authors", card["authors"]), ("Published", card["venue"])]
+    rows += [
+        ("Source", f"[arXiv:{card['arxiv']}](https://arxiv.org/abs/{card['arxiv']})"),
+        ("What we read", card["read"]),
+    ]
+    _markdown("\n".join(["| | |", "|---|---|", *(f"| **{name}** | {' '.join(text.split())} |" for name, text in rows)]))
+
+
+def show(fig: Figure, name: str) -> None:
+    """Display `fig` with its caption and, inside a run, keep it as PNG and SVG with its provenance.
+
+    `name` is lower-case with hyphens; it becomes the file name and the cross-reference label. Raises ValueError if
+    the figure was not finished by `lib.report.describe`.
+    """
+    from IPython.display import display
+
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise ValueError(f"figure name {name!r}: use lower-case words joined by hyphens")
+    if not hasattr(fig, "scarce_caption"):
+        raise ValueError(f"figure {name!r} has no caption: finish it with lib.report.describe(fig, caption=, alt=)")
+    png = _png(fig)
+    run = current_run()
+    if run is not None:
+        _keep_figure(fig, png, name, run)
+    width = round(fig.get_size_inches()[0] * 100)
+    display(
+        {"image/png": png, "text/plain": f"<figure {name}>"},
+        metadata={"image/png": {"width": width}, "scarce": {"name": name, "alt": fig.scarce_alt}},
+        raw=True,
+    )
+    _markdown(f"**Figure.** {fig.scarce_caption}", {"scarce_caption": fig.scarce_caption})
+
+
+def keep(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Inside a run, write each table to ``tables/<name>.csv``; outside one, do nothing."""
+    run = current_run()
+    if run is None:
+        return
+    (run / "tables").mkdir(exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(run / "tables" / f"{name}.csv", index=False, float_format="%.8g")
+
+
+def table(frame: pd.DataFrame, *, digits: int = 2, index: bool = False) -> None:
+    """Display `frame` as a plain table with at most `digits` decimals."""
+    head = [*([""] if index else []), *map(str, frame.columns)]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for label, row in zip(frame.index, frame.itertuples(index=False), strict=True):
+        cells = [_cell(value, digits) for value in ([label, *row] if index else row)]
+        lines.append("| " + " | ".join(cells) + " |")
+    _markdown("\n".join(lines))
+
+
+def verdicts(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Judge `claims` on `tables`, display the table, keep ``claims.json`` inside a run, and return the rows."""
+    judged = judge(claims, tables)
+    shown = judged[["statement", "published", "measured", "status", "rule", "source", "scale"]].copy()
+    shown["status"] = [f"**{status}**" for status in shown["status"]]
+    shown["scale"] = [scale or "this run" for scale in shown["scale"]]
+    table(shown.rename(columns={"statement": "claim", "status": "verdict"}))
+    run = current_run()
+    if run is not None:
+        write_json(run / "claims.json", judged.to_dict("records"))
+        write_json(run / "kernel.json", {"data": provenance.data_checksums(), "machine": provenance.machine()})
+    return judged
+
+
+def published_table(paper: str) -> None:
+    """Display every published value of `paper` with its place and how it is known to us."""
+    values = published(paper)["values"]
+    rows = [(v["what"], v.get("text") or "not known to us", v["where"], KNOWN[v["known"]]) for v in values.values()]
+    table(pd.DataFrame(rows, columns=["what", "published", "where", "how known"]))
+
+
+def recorded(paper: str, name: str) -> dict[str, pd.DataFrame]:
+    """Return the tables of the recorded run ``results/<paper>/<name>``, or an empty dict if there is none.
+
+    Each table carries the scale and date of its run in ``attrs["recorded"]``.
+    """
+    folder = RESULTS / paper / name
+    if not (folder / "result.json").is_file():
+        return {}
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    tables = {path.stem: pd.read_csv(path) for path in sorted((folder / "tables").glob("*.csv"))}
+    for frame in tables.values():
+        frame.attrs["recorded"] = f"{result['preset']}, {result['started'][:10]}"
+    return tables
+
+
+def track(items: Iterable[Item], label: str) -> Iterator[Item]:
+    """Yield `items`, reporting progress: to the run's progress file inside a run, else to a bar on stderr."""
+    run = current_run()
+    items = list(items)
+    if run is None:
+        from tqdm import tqdm
+
+        yield from tqdm(items, desc=label, leave=False, disable=None)
+        return
+    for done, item in enumerate(items):
+        (run / "progress").write_text(f"{label} {done}/{len(items)}", encoding="utf-8")
+        yield item
+    (run / "progress").write_text("", encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as JSON through a temporary name, so that a reader never sees half a file."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _png(fig: Figure) -> bytes:
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=DPI, metadata=_figure_metadata())
+    return buffer.getvalue()
+
+
+def _keep_figure(fig: Figure, png: bytes, name: str, run: Path) -> None:
+    folder = run / "figures"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.png").write_bytes(png)
+    described = {"Title": name, "Description": json.dumps(_figure_metadata())}
+    fig.savefig(folder / f"{name}.svg", metadata={**described, "Date": None})
+    write_json(folder / f"{name}.json", {"caption": fig.scarce_caption, "alt": fig.scarce_alt})
+
+
+def _figure_metadata() -> dict[str, str]:
+    """Return what a figure file says of its origin; the run's identity comes from the runner's environment."""
+    metadata = {"Software": f"Scarce, matplotlib {provenance.versions(('matplotlib',))['matplotlib']}"}
+    if "SCARCE_PROVENANCE" in os.environ:
+        metadata["Comment"] = os.environ["SCARCE_PROVENANCE"]
+    return metadata
+
+
+def _markdown(text: str, metadata: dict[str, Any] | None = None) -> None:
+    from IPython.display import display
+
+    display({"text/markdown": text, "text/plain": text}, metadata=metadata or {}, raw=True)
+
+
+def _cell(value: Any, digits: int) -> str:
+    if isinstance(value, float):
+        text = f"{value:.{digits}f}" if abs(value) >= 10**-digits or value == 0 else f"{value:.1e}"
+    else:
+        text = str(value)
+    return text.replace("|", "\\|").replace("\n", " ")

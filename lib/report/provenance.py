@@ -1,0 +1,71 @@
+"""What a run depended on: versions, machine, threads, commit, data."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from lib.report.paths import ROOT
+
+NUMERICAL = ("numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "torch")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def versions(names: tuple[str, ...] = NUMERICAL) -> dict[str, str]:
+    """Return the installed version of each package in `names`; absent packages are left out."""
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state(root: Path = ROOT) -> dict[str, Any]:
+    """Return commit and dirtiness of the work tree, or an empty commit outside a git checkout."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        return {"commit": git("rev-parse", "--short=12", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except FileNotFoundError:
+        return {"commit": "", "dirty": False}
+
+
+def processor() -> str:
+    """Return the model name of the processor."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def accelerator() -> str:
+    """Return the name of the first CUDA device, or "none"; torch is asked only if it is already imported."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name(0) if torch is not None and torch.cuda.is_available() else "none"
+
+
+def data_checksums() -> dict[str, str]:
+    """Return the SHA-256 of every data file that `lib.data` verified in this process."""
+    data = sys.modules.get("lib.data")
+    return dict(data.used()) if data is not None else {}
+
+
+def machine() -> dict[str, Any]:
+    """Return processor, core count, accelerator, system and thread settings."""
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "accelerator": accelerator(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "threads": {name: os.environ.get(name, "") for name in THREAD_VARIABLES},
+    }

@@ -1,0 +1,79 @@
+import sys
+
+import pytest
+
+from lib import cli
+
+
+@pytest.fixture
+def scarce(capsys, monkeypatch):
+    """Call the command in this process; returns exit status, standard output and standard error."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["scarce", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+            sys.exit(0)
+        output = capsys.readouterr()
+        return ended.value.code or 0, output.out, output.err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "toi"), "unknown paper 'toi': did you mean 'toy'?"),
+        (("run", "toy", "-s", "fast"), "unknown preset 'fast': known: quick, real, paper"),
+        (("run", "toy", "-p", "seed=3"), "unknown parameter of toy 'seed': did you mean 'seeds'?"),
+        (("run", "toy", "-p", "seeds"), "expected NAME=VALUE"),
+        (("run", "toy", "-p", "seeds=[1"), "expected"),
+        (("data", "fetch", "nope"), "unknown data set 'nope'"),
+    ],
+)
+def test_errors_are_one_line_with_the_way_out(toy, scarce, words, message):
+    code, _, err = scarce(*words)
+    assert code == 1
+    assert err.startswith("error: ")
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_debug_shows_the_traceback(toy, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["scarce", "--debug", "run", "toi"])
+    monkeypatch.setenv("SCARCE_DEBUG", "1")
+    with pytest.raises(ValueError, match="toi"):
+        cli.main()
+
+
+def test_run_then_up_to_date_then_list_and_claims(toy, scarce):
+    code, out, err = scarce("run", "toy")
+    assert code == 0, err
+    assert "toy (quick):" in out
+    code, out, _ = scarce("run", "toy")
+    assert "up to date" in out
+    code, out, _ = scarce("list")
+    assert code == 0
+    assert "toy" in out and "done" in out and "to do" in out
+    code, out, _ = scarce("claims")
+    assert "reproduced" in out
+
+
+def test_help_explains_itself(scarce):
+    for words in ((), ("run",), ("data",), ("book",)):
+        code, out, _ = scarce(*words, "--help")
+        assert code == 0
+        assert "Usage" in out
+
+
+def test_data_list_names_every_set(scarce):
+    code, out, _ = scarce("data", "list")
+    assert code == 0
+    assert "voc2012" in out
+
+
+def test_serve_before_book_says_what_to_do(scarce, monkeypatch, tmp_path):
+    monkeypatch.setattr("lib.book.HTML", tmp_path)
+    code, _, err = scarce("serve")
+    assert code == 1
+    assert "scarce book" in err
