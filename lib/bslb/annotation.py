@@ -5,13 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib.bslb.active import k_center, typicality, uncertainty
-from lib.bslb.bslb import bslb
+from lib.bslb.bslb import bslb, default_subset_size
+from lib.bslb.ceiling import linear_ceiling
 from lib.bslb.difficulty import classifier, model_difficulty, thirds
 from lib.bslb.environments import Environment, make_environment
 from lib.bslb.subset import Design, good_subset
 
 BANDITS = ("bslb", "uniform_etc")
-POLICIES = ("random", *BANDITS, "margin", "entropy", "k_center", "typicality", "difficulty_oracle", "all")
+ACTIVE = ("margin", "entropy", "k_center", "typicality")
+POLICIES = ("random", *BANDITS, *ACTIVE, "full_data_linear", "difficulty_oracle", "all")
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,11 @@ def digits_labels(task: int | str, digits: np.ndarray) -> tuple[str, np.ndarray]
 
 
 def expert(task: AnnotationTask, *, noise: float, seed: int) -> Environment:
-    """Return the bandit environment in which a pull of a point returns its difficulty plus Gaussian `noise`."""
-    return make_environment(task.arms, task.difficulty[None], sigma=noise, seed=seed)
+    """Return the bandit environment in which a pull of a point returns its difficulty plus Gaussian `noise`.
+
+    Without noise the learner has to estimate the scale of what its linear model misses.
+    """
+    return make_environment(task.arms, task.difficulty[None], sigma=noise, sigma_known=noise > 0, seed=seed)
 
 
 def choose(
@@ -112,7 +117,7 @@ def choose(
         policy: one of `POLICIES` but ``all``.
         T: number of labels.
         seed: seed of the policy.
-        env: the expert, from `expert`; only the bandits and the oracle use it.
+        env: the expert, from `expert`; of the others only ``full_data_linear`` and the oracle look at the difficulty.
         design: the well-covered subset of the arms that ``bslb`` explores, computed by the caller once for all T.
         k: sparsity handed to the bandits.
         **options: further options of `bslb`; half of the pulls explore unless `exploration` says otherwise.
@@ -129,24 +134,29 @@ def choose(
         return k_center(task.arms, T, seed=seed)
     if policy == "typicality":
         return typicality(task.arms, T, seed=seed)
+    if policy == "full_data_linear":
+        return np.argsort(-linear_ceiling(env, seed=seed)[0], kind="stable")[:T]
     if policy == "difficulty_oracle":
         return np.argsort(-task.difficulty, kind="stable")[:T]
     raise ValueError(f"unknown policy {policy!r}; choose one of {', '.join(POLICIES)}")
 
 
-def annotation_design(task: AnnotationTask, *, u: int | None = None, iterations: int = 60, seed: int) -> Design:
-    """Return the well-covered subset of the task's arms, of size `u`, by default ``min(M, 3 d)``."""
-    M, d = task.arms.shape
-    return good_subset(task.arms, min(M, u or 3 * d), iterations=iterations, rng=np.random.default_rng([seed, 303]))
+def annotation_design(task: AnnotationTask, T: int, *, iterations: int = 60, seed: int) -> Design:
+    """Return the well-covered subset of the task's arms from which up to half of `T` labels explore.
+
+    Its size is ``min(M, 3 d)``, or T/2 if that is more.
+    """
+    size = default_subset_size(*task.arms.shape, T // 2)
+    return good_subset(task.arms, size, iterations=iterations, rng=np.random.default_rng([seed, 303]))
 
 
 def evaluate(task: AnnotationTask, chosen: np.ndarray) -> dict[str, float]:
     """Return how the classifier trained on the `chosen` points does, and what was chosen.
 
     Keys: `mean_difficulty` of the chosen points, `regret` against the hardest points of the same number (units of the
-    difficulty), `random_regret` (the expected regret of random labels, exact), `hard_accuracy` and `easy_accuracy` on the validation thirds, the same as `..._balanced` (mean recall
-    over the classes present), and `positive_fraction`, the share of label 1. Where all labels are of one class the
-    classifier answers that class.
+    difficulty), `random_regret` (the expected regret of random labels, exact), `hard_accuracy` and `easy_accuracy` on
+    the validation thirds, the same as `..._balanced` (mean recall over the classes present), and `positive_fraction`,
+    the share of label 1. Where all labels are of one class the classifier answers that class.
     """
     labels = task.labels[chosen]
     if len(np.unique(labels)) == 1:

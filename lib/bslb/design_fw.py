@@ -1,49 +1,61 @@
 """The capped design by Frank-Wolfe on a soft minimum of eigenvalues, with a certificate; any size of pool."""
 
+import math
+
 import numpy as np
 
 CHUNK_BYTES = 8 << 20  # working memory for one block of rows; nothing of the pool's size is ever copied
 KEPT_WEIGHT = 1e-6  # eigenvectors below this soft-min weight are left out, which keeps the product with the arms thin
+COMPARE = 4  # steps between two comparisons of the directions
+WIDE = 4  # the less greedy direction spreads its mass over this many times u arms
+SIZES = np.array([0.6, 1.5])  # step sizes tried, relative to the last accepted one
 
 
 def frank_wolfe_design(
-    arms: np.ndarray, u: int, *, iterations: int = 100, tolerance: float = 0.03, momentum: float = 0.2
+    arms: np.ndarray, u: int, *, iterations: int = 100, tolerance: float = 0.04, momentum: float = 0.2
 ) -> tuple[np.ndarray, float, float]:
     """Return weights mu (M,), their lambda_min(sum_j mu_j a_j a_j^T), and an upper bound on the best lambda_min.
 
     The weights satisfy 0 <= mu_j <= 1/u and sum to 1; `arms` (M, d) may be float32 or float64 and is never copied.
-    Each step moves towards the u arms of largest score g_j = a_j^T P a_j, where P holds the soft-min weights of the
-    eigenvectors of the current Gram matrix; scores are averaged over steps with weight `momentum` on the newest, and
-    the step size is searched on the soft minimum. As P is positive semidefinite with trace 1, the mean of the u
-    largest scores bounds the optimum from above, and so does the trace bound from P = I/d. The run ends when bound
-    and value agree within the relative `tolerance`, or after `iterations`.
+    Scores are g_j = a_j^T P a_j, where P holds the soft-min weights of the eigenvectors of the current Gram matrix,
+    averaged over steps with weight `momentum` on the newest. Each step moves towards 1/u on the u arms of largest
+    score (the linear oracle) or towards 1/(4u) on the 4u arms of largest score (less greedy, better on isotropic
+    pools), whichever gains more of the soft minimum; every `COMPARE` steps both are tried, in between the last winner
+    only. Step sizes are searched. As P is positive semidefinite with
+    trace 1, the mean of the u largest scores bounds the optimum from above, and so does the trace bound from P = I/d.
+    The run ends when bound and value agree within the relative `tolerance`, or after `iterations`.
 
-    Cost of a step: O(M d r + u d^2 + d^3) with r <= d the number of eigenvectors kept. Memory beyond the arms: two
+    Cost of a step: O(M d r + u d^2 + d^3) with r <= d the number of eigenvectors kept. Memory beyond the arms: a few
     vectors of length M and `CHUNK_BYTES`. Deterministic. Source: companion's reconstruction of arXiv 2410.20041.
     """
     count, d = arms.shape
+    lengths = (u, min(WIDE * u, count))
     gram = gram_matrix(arms) / count
-    mu, best_mu = np.full(count, 1.0 / count), None
+    mu, best_mu, steps, scores = np.full(count, 1.0 / count), None, np.array([0.5, 0.5]), None
+    tried = [0, 1]
     # P = I/d gives the trace bound: the mean squared norm of the u longest arms over d.
-    best, upper, step, scores = -np.inf, capped_maximum(arms, u, np.eye(d)), 0.5, None
-    for _ in range(iterations):
+    best, upper = -np.inf, capped_maximum(arms, u, np.eye(d))
+    for iteration in range(iterations):
         values, vectors = np.linalg.eigh(gram)
         if values[0] > best:
             best, best_mu = float(values[0]), mu.copy()
         sharpness = _sharpness(values, upper - best)
         newest = arm_scores(arms, _soft_root(values, vectors, sharpness))
         scores = newest if scores is None else (1 - momentum) * scores + momentum * newest
-        top = np.argpartition(scores, count - u)[count - u :]
-        upper = min(upper, float(scores[top].mean(dtype=float)))
+        top = _largest(scores, *lengths)
+        upper = min(upper, float(scores[top[:u]].mean(dtype=float)))
         if best >= (1 - tolerance) * upper:
             break
-        chosen = arms[top]
-        direction = (chosen.T @ chosen).astype(float) / u - gram
-        gain, size, step = _search(gram, direction, values, sharpness, step)
-        if gain > 0:
-            gram = gram + size * direction
+        if iteration % COMPARE == 0:
+            tried = [0, 1]
+        targets = np.stack([gram_matrix(arms[top[: lengths[way]]]) / lengths[way] for way in tried])
+        at, size, steps[tried] = _search(gram, targets, values, sharpness, steps[tried])
+        if size > 0:
+            rows = top[: lengths[tried[at]]]
+            gram = (1 - size) * gram + size * targets[at]
             mu *= 1 - size
-            mu[top] += size / u
+            mu[rows] += size / len(rows)
+        tried = [tried[at]]
     # The last step has not been looked at when the loop ran to its end.
     last = float(np.linalg.eigvalsh(gram)[0])
     if best_mu is None or last > best:
@@ -91,8 +103,9 @@ def capped_maximum(arms: np.ndarray, u: int, weights: np.ndarray) -> float:
 
 def _sharpness(values: np.ndarray, gap: float) -> float:
     """Sharpen the soft minimum as the gap closes: its error, at most log(d) / sharpness, must stay below the gap."""
-    unit = np.log(max(len(values), 2)) / max(values[0], 1e-3 * values.mean(), 1e-300)
-    return float(np.clip(np.log(max(len(values), 2)) / max(gap, 1e-300), 4 * unit, 64 * unit))
+    entropy = math.log(max(len(values), 2))
+    unit = entropy / max(float(values[0]), 1e-3 * float(values.sum()) / len(values), 1e-300)
+    return min(max(entropy / max(gap, 1e-300), 4 * unit), 64 * unit)
 
 
 def _soft_root(values: np.ndarray, vectors: np.ndarray, sharpness: float) -> np.ndarray:
@@ -102,17 +115,27 @@ def _soft_root(values: np.ndarray, vectors: np.ndarray, sharpness: float) -> np.
     return vectors[:, kept] * np.sqrt(weights[kept] / weights[kept].sum())
 
 
-def _search(gram, direction, values, sharpness, step) -> tuple[float, float, float]:
-    """Try half, one and two times `step`; return the soft minimum's gain, the size that gained most, the next step."""
-    sizes = np.minimum(step * np.array([0.5, 1.0, 2.0]), 1.0)
-    trial = _soft_min(np.linalg.eigvalsh(gram + sizes[:, None, None] * direction), sharpness)
-    gains = trial - _soft_min(values[None], sharpness)[0]
-    at = int(np.argmax(gains))
-    if gains[at] <= 0:
-        return 0.0, 0.0, step / 4
-    return float(gains[at]), float(sizes[at]), float(sizes[at])
+def _largest(scores: np.ndarray, u: int, wide: int) -> np.ndarray:
+    """Return the indices of the `wide` largest scores, the `u` largest of them first."""
+    count = len(scores)
+    top = np.argpartition(scores, count - wide)[count - wide :]
+    return top[np.argpartition(-scores[top], u - 1)] if wide > u else top
+
+
+def _search(gram, targets, values, sharpness, steps) -> tuple[int, float, np.ndarray]:
+    """Try a shorter and a longer step towards each target; return the best target, its size (or 0), the next steps."""
+    sizes = np.minimum(steps[:, None] * SIZES, 1.0)
+    trial = gram + sizes[:, :, None, None] * (targets - gram)[:, None]
+    gains = _soft_min(np.linalg.eigvalsh(trial), sharpness) - _soft_min(values, sharpness)
+    ways = np.arange(len(steps))
+    best = gains.argmax(axis=1)
+    chosen, gained = sizes[ways, best], gains[ways, best]
+    at = int(gained.argmax())
+    after = np.where(gained > 0, chosen, np.maximum(steps / 4, 1e-4))
+    return at, float(chosen[at]) if gained[at] > 0 else 0.0, after
 
 
 def _soft_min(values: np.ndarray, sharpness: float) -> np.ndarray:
-    lowest = values[:, :1]
-    return lowest[:, 0] - np.log(np.exp(-sharpness * (values - lowest)).sum(axis=1)) / sharpness
+    """Return the soft minimum over the last axis of ascending `values`, within log(d) / sharpness of the minimum."""
+    lowest = values[..., 0]
+    return lowest - np.log(np.exp(-sharpness * (values - lowest[..., None])).sum(axis=-1)) / sharpness

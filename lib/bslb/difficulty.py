@@ -48,26 +48,12 @@ def model_difficulty(
     for _ in range(models):
         rows = rng.permutation(len(labels))[:sample]
         total += negative_log_likelihood(classifier().fit(features[rows], labels[rows]), features, labels)
-    score = np.log(total / models + floor)
-    return (score - score.mean()) / score.std()
+    return standard_score(np.log(total / models + floor))
 
 
-def cross_fitted_loss(
-    features: np.ndarray, labels: np.ndarray, *, folds: int = 5, seed: int = 0, C: float = 1.0
-) -> np.ndarray:
-    """Return each point's negative log-likelihood (nats) under a model that was not fitted on it, shape ``(n,)``.
-
-    `features` (n, d), `labels` (n,); the points are cut into `folds` random folds of nearly equal size.
-    """
-    if not 2 <= folds <= len(labels):
-        raise ValueError(f"folds = {folds} must lie between 2 and the number of points {len(labels)}")
-    fold = np.random.default_rng(seed).permutation(len(labels)) % folds
-    loss = np.empty(len(labels))
-    for held in range(folds):
-        out = fold == held
-        model = classifier(C=C).fit(features[~out], labels[~out])
-        loss[out] = negative_log_likelihood(model, features[out], labels[out])
-    return loss
+def standard_score(values: np.ndarray) -> np.ndarray:
+    """Return `values` (n,) shifted and scaled to mean 0 and standard deviation 1."""
+    return (values - values.mean()) / values.std()
 
 
 def thirds(difficulty: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

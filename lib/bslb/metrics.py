@@ -26,7 +26,7 @@ def mean_reward(env: Environment, run: Run) -> np.ndarray:
     return np.take_along_axis(env.means, run.order, axis=1).mean(axis=1)
 
 
-def precision_at_T(env: Environment, run: Run) -> np.ndarray:  # noqa: N802 - the field's name
+def precision_at_T(env: Environment, run: Run) -> np.ndarray:
     """Return the fraction of the pulls whose mean is at least the T-th largest, shape ``(S,)``."""
     T = run.order.shape[1]
     threshold = -np.partition(-env.means, T - 1, axis=1)[:, T - 1]

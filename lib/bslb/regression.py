@@ -75,7 +75,9 @@ def theory_alpha(X: np.ndarray, sigma: float, c_l: float) -> float:
 
 def active_alpha(X: np.ndarray, r: np.ndarray, alpha: float) -> float:
     """Halve `alpha` until the Lasso fit of `r` (n,) on `X` (n, d) has a nonzero coefficient; rewards of 0 keep it."""
-    largest = float(np.abs(X.T @ r).max()) / len(r)  # the fit is zero if and only if alpha >= this
+    # The exact fit is zero if and only if alpha >= max |X^T r| / n; a solver of finite tolerance stops at zero a little
+    # below that, hence the margin.
+    largest = 0.99 * float(np.abs(X.T @ r).max()) / len(r)
     while 0 < largest <= alpha:
         alpha /= 2
     return alpha

@@ -34,7 +34,7 @@ def good_subset(
     *,
     solver: str = "fw",
     iterations: int = 100,
-    tolerance: float = 0.03,
+    tolerance: float = 0.04,
     draws: int = 10,
     rng: np.random.Generator,
 ) -> Design:

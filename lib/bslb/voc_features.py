@@ -49,8 +49,9 @@ def layout_features(images: int, boxes: np.ndarray) -> np.ndarray:
 def object_features(images: int, boxes: np.ndarray, *, pairs: int = 20) -> np.ndarray:
     """Return layout and classes of the boxes, shape ``(images, 53 + 62 + pairs)``.
 
-    Beside `layout_features`: object count and presence of each of the 20 classes, the area each class covers, the number
-    of classes and its square, and the products of presence for the `pairs` pairs of classes that share most images.
+    Beside `layout_features`: object count and presence of each of the 20 classes, the area each class covers, the
+    number of classes and its square, and the products of presence for the `pairs` pairs of classes that share most
+    images.
     """
     image, kind = boxes[:, 0], boxes[:, 5]
     area = (boxes[:, 3] - boxes[:, 1]) * (boxes[:, 4] - boxes[:, 2]) / SIDE**2

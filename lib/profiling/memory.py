@@ -44,8 +44,8 @@ class peak_memory:
     **kind="torch", device="cpu"**: bytes of tensor storages, tracked operation by operation, so the same code gives
     the same number every time. Counted are the tensors declared here and every storage allocated in the block, until
     it is freed. Not counted: undeclared tensors that existed before the block, scratch buffers inside a native kernel,
-    the allocator's rounding (64 bytes a tensor), Python itself. Views count once; zero tensors without memory
-    (forward-mode differentiation makes many) not at all.
+    the allocator's rounding (64 bytes a tensor), sparse tensors, Python itself. Views count once; zero tensors
+    without memory (forward-mode differentiation makes many) not at all.
 
     **kind="torch", device="cuda"**: `peak_bytes` is the CUDA caching allocator's own peak of allocated bytes
     (``torch.cuda.max_memory_allocated``); categories come from the same tracker, and ``untracked`` holds the

@@ -61,6 +61,7 @@ def test_fused_attention_is_refused():
         count_flops(torch.nn.functional.scaled_dot_product_attention, q, q, q)
 
 
+@pytest.mark.filterwarnings("ignore:TF32 acceleration:UserWarning")  # said when the oneDNN flags are restored
 def test_fused_lstm_is_refused():
     lstm, x = torch.nn.LSTM(4, 8), torch.ones(3, 2, 4)
     with pytest.raises(ValueError, match="mkldnn"), torch.no_grad():

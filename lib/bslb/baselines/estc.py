@@ -14,7 +14,7 @@ def spread_design(arms: np.ndarray, *, iterations: int = 10) -> tuple[np.ndarray
     """Return a design that spreads over all directions, and the smallest eigenvalue of its second moment.
 
     Maximises lambda_min of sum_j mu_j a_j a_j^T over distributions mu on the arms (no cap on an arm's weight, unlike
-    BSLB's design) by multiplicative updates with the gradient of a soft minimum; the best iterate is kept.
+    BSLB's design) by damped multiplicative updates with the gradient of a soft minimum; the best iterate is kept.
 
     Args:
         arms: shape ``(M, d)``.
@@ -38,8 +38,9 @@ def spread_design(arms: np.ndarray, *, iterations: int = 10) -> tuple[np.ndarray
         weights = np.exp(-sharpness * (values - values[0]))
         kept = weights > 1e-6
         gradient = arm_scores(arms, vectors[:, kept] * np.sqrt(weights[kept])).astype(float)
-        mu = mu * gradient
-        mu /= mu.sum()
+        # Steps shrink as in Frank-Wolfe: the full multiplicative step overshoots where the soft minimum is sharp.
+        size = 2 / (step + 3)
+        mu = mu * (1 - size + size * gradient / (mu @ gradient))
     return best, max(best_value, 0.0)
 
 

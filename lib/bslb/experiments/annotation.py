@@ -17,31 +17,39 @@ from lib.bslb.annotation import (
 
 Progress = Callable[[Iterable, str], Iterable]
 # Their first labels do not depend on how many follow, so one run at the largest budget serves all budgets.
-NESTED = ("random", "margin", "entropy", "k_center", "difficulty_oracle")
+NESTED = ("random", "margin", "entropy", "k_center", "full_data_linear", "difficulty_oracle")
 DIGITS_POLICIES = ("random", "bslb", "uniform_etc", "margin", "k_center", "typicality", "difficulty_oracle", "all")
 
 
-def compare(
+def choices(
     task: AnnotationTask, policies: Sequence[str], budgets: Sequence[int], *, seed: int, noise: float, **options
-) -> list[dict]:
-    """Return one table row for each policy and budget on one split of a task; `options` are those of `bslb`."""
+) -> dict[tuple[str, int], np.ndarray]:
+    """Return the points that each policy labels within each budget; `options` are those of `bslb`."""
     env = expert(task, noise=noise, seed=seed)
-    design = annotation_design(task, seed=seed) if "bslb" in policies else None
-    rows = []
+    design = annotation_design(task, max(budgets), seed=seed) if "bslb" in policies else None
+    chosen = {}
     for policy in policies:
+        if policy in NESTED:
+            order = choose(task, policy, max(budgets), seed=seed, env=env)
+            chosen |= {(policy, T): order[:T] for T in budgets}
+        elif policy == "all":
+            chosen |= {(policy, T): np.arange(len(task.labels)) for T in budgets}
+        else:
+            for T in budgets:
+                chosen[policy, T] = choose(task, policy, T, seed=seed, env=env, design=design, **options)
+    return chosen
+
+
+def rows_of(task: AnnotationTask, chosen: dict[tuple[str, int], np.ndarray], *, seed: int) -> list[dict]:
+    """Return one table row for each policy and budget in `chosen`."""
+    rows, everything = [], None
+    for (policy, T), points in chosen.items():
+        found = evaluate(task, points) if policy != "all" or everything is None else everything
         if policy == "all":
-            found = evaluate(task, np.arange(len(task.labels)))
             # Nothing is chosen, so what measures the choice does not apply.
-            found |= {"mean_difficulty": np.nan, "regret": np.nan, "random_regret": np.nan}
-            rows += [{"task": task.name, "policy": policy, "T": T, "seed": seed} | found for T in budgets]
-            continue
-        order = choose(task, policy, max(budgets), seed=seed, env=env) if policy in NESTED else None
-        for T in budgets:
-            if order is not None:
-                chosen = order[:T]
-            else:
-                chosen = choose(task, policy, T, seed=seed, env=env, design=design, **options)
-            rows.append({"task": task.name, "policy": policy, "T": T, "seed": seed} | evaluate(task, chosen))
+            everything = found | {"mean_difficulty": np.nan, "regret": np.nan, "random_regret": np.nan}
+            found = everything
+        rows.append({"task": task.name, "policy": policy, "T": T, "seed": seed} | found)
     return rows
 
 
@@ -72,7 +80,7 @@ def annotation_digits(
         progress: wraps the outer loop.
 
     Returns:
-        One row a task, policy, T and seed: task, policy, T, seed, mean_difficulty, regret and random_regret (in standard
+        One row a task, policy, T and seed: task, policy, T, seed, mean_difficulty, regret and random_regret (standard
         deviations of the difficulty, regrets summed over T), hard_accuracy, easy_accuracy, hard_accuracy_balanced,
         easy_accuracy_balanced, positive_fraction.
     """
@@ -81,7 +89,7 @@ def annotation_digits(
     prepared = {task: digits_points(task, seed=seed) for task in classes}
     for task, replicate in progress(jobs, "digits") if progress else jobs:
         split = split_task(prepared[task], seed=replicate)
-        rows += compare(split, policies, budgets, seed=replicate, noise=noise)
+        rows += rows_of(split, choices(split, policies, budgets, seed=replicate, noise=noise), seed=replicate)
     return pd.DataFrame(rows)
 
 

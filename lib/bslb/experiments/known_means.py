@@ -1,16 +1,16 @@
 """Bandit policies side by side on a pool whose scores are known: regret, precision and rank correlation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from scipy.stats import kendalltau
 
 from lib.bslb.baselines.explore_commit import ridge_etc, uniform_etc
-from lib.bslb.baselines.greedy_lasso import greedy_lasso
 from lib.bslb.baselines.linucb import linucb
 from lib.bslb.baselines.oracle import oracle
 from lib.bslb.baselines.random import random_pulls
-from lib.bslb.bslb import bslb
+from lib.bslb.bslb import bslb, default_subset_size, exploration_length
+from lib.bslb.ceiling import linear_ceiling
 from lib.bslb.environments import Environment
 from lib.bslb.metrics import final_regret, mean_reward, precision_at_T
 from lib.bslb.policy import Run
@@ -28,47 +28,36 @@ def compare_bandits(
     seed: int,
     intercept: bool = True,
     u: int | None = None,
+    extra: dict[str, Callable[[Environment, int], Run]] | None = None,
+    progress: Callable[[Iterable, str], Iterable] | None = None,
 ) -> list[dict]:
     """Return one table row for each policy, budget and replicate of `env`.
 
     Keys: policy, T, seed (``seed`` plus the replicate), d, explored (pulls), regret and random_regret (the exact
     expectation of random pulls), mean_reward, precision (share of the pulls among the T best) and kendall_tau (rank
     correlation of the final estimate with the means, NaN without estimate). `k` is BSLB's sparsity, `u` its subset
-    size, `intercept` says that the level of the rewards is not zero.
+    size, `intercept` says that the level of the rewards is not zero. `extra` maps further policy names to functions of
+    the environment and T. `progress` wraps the loop over policies.
     """
-    unknown = [name for name in policies if name not in BANDIT_POLICIES]
+    extra = extra or {}
+    unknown = [name for name in policies if name not in (*BANDIT_POLICIES, *extra)]
     if unknown:
         raise ValueError(f"unknown policies {unknown}; choose out of {', '.join(BANDIT_POLICIES)}")
     design = None
     if {"bslb", "ridge_etc"} & set(policies):
-        M, d = env.arms.shape
-        design = good_subset(env.arms, min(M, u or 3 * d), iterations=60, rng=np.random.default_rng([seed, 303]))
+        size = u or default_subset_size(*env.arms.shape, exploration_length(k, max(budgets)))
+        design = good_subset(env.arms, size, iterations=60, rng=np.random.default_rng([seed, 303]))
     ceiling = linear_ceiling(env, seed=seed) if "full_data_linear" in policies else None
     rows = []
-    for policy in policies:
+    for policy in progress(list(policies), "policies") if progress else policies:
         for T in budgets:
-            run = _run(policy, env, T, k=k, seed=seed, intercept=intercept, design=design, ceiling=ceiling)
+            if policy in extra:
+                run = extra[policy](env, T)
+            else:
+                run = _run(policy, env, T, k=k, seed=seed, intercept=intercept, design=design, ceiling=ceiling)
             scores = ceiling if policy == "full_data_linear" else _scores(env, run)
             rows += _rows(policy, env, T, run, scores, seed)
     return rows
-
-
-def linear_ceiling(env: Environment, *, seed: int, folds: int = 5) -> np.ndarray:
-    """Return ridge predictions of all means from the other folds' means, shape ``(S, M)``.
-
-    What a linear model can know of an arm from the scores of most others: no bandit with T pulls has this much data.
-    The penalty is chosen by generalised cross-validation on the training folds.
-    """
-    from sklearn.linear_model import RidgeCV
-
-    predictions = np.empty(env.means.shape)
-    for s, means in enumerate(env.means):
-        fold = np.random.default_rng([seed, s, 304]).permutation(len(means)) % folds
-        for held in range(folds):
-            out = fold == held
-            model = RidgeCV(alphas=np.logspace(-1, 5, 13)).fit(env.arms[~out], means[~out])
-            predictions[s, out] = model.predict(env.arms[out])
-    return predictions
 
 
 def _run(
@@ -90,7 +79,8 @@ def _run(
         "uniform_etc": lambda: uniform_etc(env, T, k, **options),
         "ridge_etc": lambda: ridge_etc(env, T, k, design=design, **options),
         "linucb": lambda: linucb(_with_constant(env) if intercept else env, T, seed=seed),
-        "greedy_lasso": lambda: greedy_lasso(env, T, **options),
+        # Greedy Lasso with an intercept: 20 random pulls, then the best arms of a Lasso refitted every 20.
+        "greedy_lasso": lambda: uniform_etc(env, T, k, exploration=min(20, T), refit=20, **options),
         "full_data_linear": lambda: Run(np.argsort(-ceiling, axis=1, kind="stable")[:, :T], 0),
         "oracle": lambda: oracle(env, T),
     }
@@ -98,7 +88,9 @@ def _run(
 
 
 def _with_constant(env: Environment) -> Environment:
-    arms = np.column_stack([env.arms, np.ones(len(env.arms))])
+    # Ten times as long as an arm: the ridge penalty then hardly touches the level, and no arm is preferred for it.
+    level = 10.0 * np.sqrt(np.mean(np.einsum("md,md->m", env.arms, env.arms)))
+    arms = np.column_stack([env.arms, np.full(len(env.arms), level)])
     return Environment(arms, env.means, env.rewards, env.sigma)
 
 

@@ -31,7 +31,9 @@ def lasso_error(
     first n of them, and fits the Lasso with alpha = c sigma sqrt(log d / n). The head of theta has k entries of size 1;
     `sigma` is the noise s.d. Columns: ``seed``, ``k``, ``beta`` (relative), ``c``, ``observations`` (n), ``alpha``,
     ``tail_l1`` (absolute tail), ``l1_error``, ``l2_error``, ``nonzeros``, ``l1_bound`` and ``l2_bound`` (with
-    restricted eigenvalue constant 1, the population's), ``v2_ratio`` (l1 error over (1 + beta)^2 k sigma sqrt(log d / n)).
+    restricted eigenvalue constant 1, the population's), ``v2_ratio`` (l1 error over
+    (1 + beta)^2 k sigma sqrt(log d / n)).
+
     Raises ValueError if a sample size exceeds the pool.
     """
     if max(sizes) > pool:

@@ -39,7 +39,7 @@ class PoolDesigns:
     arms: np.ndarray
     exploration: int
     seed: int
-    iterations: int = 4
+    iterations: int = 3
     u: int | None = None
 
     @cached_property
@@ -47,7 +47,7 @@ class PoolDesigns:
         """The well-covered subset that all BSLB runs on this pool explore."""
         size = default_subset_size(*self.arms.shape, self.exploration) if self.u is None else self.u
         rng = np.random.default_rng([self.seed, 301])
-        return good_subset(self.arms.astype(np.float32), size, iterations=self.iterations, draws=3, rng=rng)
+        return good_subset(self.arms.astype(np.float32), size, iterations=self.iterations, draws=1, rng=rng)
 
     @cached_property
     def spread(self) -> tuple[np.ndarray, float]:
@@ -55,6 +55,7 @@ class PoolDesigns:
         return spread_design(self.arms, iterations=self.iterations)
 
 
+_REFIT = 20  # pulls between two fits of the greedy and the thresholded Lasso
 Method = Callable[[Environment, int, int, int, PoolDesigns], Run]
 
 
@@ -77,12 +78,14 @@ METHODS: dict[str, Method] = {
     "ESTC": lambda env, T, k, seed, designs: estc(env, T, k, seed=seed, design=designs.spread),
     "LinUCB": _plain_method(linucb, alpha=0.1),
     "LinUCB (alpha=0)": _plain_method(linucb, alpha=0.0),
+    "LinUCB (alpha=1)": _plain_method(linucb, alpha=1.0),
     "LinTS": _plain_method(lints),
-    "greedy Lasso": _plain_method(greedy_lasso),
-    "thresholded Lasso": _plain_method(thresholded_lasso),
+    "greedy Lasso": _plain_method(greedy_lasso, refit=_REFIT),
+    "thresholded Lasso": _plain_method(thresholded_lasso, refit=_REFIT),
     "oracle": _plain_method(oracle),
 }
-DEFAULT_METHODS = tuple(name for name in METHODS if name not in ("LinUCB (alpha=0)", "oracle"))
+
+DEFAULT_METHODS = tuple(name for name in METHODS if name not in ("LinUCB (alpha=0)", "LinUCB (alpha=1)", "oracle"))
 
 
 def check_methods(methods: Sequence[str]) -> None:
@@ -90,6 +93,15 @@ def check_methods(methods: Sequence[str]) -> None:
     unknown = sorted(set(methods) - set(METHODS))
     if unknown or not methods:
         raise ValueError(f"unknown methods {unknown}; choose from {', '.join(METHODS)}")
+
+
+def feedback_batches(name: str, T: int) -> int:
+    """Return how many times the expert is asked for a batch of labels by the method `name` over `T` pulls."""
+    if name.startswith(("LinUCB", "LinTS")):
+        return T
+    if name in ("greedy Lasso", "thresholded Lasso"):
+        return 1 + -(-(T - _REFIT) // _REFIT)
+    return 1 if name in ("random", "oracle") else 2
 
 
 def longest_exploration(ks: Iterable[int], T: int) -> int:

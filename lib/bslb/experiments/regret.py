@@ -33,7 +33,7 @@ def regret_by_horizon(
     pools: int = 1,
     replicates: int = 12,
     methods: Sequence[str] = DEFAULT_METHODS,
-    iterations: int = 4,
+    iterations: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def fixed_pool_trap(
     k: int = 5,
     sigma: float = 0.3,
     replicates: int = 12,
-    iterations: int = 4,
+    iterations: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -125,7 +125,7 @@ def regret_by_exploration(
     lengths: Sequence[int] = (15, 30, 45, 60, 90, 120, 180, 240, 285),
     sigma: float = 0.3,
     replicates: int = 12,
-    iterations: int = 4,
+    iterations: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -161,7 +161,7 @@ def regret_by_tail(
     exploration: int = 120,
     sigma: float = 0.3,
     replicates: int = 12,
-    iterations: int = 4,
+    iterations: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -197,7 +197,7 @@ def regret_curves(
     replicates: int = 8,
     methods: Sequence[str] = (*DEFAULT_METHODS, "LinUCB (alpha=0)"),
     points: int = 60,
-    iterations: int = 4,
+    iterations: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -232,7 +232,7 @@ def version_comparison(
     c_e: float = 1.0,
     sigma: float = 0.3,
     replicates: int = 12,
-    iterations: int = 4,
+    iterations: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:

@@ -65,8 +65,8 @@ def _design_finding(table: pd.DataFrame, kind: str) -> str:
     return (
         f"On {kind} arms the Poisson subset has {_span(ratio)} times the eigenvalue of a uniform subset at sizes u of "
         f"at least {sound.index.min()}, and is best at u = {middle['lambda_poisson'].idxmax()} of the sizes shown;"
-        f"{peer} the relaxation is solved to a certified {100 * gap:.1f} % or better, and the Chernoff bound {bound} (half of the "
-        f"optimum is guaranteed from u = {needed:.0f})."
+        f"{peer} the relaxation is solved to a certified {100 * gap:.1f} % or better, and the Chernoff bound {bound} "
+        f"(half of the optimum is guaranteed from u = {needed:.0f})."
     )
 
 

@@ -143,11 +143,11 @@ def _guide(axis: Axes, x: np.ndarray, end: float, slope: float, label: str) -> N
     """Draw the power law through a point just below the last median."""
     y = 0.8 * end * (x / x[-1]) ** slope
     axis.plot(x, y, **GUIDE)
-    place = {"textcoords": "offset points", "xytext": (0, -4), "ha": "right", "va": "top"}
+    place = {"textcoords": "offset points", "xytext": (0, -4 if slope < 0 else -22), "ha": "right", "va": "top"}
     axis.annotate(label, (x[-1], y[-1]), fontsize=7, color=GUIDE["color"], **place)
 
 
 def _ticks(axis: Axes, values: np.ndarray) -> None:
     """Label a logarithmic axis at the values that were run, for ranges too short for powers of ten."""
     axis.set_xticks(values, [f"{value:g}" for value in values])
-    axis.minorticks_off()
+    axis.xaxis.minorticks_off()

@@ -1,0 +1,200 @@
+"""The rules that judge the claims on bandits: one function a claim, from tables to a verdict."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lib.report import Verdict, fitted_slope, grade, median_interval
+
+Tables = Mapping[str, pd.DataFrame]
+BSLB_TWICE, RANDOM = "BSLB (v1, c=2)", "random"
+
+
+def middle(table: pd.DataFrame, value: str, **where) -> float:
+    """Return the median of column `value` over the rows that equal `where`; NaN if there are none."""
+    for column, wanted in where.items():
+        table = table[table[column] == wanted]
+    return float(table[value].median()) if len(table) else float("nan")
+
+
+def slope_in_horizon(table: pd.DataFrame, method: str, k: int, last: int = 3) -> float:
+    """Return the slope of log median regret against log T over the `last` horizons."""
+    part = table[(table["method"] == method) & (table["k"] == k)]
+    medians = part.groupby("horizon")["regret"].median().iloc[-last:]
+    return fitted_slope(medians.index.to_numpy(), medians.to_numpy())
+
+
+def regret_rate(tables: Tables) -> Verdict:
+    """T^(2/3) is an upper bound: judge the slopes at the exploration length twice the first version's."""
+    table = tables["horizon"]
+    slopes = {int(k): slope_in_horizon(table, BSLB_TWICE, k) for k in sorted(table["k"].unique())}
+    fair = {k: slope_in_horizon(table, RANDOM, k) for k in slopes}
+    worst, straight = max(slopes.values()), min(fair.values())
+    measured = ", ".join(f"{slope:.2f} (k={k})" for k, slope in slopes.items()) + f"; random {straight:.2f}"
+    sound = straight >= 0.95
+    detail = "" if sound else "random pulls do not have slope 1, so the scaling of the pool is not fair"
+    ok = sound and worst <= 2 / 3 + 0.06
+    return grade(worst, reproduced=ok, close=sound and worst <= 0.8, measured=measured, detail=detail)
+
+
+def exploration_length(tables: Tables) -> Verdict:
+    """Compare the regret at both versions' exploration lengths with the least regret over all lengths."""
+    table = tables["exploration"]
+    table = table[table["beta"] == table["beta"].min()]
+    medians = table.groupby("exploration")["regret"].median()
+    at = {v: float(np.interp(table[f"predicted_{v}"].iloc[0], medians.index, medians)) for v in ("v1", "v2")}
+    excess = at["v1"] / float(medians.min()) - 1
+    measured = f"least at {medians.idxmin()} pulls; v1 length {table['predicted_v1'].iloc[0]} costs {excess:+.0%}"
+    measured += f", v2 length {table['predicted_v2'].iloc[0]} costs {at['v2'] / float(medians.min()) - 1:+.0%}"
+    better = at["v1"] < at["v2"]
+    return grade(excess, reproduced=better and excess <= 0.1, close=better and excess <= 0.25, measured=measured)
+
+
+def exponent_in_k(tables: Tables) -> Verdict:
+    """Fit the exponent of regret in k at the largest horizon, for each version's exploration length."""
+    table = tables["versions"]
+    table = table[table["horizon"] == table["horizon"].max()]
+    found, gaps = [], []
+    for version, part in table.groupby("version"):
+        medians = part.groupby("k")["regret"].median()
+        slope = fitted_slope(medians.index.to_numpy(), medians.to_numpy())
+        predicted = float(part["predicted_k_exponent"].iloc[0])
+        found.append(f"{version}: {slope:.2f} (predicted {predicted:.2f})")
+        gaps.append(abs(slope - predicted))
+    gap = max(gaps)
+    return grade(gap, reproduced=gap <= 0.15, close=gap <= 0.3, measured="; ".join(found))
+
+
+def soft_sparsity(tables: Tables) -> Verdict:
+    """The regret may grow with the tail at most by the factor (1 + beta)^2, and must stay below random."""
+    table = tables["tail"]
+    own = table[table["method"] != RANDOM].groupby("beta")["regret"].median()
+    other = table[table["method"] == RANDOM].groupby("beta")["regret"].median()
+    growth = own / own.iloc[0]
+    inside = bool((growth <= (1 + own.index.to_numpy()) ** 2).all())
+    saved = float((1 - own / other).min())
+    measured = f"grows by {growth.iloc[-1]:.2f} at tail {own.index[-1]:g}; at least {saved:.0%} below random"
+    return grade(saved, reproduced=inside and saved >= 0.25, close=inside and saved > 0, measured=measured)
+
+
+def corral_shared(tables: Tables) -> Verdict:
+    """Compare C-BSLB with shared observations with the best and the worst single base."""
+    best, worst, own, _ = corral_medians(tables["corral"], "all")
+    overhead = own / best - 1
+    measured = ", ".join(f"{value:+.0%} (k={k})" for k, value in overhead.items()) + " against the best base"
+    between = bool((own <= worst).all())
+    most = float(overhead.max())
+    return grade(most, reproduced=between and most <= 0.1, close=between, measured=measured)
+
+
+def corral_private(tables: Tables) -> Verdict:
+    """Compare C-BSLB with private observations, the analysed form, with random pulls."""
+    _, _, own, other = corral_medians(tables["corral"], "private")
+    saved = 1 - own / other
+    measured = ", ".join(f"{value:.0%} (k={k})" for k, value in saved.items()) + " below random"
+    least = float(saved.min())
+    return grade(least, reproduced=least >= 0.25, close=least >= 0.1, measured=measured)
+
+
+def subset_conditioning(tables: Tables) -> Verdict:
+    """Compare the smallest eigenvalue of chosen and uniform subsets of at least 2 d arms on clustered pools."""
+    table = tables["design"]
+    part = table[(table["kind"] == "clustered") & (table["u"] >= 2 * table["d"])]
+    medians = part.groupby("u")[["lambda_poisson", "lambda_uniform"]].median()
+    ratio = float((medians["lambda_poisson"] / medians["lambda_uniform"]).min())
+    even = table[(table["kind"] == "isotropic") & (table["u"] >= 2 * table["d"])]
+    flat = even["lambda_poisson"].median() / even["lambda_uniform"].median()
+    measured = f"at least {ratio:.0f} times on clustered arms, {flat:.2f} times on isotropic arms"
+    return grade(ratio, reproduced=ratio >= 10, close=ratio >= 2, measured=measured)
+
+
+def chernoff_bound(tables: Tables) -> Verdict:
+    """Count the draws whose smallest eigenvalue falls below what the bound guarantees with probability 0.9."""
+    table = tables["design"]
+    bad = float((table["lambda_poisson"] < table["chernoff"]).mean())
+    useful = float((table["chernoff"] > 0).mean())
+    measured = f"violated in {bad:.1%} of draws; says more than zero in {useful:.0%} of settings"
+    return grade(bad, reproduced=bad <= 0.1, close=False, measured=measured)
+
+
+def sparse_eigenvalue(tables: Tables) -> Verdict:
+    """Where fewer rows than dimensions are explored, the sparse eigenvalue must be positive and grow with the rows."""
+    table = tables["sparse"]
+    part = table[(table["explore"] == "subset") & (table["explored"] < table["d"])]
+    phi = part.groupby("explored")["phi_min"].median()
+    singular = float(part["lambda_min"].max())
+    usable = phi[phi.index >= 2 * 2 * table["k"].iloc[0]]
+    rises = bool((usable.diff().dropna() > 0).all())
+    measured = f"{usable.iloc[0]:.3f} at {usable.index[0]} rows, {usable.iloc[-1]:.3f} at {usable.index[-1]}"
+    measured += f"; smallest eigenvalue {singular:.0e}"
+    positive = float(usable.min())
+    sound = positive > 0 and singular < 1e-10
+    return grade(positive, reproduced=sound and rises, close=sound, measured=measured)
+
+
+def lasso_slope(tables: Tables) -> Verdict:
+    """Slopes of l1 and l2 error in n without a tail must lie in [-0.60, -0.45]."""
+    table = tables["lasso"]
+    part = table[(table["beta"] == 0) & (table["c"] == 1.5) & (table["observations"] >= 250)]
+    medians = part.groupby("observations")[["l1_error", "l2_error"]].median()
+    slopes = [fitted_slope(medians.index.to_numpy(), medians[name].to_numpy()) for name in medians]
+    off = max(max(slope + 0.45, -0.60 - slope) for slope in slopes)
+    measured = f"l1 {slopes[0]:.2f}, l2 {slopes[1]:.2f}"
+    return grade(off, reproduced=off <= 0, close=off <= 0.1, measured=measured)
+
+
+def lasso_exponents(tables: Tables) -> Verdict:
+    """Exponents of the error in k must be 1 (l1) and 1/2 (l2)."""
+    part = tables["lasso_k"]
+    medians = part[part["c"] == 1.5].groupby("k")[["l1_error", "l2_error"]].median()
+    found = [fitted_slope(medians.index.to_numpy(), medians[name].to_numpy()) for name in medians]
+    off = max(abs(found[0] - 1), abs(found[1] - 0.5))
+    return grade(off, reproduced=off <= 0.1, close=off <= 0.2, measured=f"l1 {found[0]:.2f}, l2 {found[1]:.2f}")
+
+
+def no_additive_tail(tables: Tables) -> Verdict:
+    """Divide the l1 error by (1 + beta)^2 k sigma sqrt(log d / n): without an additive tail the ratio stays flat."""
+    table = tables["lasso"]
+    part = table[(table["c"] == 1.5) & (table["beta"] > 0)]
+    part = part[part["beta"] == part["beta"].min()]
+    medians = part.groupby("observations")["v2_ratio"].median()
+    slope = fitted_slope(medians.index.to_numpy(), medians.to_numpy())
+    detail = "a condition on n or on the parameter's scale, unknown to us, may exclude this setting"
+    measured = f"ratio grows as n^{slope:.2f} at tail {part['beta'].iloc[0]:g}"
+    return grade(slope, reproduced=abs(slope) <= 0.1, close=abs(slope) <= 0.2, measured=measured, detail=detail)
+
+
+def subset_pays(tables: Tables) -> Verdict:
+    """Pairwise regret of subset against uniform exploration where the pool is most uneven in its favour."""
+    table = tables["subset_gain"]
+    wide = table.pivot_table(index=["rare", "pool", "replicate"], columns="method", values="regret")
+    ratio = (wide["subset"] / wide["uniform"]).groupby("rare")
+    best = float(ratio.median().min())
+    where = float(ratio.median().idxmin())
+    _, low, high = median_interval(ratio.get_group(where).to_numpy())
+    measured = f"{best:.2f} of uniform's regret [{low:.2f}, {high:.2f}] at minority fraction {where:g}"
+    even = float(ratio.median().max())
+    measured += f"; {even:.2f} at worst"
+    return grade(best, reproduced=high < 1 and best <= 0.9, close=best < 1, measured=measured)
+
+
+def greedy_is_better(tables: Tables) -> Verdict:
+    """Greedy Lasso against BSLB on an i.i.d. pool, paired by replicate."""
+    table = tables["horizon"]
+    wide = table.pivot_table(index=["k", "horizon", "replicate"], columns="method", values="regret")
+    last = wide[wide.index.get_level_values("horizon") == table["horizon"].max()]
+    ratio = last["greedy Lasso"] / last[[c for c in last if c.startswith("BSLB")]].min(axis=1)
+    value, low, high = median_interval(ratio.to_numpy())
+    measured = f"{value:.2f} of BSLB's regret [{low:.2f}, {high:.2f}]"
+    return grade(value, reproduced=high < 1, close=value < 1, measured=measured)
+
+
+def corral_medians(table: pd.DataFrame, share: str) -> tuple[pd.Series, pd.Series, pd.Series, pd.Series]:
+    """Return median regrets by true k of the best base, the worst base, C-BSLB and random pulls."""
+    bases = table[table["method"] == "BSLB base"]
+    bases = bases.pivot_table(index="true_k", columns="base_k", values="regret", aggfunc="median")
+    own = table[table["share"] == share]
+    own = own[own["eta"] == own["eta"].max()].groupby("true_k")["regret"].median()
+    other = table[table["method"] == RANDOM].groupby("true_k")["regret"].median()
+    return bases.min(axis=1), bases.max(axis=1), own, other

@@ -1,0 +1,110 @@
+"""The rules that judge the claims on annotation and recommendation."""
+
+import pandas as pd
+
+from lib.bslb.rules import Tables, middle
+from lib.report import Verdict, grade, median_interval
+
+
+def digits_efficacy(tables: Tables) -> Verdict:
+    """BSLB's labels must help on hard digits, leave easy ones right, and cost less regret than random ones."""
+    table = tables["digits"]
+    task = table["task"].iloc[0]
+    gains, easy, regrets = [], [], []
+    for T in sorted(table["T"].unique()):
+        own, other = ({"task": task, "policy": policy, "T": T} for policy in ("bslb", "random"))
+        gains.append(middle(table, "hard_accuracy", **own) - middle(table, "hard_accuracy", **other))
+        easy.append(middle(table, "easy_accuracy", **own))
+        regrets.append(middle(table, "regret", **own) / middle(table, "regret", **other))
+    measured = f"hard accuracy {min(gains):+.3f} at least, easy {min(easy):.3f}, regret {max(regrets):.2f} of random's"
+    whole = min(gains) >= 0.04 and min(easy) >= 0.99 and max(regrets) <= 0.8
+    half = min(gains) > 0 and max(regrets) < 1
+    return grade(min(gains), reproduced=whole, close=half, measured=measured)
+
+
+def beats_all_labels(tables: Tables) -> Verdict:
+    """Hard accuracy of BSLB at the largest budget against a classifier trained on every label."""
+    table = tables["digits"]
+    part = table[table["T"] == table["T"].max()]
+    medians = part.pivot_table(index="task", columns="policy", values="hard_accuracy", aggfunc="median")
+    gap = medians["bslb"] - medians["all"]
+    best = float(gap.max())
+    measured = f"{gap.min():+.3f} to {best:+.3f} over {len(gap)} classes"
+    return grade(best, reproduced=float(gap.min()) > 0, close=best > 0, measured=measured)
+
+
+def rare_class_found(tables: Tables) -> Verdict:
+    """Share of positives among the labels bought by BSLB against random labels, in the one-vs-rest tasks."""
+    table = tables["digits"]
+    medians = table.pivot_table(index="task", columns="policy", values="positive_fraction", aggfunc="median")
+    ratio = float((medians["bslb"] / medians["random"]).min())
+    measured = f"at least {ratio:.1f} times as many positives as random labels"
+    return grade(ratio, reproduced=ratio >= 2, close=ratio > 1, measured=measured)
+
+
+def hard_points_hurt(tables: Tables) -> Verdict:
+    """On balanced ten-class digits the truly hardest labels must lower the accuracy on hard digits."""
+    table = tables["counterexamples"]
+    part = table[table["task"] == "10 digits"]
+    wide = part.pivot_table(index="seed", columns="policy", values="hard_accuracy")
+    loss = wide["random"] - wide["difficulty_oracle"]
+    value, low, high = median_interval(loss.to_numpy())
+    measured = f"hard accuracy {value:.3f} lower than with random labels [{low:.3f}, {high:.3f}]"
+    return grade(value, reproduced=low > 0.05, close=value > 0, measured=measured)
+
+
+def margin_is_better(tables: Tables) -> Verdict:
+    """Margin sampling, which refits a model between labels, against BSLB on the one-vs-rest digits."""
+    table = tables["digits"]
+    wide = table.pivot_table(index="seed", columns="policy", values="hard_accuracy")
+    value, low, high = median_interval((wide["margin"] - wide["bslb"]).to_numpy())
+    measured = f"hard accuracy {value:+.3f} against BSLB [{low:+.3f}, {high:+.3f}]"
+    return grade(value, reproduced=low > 0, close=value > 0, measured=measured)
+
+
+def voc_difficulty(tables: Tables) -> Verdict:
+    """Difficulty regret on PASCAL VOC at 100 and 200 pulls, as a share of the exact expectation of random pulls."""
+    table = tables["voc"]
+    part = table[(table["policy"] == "bslb") & table["T"].isin([100, 200])]
+    share = (part["regret"] / part["random_regret"]).groupby(part["T"]).median()
+    measured = ", ".join(f"{value:.2f} of random's regret (T={T})" for T, value in share.items())
+    ceiling = table[table["policy"] == "full_data_linear"]["kendall_tau"].median()
+    detail = f"object lists, not images: a linear model fitted on all scores ranks with Kendall's tau {ceiling:.2f}"
+    worst = float(share.max())
+    return grade(worst, reproduced=worst <= 0.8, close=worst < 1, measured=measured, detail=detail)
+
+
+def voc_accuracy(tables: Tables) -> Verdict:
+    """Balanced accuracy on hard images after BSLB's labels against random labels, over classes and budgets."""
+    return _balanced_gain(tables["voc_accuracy"])
+
+
+def sst2_accuracy(tables: Tables) -> Verdict:
+    """Accuracy on hard sentences after BSLB's labels against random labels."""
+    return _balanced_gain(tables["sst2"])
+
+
+def recommendation(tables: Tables) -> Verdict:
+    """Regret of BSLB as a share of random pulls' and of LinUCB's, on MovieLens."""
+    return _share_of_peers(tables["movielens"])
+
+
+def recommendation_synthetic(tables: Tables) -> Verdict:
+    """Regret of BSLB as a share of random pulls' and of LinUCB's, on the low-rank generator."""
+    return _share_of_peers(tables["low_rank"])
+
+
+def _balanced_gain(table: pd.DataFrame) -> Verdict:
+    wide = table.pivot_table(index="seed", columns="policy", values="hard_accuracy_balanced")
+    value, low, high = median_interval((wide["bslb"] - wide["random"]).to_numpy())
+    measured = f"balanced hard accuracy {value:+.3f} against random labels [{low:+.3f}, {high:+.3f}]"
+    return grade(value, reproduced=low > 0, close=value > 0, measured=measured)
+
+
+def _share_of_peers(table: pd.DataFrame) -> Verdict:
+    wide = table.pivot_table(index=["user", "T"], columns="policy", values="regret")
+    random, linucb = (median_interval((wide["bslb"] / wide[peer]).to_numpy()) for peer in ("random", "linucb"))
+    measured = f"{random[0]:.2f} of random's [{random[1]:.2f}, {random[2]:.2f}], "
+    measured += f"{linucb[0]:.2f} of LinUCB's [{linucb[1]:.2f}, {linucb[2]:.2f}]"
+    whole = random[2] < 1 and linucb[2] < 1
+    return grade(random[0], reproduced=whole, close=random[2] < 1, measured=measured)

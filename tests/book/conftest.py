@@ -1,0 +1,151 @@
+"""The built book, served on this machine, and one browser for the whole session.
+
+SCARCE_BOOK may name another folder with built pages; SCARCE_CHROMIUM another browser.
+"""
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from bookpages import HTML, built_pages
+
+BROWSERS = (os.environ.get("SCARCE_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-default-browser-check",
+)
+# sphinx-thebe writes its script twice into every page, enabled or not; this one message is known and harmless.
+KNOWN_ERROR = "Identifier 'THEBE_JS_URL' has already been declared"
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that asks for `page_name` once for every page."""
+    if "page_name" in metafunc.fixturenames:
+        metafunc.parametrize("page_name", built_pages() or ["index.html"])
+
+
+@pytest.fixture(scope="session")
+def book_html() -> Path:
+    """The folder with the built pages."""
+    if not (HTML / "index.html").is_file():
+        pytest.fail(f"there is no book in {HTML}: run 'make book' first", pytrace=False)
+    return HTML
+
+
+@pytest.fixture(scope="session")
+def site(book_html):
+    """The address under which the pages are served."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            """Say nothing."""
+
+    handler = functools.partial(Quiet, directory=book_html)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One headless Chromium."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra dev)")
+    executable = next((found for name in BROWSERS if name and (found := shutil.which(name))), None)
+    if executable is None:
+        pytest.skip("no Chromium found: apt-get install chromium, or name one in SCARCE_CHROMIUM")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Watch:
+    """What went wrong while a page was open."""
+
+    errors: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    known: int = 0
+
+    def attach(self, page, site):
+        """Listen to a page that is about to be opened."""
+        page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        page.on("pageerror", self._page_error)
+        page.on("requestfailed", lambda request: self.failed.append(request.url))
+        page.on("response", lambda response: response.status >= 400 and self.failed.append(response.url))
+        page.on("request", lambda request: self._request(request.url, site))
+
+    def _page_error(self, error):
+        if error.message == KNOWN_ERROR and self.known == 0:
+            self.known += 1
+        else:
+            self.errors.append(error.message)
+
+    def _request(self, url, site):
+        if not url.startswith((site + "/", "data:", "blob:")):
+            self.foreign.append(url)
+
+
+def load(browser, site, name, *, width=1280, height=900, dark=False, watch=None):
+    """Open a page in a fresh profile and wait until its formulas and fonts are there."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce",
+    )
+    if dark:
+        context.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    if watch is not None:
+        watch.attach(page, site)
+    page.goto(f"{site}/{name}")
+    if name == "index.html":  # it only sends the reader on
+        page.wait_for_url(lambda url: not url.endswith("/index.html"))
+    page.wait_for_load_state("networkidle" if watch is not None else "load")
+    page.evaluate("async () => { await window.MathJax?.startup?.promise; await document.fonts.ready }")
+    return page
+
+
+@pytest.fixture
+def open_page(browser, site):
+    """Return a function that opens a page anew: ``open_page("book/intro.html", width=360, dark=True)``."""
+    pages = []
+
+    def open_it(name, **options):
+        pages.append(load(browser, site, name, **options))
+        return pages[-1]
+
+    yield open_it
+    for page in pages:
+        page.context.close()
+
+
+@pytest.fixture(scope="session")
+def desktop(browser, site):
+    """Return a function that gives a page at desktop width, opened once, and the record of its opening."""
+    opened = {}
+
+    def get(name):
+        if name not in opened:
+            watch = Watch()
+            opened[name] = load(browser, site, name, watch=watch), watch
+        return opened[name]
+
+    yield get
+    for page, _ in opened.values():
+        page.context.close()
