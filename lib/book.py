@@ -17,7 +17,6 @@ from lib.report.provenance import versions
 
 HTML = BUILD / "html"
 RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb")
-IMAGE_WIDTH = "720px"
 
 
 def render(*, force: bool = False) -> tuple[Path, bool]:
@@ -93,7 +92,7 @@ def fill_cell(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -
         output["metadata"].pop("image/png", None)
         cell["metadata"]["mystnb"] = {
             "figure": {"caption": captions.pop(0), "name": f"fig-{paper}-{figure['name']}"},
-            "image": {"alt": figure["alt"], "width": IMAGE_WIDTH},
+            "image": {"alt": figure["alt"], "width": figure["width"]},
         }
 
 

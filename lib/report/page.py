@@ -17,7 +17,7 @@ from lib.report.paths import RESULTS, current_run
 from lib.report.published import KNOWN, published
 
 Item = TypeVar("Item")
-DPI = 144
+DPI = 160
 
 
 def paper_card(paper: str) -> None:
@@ -47,10 +47,13 @@ def show(fig: Figure, name: str) -> None:
     run = current_run()
     if run is not None:
         _keep_figure(fig, png, name, run)
-    width = round(fig.get_size_inches()[0] * 100)
+    width = round(fig.get_size_inches()[0] * 96)
     display(
         {"image/png": png, "text/plain": f"<figure {name}>"},
-        metadata={"image/png": {"width": width}, "scarce": {"name": name, "alt": fig.scarce_alt}},
+        metadata={
+            "image/png": {"width": width},
+            "scarce": {"name": name, "alt": fig.scarce_alt, "width": f"{width}px"},
+        },
         raw=True,
     )
     _markdown(f"**Figure.** {fig.scarce_caption}", {"scarce_caption": fig.scarce_caption})
