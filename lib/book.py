@@ -89,9 +89,11 @@ def fill_cell(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -
         figure = output.get("metadata", {}).pop("scarce", None)
         if figure is None:
             continue
+        if len(captions) != 1:
+            raise ValueError(f"one figure a cell: split the cell that shows {figure['name']!r} in {paper}")
         output["metadata"].pop("image/png", None)
         cell["metadata"]["mystnb"] = {
-            "figure": {"caption": captions.pop(0), "name": f"fig-{paper}-{figure['name']}"},
+            "figure": {"caption": captions[0], "name": f"fig-{paper}-{figure['name']}"},
             "image": {"alt": figure["alt"], "width": figure["width"]},
         }
 

@@ -1,11 +1,19 @@
 """How hard a labelled point is, judged by small models: the companion's stand-in for an expert's difficulty rating."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 
 def classifier(*, C: float = 1.0) -> LogisticRegression:
     """Return the light classifier of all annotation experiments: logistic regression, inverse l2 penalty `C`."""
+    from sklearn.linear_model import LogisticRegression
+
     return LogisticRegression(C=C, max_iter=2000)
 
 

@@ -1,7 +1,6 @@
 """Estimators of a sparse parameter from explored rewards: Lasso, ridge, thresholded Lasso and PopArt."""
 
 import numpy as np
-from sklearn.linear_model import Lasso
 
 from lib.bslb.popart import popart
 
@@ -58,6 +57,8 @@ def lasso(
     """
     if not alpha > 0:
         raise ValueError(f"alpha must be positive; got {alpha}: raise sigma or c_l, or use the ridge estimator")
+    from sklearn.linear_model import Lasso
+
     model = Lasso(alpha=alpha, fit_intercept=intercept, precompute=precompute, tol=1e-5, max_iter=5000)
     return model.fit(X, r).coef_
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from lib.bslb.baselines.explore_commit import ridge_etc, uniform_etc
 from lib.bslb.baselines.linucb import linucb
@@ -102,6 +101,8 @@ def _rows(policy: str, env: Environment, T: int, run: Run, scores: np.ndarray | 
     best = np.sort(env.means, axis=1)[:, ::-1][:, :T].sum(axis=1)
     expected = best - T * env.means.mean(axis=1)
     columns = zip(final_regret(env, run), expected, mean_reward(env, run), precision_at_T(env, run), strict=True)
+    from scipy.stats import kendalltau
+
     rows = []
     for s, (regret, random_regret, reward, precision) in enumerate(columns):
         tau = np.nan if scores is None else float(kendalltau(scores[s], env.means[s]).statistic)

@@ -16,7 +16,7 @@ def real_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of the experiments that need the data sets named: voc, voc_accuracy, sst2, movielens.
 
-    "digits" is bundled and needs nothing here. `features` is the path of an npz with user-supplied embeddings of the VOC
+    "digits" is bundled and needs nothing here. `features` is the path of an npz with user-supplied embeddings of VOC
     images, empty for object lists. Raises ValueError for an unknown name, DataError where a data set is absent.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
