@@ -10,14 +10,20 @@ from typing import Any
 import pandas as pd
 
 from lib.jobs import make_job, papers, read_result
-from lib.report.claims import CLOSE, NOT_REPRODUCED, NOT_RUN, REPRODUCED, STATUSES, judge
+from lib.report.claims import CLOSE, COMPANION, NOT_REPRODUCED, NOT_RUN, REPRODUCED, STATUSES, judge
 from lib.report.page import DPI, recorded
 from lib.report.paths import RESULTS
 from lib.report.published import published
 from lib.report.style import new_figure
 
 BADGES = {REPRODUCED: "reproduced", CLOSE: "close", NOT_REPRODUCED: "not-reproduced", NOT_RUN: "not-run"}
-STATUS_COLOURS = {REPRODUCED: "#009E73", CLOSE: "#E69F00", NOT_REPRODUCED: "#D55E00", NOT_RUN: "#BDBDBD"}
+# Background and ink, as the badges in scarce.css.
+STATUS_COLOURS = {
+    REPRODUCED: ("#00527a", "white"),
+    CLOSE: ("#f2c94c", "black"),
+    NOT_REPRODUCED: ("#9c3600", "white"),
+    NOT_RUN: ("#d5d9de", "black"),
+}
 COLUMNS = ["paper", "id", "statement", "source", "published", "rule", "measured", "status", "detail", "scale", "date"]
 
 
@@ -64,63 +70,84 @@ def scoreboard(names: Iterable[str]) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)[COLUMNS] if rows else pd.DataFrame(columns=COLUMNS)
 
 
-def verdict_counts(rows: pd.DataFrame, paper: str) -> dict[str, int]:
-    """Return how many claims of `paper` have each verdict, taking the largest scale at which each was judged."""
+def verdict_counts(rows: pd.DataFrame, paper: str, *, companion: bool = False) -> dict[str, int]:
+    """Return how many claims of `paper` have each verdict, taking the largest scale at which each was judged.
+
+    `companion` counts the companion's own propositions in place of what the paper claims.
+    """
     order = {"quick": 0, "real": 1, "paper": 2}
-    own = rows[rows["paper"] == paper]
+    own = rows[(rows["paper"] == paper) & ((rows["source"] == COMPANION) == companion)]
     own = own.assign(judged=own["status"] != NOT_RUN, rank=own["scale"].map(order))
     latest = own.sort_values(["judged", "rank"], kind="stable").groupby("id").tail(1)
     return {status: int((latest["status"] == status).sum()) for status in STATUSES}
 
 
+def verdict_bars(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Return the verdict counts behind each bar of the scoreboard figure, by its label."""
+    bars = {}
+    for name in sorted(rows["paper"].unique()):
+        bars[f"{name}: what the paper claims"] = verdict_counts(rows, name)
+        bars[f"{name}: what the companion adds"] = verdict_counts(rows, name, companion=True)
+    return bars
+
+
 def scoreboard_figure(rows: pd.DataFrame):
-    """Return the stacked bars of verdicts, one bar a paper."""
-    names = sorted(rows["paper"].unique())
-    fig, axes = new_figure(width=7.2, height=1.1 + 0.45 * max(len(names), 1))
+    """Return the stacked bars of verdicts, two bars a paper: its claims and the companion's propositions."""
+    bars = verdict_bars(rows)
+    fig, axes = new_figure(width=7.2, height=1.0 + 0.4 * max(len(bars), 1))
     axis = axes[0, 0]
-    left = [0] * len(names)
+    left = dict.fromkeys(bars, 0)
     for status in STATUSES:
-        counts = [verdict_counts(rows, name)[status] for name in names]
-        axis.barh(names, counts, left=left, color=STATUS_COLOURS[status], label=status, height=0.6)
-        for place, (start, count) in enumerate(zip(left, counts, strict=True)):
+        counts = {name: bar[status] for name, bar in bars.items()}
+        colour, ink = STATUS_COLOURS[status]
+        axis.barh(list(bars), counts.values(), left=left.values(), color=colour, label=status, height=0.6)
+        for place, (name, count) in enumerate(counts.items()):
             if count:
-                axis.text(start + count / 2, place, str(count), ha="center", va="center", fontsize=9)
-        left = [start + count for start, count in zip(left, counts, strict=True)]
+                axis.text(left[name] + count / 2, place, str(count), ha="center", va="center", fontsize=9, color=ink)
+            left[name] += count
+    axis.invert_yaxis()
     axis.set_xlabel("number of claims")
     axis.grid(False)
-    axis.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8)
+    axis.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.3, 1.0), frameon=False, fontsize=8)
     return fig
 
 
 def scoreboard_figure_text(rows: pd.DataFrame) -> str:
     """Return the directive that shows the scoreboard figure, with counts in caption and alternative text."""
-    per_paper = {name: verdict_counts(rows, name) for name in sorted(rows["paper"].unique())}
-    total = {status: sum(counts[status] for counts in per_paper.values()) for status in STATUSES}
-    said = ", ".join(f"{count} {status}" for status, count in total.items())
-    detail = "; ".join(f"{name}: " + ", ".join(f"{n} {s}" for s, n in c.items()) for name, c in per_paper.items())
+    bars = verdict_bars(rows)
+    said = {name: ", ".join(f"{n} {status}" for status, n in bar.items() if n) for name, bar in bars.items()}
+    told = "; ".join(f"{name}: {text or 'none judged'}" for name, text in said.items())
     return "\n".join(
         [
             "```{figure} /book/_generated/scoreboard.png",
             ":name: fig-scoreboard",
-            f":alt: Stacked bars of verdicts for each paper. {detail}.",
-            ":width: 720px",
+            f":alt: Stacked bars of verdicts. {told}.",
+            ":width: 691px",
             "",
-            f"Every claim judged so far, at the largest scale at which it was run: {said}.",
+            f"Every claim judged so far, at the largest scale at which it was run. {told}.",
             "```",
         ]
     )
 
 
 def scoreboard_text(rows: pd.DataFrame) -> str:
-    """Return one table a paper: each claim, the published figure, ours, the verdict, scale and date."""
+    """Return two tables a paper, its claims and the companion's propositions: published, ours, verdict, scale, rule."""
     parts = []
     for paper in sorted(rows["paper"].unique()):
         parts.append(f"## {published(paper)['title']}\n\nDetails: [the page of {paper}](/notebooks/{paper}.ipynb).\n")
-        parts += ["| claim | published | measured | verdict | scale, date | rule |", "|---|---|---|---|---|---|"]
-        for row in rows[rows["paper"] == paper].sort_values(["id", "scale"]).itertuples():
-            cells = (f"{row.statement} ({row.source})", row.published, row.measured, badge(row.status))
-            parts.append("| " + " | ".join(map(escape, (*cells, f"{row.scale}, {row.date}", row.rule))) + " |")
-        parts.append("")
+        own = rows[rows["paper"] == paper].sort_values(["id", "scale"])
+        for companion, title in ((False, "What the paper claims"), (True, "What the companion adds")):
+            parts += [
+                f"### {title}",
+                "",
+                "| verdict | claim | published | measured | scale, date |",
+                "|---|---|---|---|---|",
+            ]
+            for row in own[(own["source"] == COMPANION) == companion].itertuples():
+                claim = f"{row.statement} *({row.source})*. Rule: {row.rule}."
+                cells = (badge(row.status), claim, row.published, row.measured, f"{row.scale}, {row.date}")
+                parts.append("| " + " | ".join(map(escape, cells)) + " |")
+            parts.append("")
     return "\n".join(parts)
 
 
@@ -136,7 +163,8 @@ def cards(rows: pd.DataFrame, stage: Path) -> str:
         counts = verdict_counts(rows, paper)
         parts += [f":::{{grid-item-card}} {identity['title']}", f":link: /notebooks/{paper}", ":link-type: doc"]
         parts += [f":img-top: /book/_generated/card-{paper}.png", f":img-alt: {described['alt']}", ""]
-        parts += [" ".join(identity["card"]["text"].split()), "", "```{card-footer}"]
+        parts += [" ".join(identity["card"]["text"].split()), "", described["caption"].split(". ")[0] + ".", ""]
+        parts += ["```{card-footer}", "What the paper claims:"]
         parts += [" ".join(f"[{n} {status}]{{.verdict-{BADGES[status]}}}" for status, n in counts.items() if n)]
         parts += ["```", ":::", ""]
     return "\n".join([*parts, "::::"])

@@ -1,12 +1,24 @@
 """Claims, verdicts, provenance and the look of the pages."""
 
-from lib.report.claims import STATUSES, Claim, Verdict, claims_text, grade, judge
+from lib.report.claims import COMPANION, STATUSES, Claim, Verdict, claims_text, grade, judge
 from lib.report.intervals import fitted_slope, median_interval, summarize
-from lib.report.page import keep, paper_card, published_table, recorded, show, table, track, verdicts
+from lib.report.page import (
+    keep,
+    paper_card,
+    published_table,
+    recorded,
+    rules,
+    scale_note,
+    show,
+    table,
+    track,
+    verdicts,
+)
 from lib.report.published import published, value_text
 from lib.report.style import describe, new_figure, series
 
 __all__ = [
+    "COMPANION",
     "STATUSES",
     "Claim",
     "Verdict",
@@ -22,6 +34,8 @@ __all__ = [
     "published",
     "published_table",
     "recorded",
+    "rules",
+    "scale_note",
     "series",
     "show",
     "summarize",

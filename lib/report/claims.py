@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 REPRODUCED, CLOSE, NOT_REPRODUCED, NOT_RUN = "reproduced", "close", "not reproduced", "not run here"
+COMPANION = "companion"  # source of what the paper does not say
 STATUSES = (REPRODUCED, CLOSE, NOT_REPRODUCED, NOT_RUN)
 
 

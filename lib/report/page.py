@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.report import provenance
-from lib.report.claims import Claim, judge
+from lib.report.claims import COMPANION, Claim, judge
 from lib.report.paths import RESULTS, current_run
 from lib.report.published import KNOWN, published
 
@@ -82,15 +82,37 @@ def table(frame: pd.DataFrame, *, digits: int = 2, index: bool = False) -> None:
 def verdicts(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Judge `claims` on `tables`, display the table, keep ``claims.json`` inside a run, and return the rows."""
     judged = judge(claims, tables)
-    shown = judged[["statement", "published", "measured", "status", "rule", "source", "scale"]].copy()
-    shown["status"] = [f"**{status}**" for status in shown["status"]]
-    shown["scale"] = [scale or "this run" for scale in shown["scale"]]
-    table(shown.rename(columns={"statement": "claim", "status": "verdict"}))
+    own = judged["source"] == COMPANION
+    for title, part in (("What the paper claims", judged[~own]), ("What the companion adds", judged[own])):
+        columns = {
+            "verdict": [f"**{status}**" for status in part["status"]],
+            "claim": part["statement"] + " *(" + part["source"] + ")*",
+            "published": part["published"],
+            "measured": part["measured"] + [f" *({scale})*" if scale else "" for scale in part["scale"]],
+        }
+        _markdown(f"**{title}**")
+        table(pd.DataFrame(columns).drop(columns=["published"] if part["source"].eq(COMPANION).all() else []))
     run = current_run()
     if run is not None:
         write_json(run / "claims.json", judged.to_dict("records"))
         write_json(run / "kernel.json", {"data": provenance.data_checksums(), "machine": provenance.machine()})
     return judged
+
+
+def rules(judged: pd.DataFrame) -> None:
+    """Display the rule that gave each verdict, and its remark where it has one."""
+    rows = judged[["id", "rule", "detail"]].rename(columns={"id": "claim", "detail": "remark"})
+    table(rows if rows["remark"].any() else rows.drop(columns="remark"))
+
+
+def scale_note(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Display which of `tables` come from a recorded run, with its scale and date, and which from this run."""
+    scales: dict[str, list[str]] = {}
+    for name, frame in tables.items():
+        scales.setdefault(frame.attrs.get("recorded", ""), []).append(name)
+    said = [f"recorded run ({scale}): {', '.join(names)}" for scale, names in scales.items() if scale]
+    said += [f"this run: {', '.join(scales[''])}"] if "" in scales else []
+    _markdown(f"*Tables of this section, by where they were computed. {'; '.join(said).capitalize()}.*")
 
 
 def published_table(paper: str) -> None:

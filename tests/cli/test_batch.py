@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import CLAIMS, FIGURE, SETUP, write_notebook
+from toy_notebook import CLAIMS, FIGURE, SETUP, write_notebook
 
 from lib import batch, jobs
 from lib.report.paths import ROOT

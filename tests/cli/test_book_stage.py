@@ -53,12 +53,15 @@ def test_verdict_counts_take_the_largest_scale_at_which_a_claim_was_judged():
     import pandas as pd
 
     rows = pd.DataFrame(
-        [("p", "a", "not run here", "quick"), ("p", "a", "reproduced", "real"), ("p", "b", "close", "quick"),
-         ("p", "c", "reproduced", "quick"), ("p", "c", "not reproduced", "real")],
-        columns=["paper", "id", "status", "scale"],
+        [("p", "a", "not run here", "quick", "abstract"), ("p", "a", "reproduced", "real", "abstract"),
+         ("p", "b", "close", "quick", "review"), ("p", "c", "reproduced", "quick", "abstract"),
+         ("p", "c", "not reproduced", "real", "abstract"), ("p", "d", "reproduced", "quick", "companion")],
+        columns=["paper", "id", "status", "scale", "source"],
     )  # fmt: skip
     counts = book_fragments.verdict_counts(rows, "p")
     assert counts == {"reproduced": 1, "close": 1, "not reproduced": 1, "not run here": 0}
+    own = book_fragments.verdict_counts(rows, "p", companion=True)
+    assert own == {"reproduced": 1, "close": 0, "not reproduced": 0, "not run here": 0}
 
 
 def test_table_cells_cannot_break_the_table():

@@ -18,11 +18,11 @@ def subset_quality(
     *,
     kinds: Sequence[str] = ("clustered", "isotropic"),
     d: int = 20,
-    arms: int = 500,
-    sizes: Sequence[int] = (20, 30, 40, 60, 80, 120),
+    arms: int = 2000,
+    sizes: Sequence[int] = (20, 30, 40, 80, 160, 320, 640, 1280),
     draws: int = 50,
     sdp: bool = False,
-    greedy: bool = True,
+    greedy_up_to: int = 40,
     iterations: int = 300,
     delta: float = 0.1,
     seed: int = 0,
@@ -32,7 +32,8 @@ def subset_quality(
 
     Columns: ``kind``, ``d``, ``arms``, ``u``, ``draw``, ``lambda_star`` (Frank-Wolfe value), ``certificate`` (upper
     bound on the optimum), ``lambda_sdp`` (exact optimum, NaN without `sdp`), ``lambda_greedy`` (greedy subset; NaN
-    without `greedy`), ``lambda_poisson`` (this draw, repaired to u arms), ``lambda_uniform`` (a uniform subset),
+    above u = `greedy_up_to`, since its cost grows as u M d^2), ``lambda_poisson`` (this draw, repaired to u arms),
+    ``lambda_uniform`` (a uniform subset),
     ``chernoff`` (value guaranteed with probability 1 - `delta`, 0 where vacuous), ``u_required`` (size at which half
     of ``lambda_star`` is guaranteed). Raises ValueError for an unknown kind or sizes outside d..M.
     """
@@ -52,7 +53,9 @@ def subset_quality(
                 "lambda_star": design.lam_star,
                 "certificate": design.upper,
                 "lambda_sdp": good_subset(pool, u, solver="sdp", draws=1, rng=rng).lam_star if sdp else np.nan,
-                "lambda_greedy": good_subset(pool, u, solver="greedy", draws=1, rng=rng).lam_star if greedy else np.nan,
+                "lambda_greedy": good_subset(pool, u, solver="greedy", draws=1, rng=rng).lam_star
+                if u <= greedy_up_to
+                else np.nan,
                 "chernoff": chernoff_value(design.lam_star, u, d=d, largest=largest, delta=delta),
                 "u_required": u_required(design.lam_star, d=d, largest=largest, delta=delta),
             }

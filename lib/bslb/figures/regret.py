@@ -35,11 +35,17 @@ def regret_by_horizon(table: pd.DataFrame, *, k: int | None = None) -> Figure:
     many = [m for m in methods if m not in EXPLORERS]
     if many and "BSLB (v1, c=1)" in few:
         many = ["BSLB (v1, c=1)", *many]
-    fig, axes = new_figure(1, 3, width=11.0, height=3.9)
-    for axis, group, title in zip(axes[0], (few, many), ("two batches of labels", "adaptive"), strict=False):
+    fig, axes = new_figure(2, 2, width=7.2, height=6.6)
+    axes[1, 1].set_axis_off()
+    places = ("upper left", "lower left")
+    for axis, group, title, place in zip(
+        axes[0], (few, many), ("two batches of labels", "adaptive"), places, strict=True
+    ):
         _horizon_panel(axis, shown, group, title)
+        axis.get_legend().remove()
+        axes[1, 1].add_artist(axes[1, 1].legend(*axis.get_legend_handles_labels(), loc=place, title=title, fontsize=8))
     slopes = regret_slopes(table)
-    _slope_panel(axes[0, 2], slopes)
+    _slope_panel(axes[1, 0], slopes)
     at = slopes[slopes["k"] == k].set_index("method")
     final = shown[shown["horizon"] == shown["horizon"].max()].groupby("method")["regret"].median()
     parts = [f"{m}: {_slope_text(at.loc[m])}" for m in ("random", *few[1:], *many) if m in at.index]
@@ -78,7 +84,7 @@ def _horizon_panel(axis: Axes, table: pd.DataFrame, methods: list[str], title: s
     axis.set_ylabel("regret after $T$ pulls (reward units)")
     axis.set_xticks(horizons, [f"{h:.0f}" for h in horizons])
     axis.xaxis.minorticks_off()
-    axis.legend(fontsize=6.5)
+    axis.legend(fontsize=7)
 
 
 def _slope_panel(axis: Axes, slopes: pd.DataFrame) -> None:

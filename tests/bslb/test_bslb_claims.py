@@ -97,16 +97,21 @@ def test_corral_private(regret, status):
 
 @pytest.mark.parametrize(("ratio", "status"), [(50, REPRODUCED), (5, CLOSE), (1.1, NOT_REPRODUCED)])
 def test_subset_conditioning(ratio, status):
-    base = {"d": 10, "u": 20, "lambda_uniform": 1.0}
+    base = {"d": 10, "arms": 500, "u": 20, "lambda_uniform": 1.0}
     rows = [base | {"kind": "clustered", "lambda_poisson": ratio}, base | {"kind": "isotropic", "lambda_poisson": 1.1}]
     # Below u = 2d nothing is promised.
-    rows.append({"d": 10, "u": 10, "lambda_uniform": 1.0, "kind": "clustered", "lambda_poisson": 0.5})
+    rows.append(base | {"u": 10, "kind": "clustered", "lambda_poisson": 0.5})
+    # Nor where the subset is most of the pool.
+    rows.append(base | {"u": 400, "kind": "clustered", "lambda_poisson": 1.0})
     assert rules.subset_conditioning({"design": pd.DataFrame(rows)}).status == status
 
 
-@pytest.mark.parametrize(("bad", "status"), [(0, REPRODUCED), (5, NOT_REPRODUCED)])
-def test_chernoff_bound(bad, status):
-    table = pd.DataFrame({"chernoff": 1.0, "lambda_poisson": [0.5] * bad + [2.0] * (20 - bad)})
+@pytest.mark.parametrize(
+    ("bad", "bound", "status"), [(0, 1.0, REPRODUCED), (5, 1.0, NOT_REPRODUCED), (0, 0.0, NOT_REPRODUCED)]
+)
+def test_chernoff_bound_is_judged_only_where_it_says_something(bad, bound, status):
+    values = {"chernoff": bound, "lambda_poisson": [0.5] * bad + [2.0] * (20 - bad), "kind": "isotropic", "u": 40}
+    table = pd.DataFrame(values)
     assert rules.chernoff_bound({"design": table}).status == status
 
 
