@@ -122,13 +122,13 @@ def replace_folder(source: Path, target: Path) -> None:
 
 
 def record(job: Job, name: str | None = None) -> Path:
-    """Copy a finished run into ``results/<paper>/<name>`` (default: the preset), without the notebook."""
+    """Copy result, tables and claims of a finished run into ``results/<paper>/<name>`` (default: the preset)."""
     if not job.done:
         raise ValueError(f"no finished run of {job.paper} ({job.preset}): run it first")
     target = RESULTS / job.paper / (name or job.preset)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copytree(job.folder, work, ignore=shutil.ignore_patterns("*.ipynb", "*.svg", "log.txt"))
+    shutil.copytree(job.folder, work, ignore=shutil.ignore_patterns("*.ipynb", "figures", "log.txt", "parameters.yaml"))
     replace_folder(work, target)
     return target
 

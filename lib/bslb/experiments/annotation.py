@@ -99,7 +99,7 @@ def annotation_counterexamples(
     seeds: int = 10,
     seed: int = 0,
     noise: float = 0.2,
-    policies: Sequence[str] = ("random", "bslb", "uniform_etc", "margin", "difficulty_oracle", "all"),
+    policies: Sequence[str] = ("random", "bslb", "uniform_etc", "margin", "entropy", "difficulty_oracle", "all"),
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Run `annotation_digits` where the classes are balanced: ten digits, and even or odd.

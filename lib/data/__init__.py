@@ -1,0 +1,66 @@
+"""Data sets in their official formats: verified on every read, downloaded only on request."""
+
+from typing import Any
+
+from lib.data.errors import DataError
+from lib.data.registry import REGISTRY, DataFile, DataSet, entry
+from lib.data.store import data_folder, used
+
+__all__ = [
+    "REGISTRY",
+    "DataError",
+    "DataFile",
+    "DataSet",
+    "data_folder",
+    "embeddings",
+    "fetch",
+    "load",
+    "status",
+    "used",
+]
+
+
+def load(name: str, **options: Any) -> Any:
+    """Return data set `name` as plain arrays and tables in a frozen dataclass (see `lib.data.loaders`).
+
+    Names: ``digits`` (bundled), ``voc2012`` (option `scores`), ``movielens-small``, ``sst2``. Files are looked for in
+    the data folder (``SCARCE_DATA``, default ``data`` beside the package), then in ``SCARCE_DATA_MIRROR``. Nothing is
+    downloaded. Raises DataError, a ValueError, if a file is missing, truncated or altered.
+    """
+    from lib.data.loaders import LOADERS
+
+    entry(name)
+    return LOADERS[name](**options)
+
+
+def fetch(name: str) -> list:
+    """Download data set `name` from its official source; see `lib.data.download.fetch`."""
+    from lib.data.download import fetch as download
+
+    return download(name)
+
+
+def embeddings(path: Any, ids: Any) -> Any:
+    """Read user-supplied features for `ids`; see `lib.data.loaders.embeddings`."""
+    from lib.data.loaders import embeddings as read
+
+    return read(path, ids)
+
+
+def status() -> Any:
+    """Return a table of all registered files: name, file, state, source, bytes, licence.
+
+    `state` is ``ok``, ``derived`` (converted on this machine), ``missing`` or ``corrupt``; `source` the folder it was
+    found in; `bytes` the size on disk. Every file found is hashed.
+    """
+    import pandas as pd
+
+    from lib.data.store import state_of
+
+    rows = []
+    for dataset in REGISTRY.values():
+        if not dataset.files:
+            rows.append([dataset.name, "(bundled)", "ok", "scikit-learn", 0, dataset.licence])
+        for file in dataset.files:
+            rows.append([dataset.name, file.path, *state_of(file), dataset.licence])
+    return pd.DataFrame(rows, columns=["name", "file", "state", "source", "bytes", "licence"])
