@@ -15,6 +15,7 @@ __all__ = [
     "embeddings",
     "fetch",
     "load",
+    "require",
     "status",
     "used",
 ]
@@ -38,6 +39,15 @@ def fetch(name: str) -> list:
     from lib.data.download import fetch as download
 
     return download(name)
+
+
+def require(*names: str) -> None:
+    """Raise DataError unless every file of the data sets `names` is there and intact, so that a long run fails early."""
+    from lib.data.store import read_verified
+
+    for name in names:
+        for file in entry(name).files:
+            read_verified(file)
 
 
 def embeddings(path: Any, ids: Any) -> Any:

@@ -136,3 +136,13 @@ def test_truncated_embeddings_are_refused(tmp_path):
     (tmp_path / "f.npz").write_bytes((tmp_path / "f.npz").read_bytes()[:100])
     with pytest.raises(data.DataError, match="no npz"):
         data.embeddings(tmp_path / "f.npz", np.array(["a"]))
+
+
+def test_require_names_the_first_absent_data_set(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCARCE_DATA", str(tmp_path))
+    monkeypatch.delenv("SCARCE_DATA_MIRROR", raising=False)
+    data.require("digits")
+    with pytest.raises(data.DataError, match="scarce data fetch sst2"):
+        data.require("digits", "sst2")
+    with pytest.raises(data.DataError, match="unknown data set"):
+        data.require("sst3")
