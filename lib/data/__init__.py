@@ -42,12 +42,12 @@ def fetch(name: str) -> list:
 
 
 def require(*names: str) -> None:
-    """Raise DataError unless every file of the data sets `names` is there and intact, so that a long run fails early."""
-    from lib.data.store import read_verified
+    """Raise DataError unless every file of the data sets `names` is there and intact: a long run then fails early."""
+    from lib.data.store import read
 
     for name in names:
         for file in entry(name).files:
-            read_verified(file)
+            read(name, file.path)
 
 
 def embeddings(path: Any, ids: Any) -> Any:
