@@ -80,7 +80,7 @@ def stage_notebook(paper: str, run: Path, folder: Path) -> None:
 def fill_cell(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -> None:
     """Put a run's outputs into a page's cell: code folded away, figures with caption, label and alternative text."""
     cell["metadata"].setdefault("tags", [])
-    if not any(tag.startswith(("hide", "remove")) for tag in cell["metadata"]["tags"]):
+    if not any(tag.startswith(("hide", "remove", "parameters")) for tag in cell["metadata"]["tags"]):
         cell["metadata"]["tags"].append("hide-input")
     captions = [o["metadata"]["scarce_caption"] for o in outputs if "scarce_caption" in o.get("metadata", {})]
     noise = [o for o in outputs if o.get("name") == "stderr" or "scarce_caption" in o.get("metadata", {})]

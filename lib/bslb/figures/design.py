@@ -95,7 +95,7 @@ def sparse_eigenvalue(table: pd.DataFrame) -> Figure:
     gain = phi.iloc[-1] / middle.loc["uniform", "phi_min"].iloc[-1]
     return describe(
         fig,
-        caption=f"**What a Lasso needs survives where the Gram matrix is singular (d = {d}).** With fewer explored "
+        caption=f"**Smallest and sparse eigenvalue of the explored rows (d = {d}).** With fewer explored "
         f"rows than dimensions $\\lambda_{{\\min}}$ {below} by rank, while the sparse eigenvalue at {2 * k} columns is "
         f"positive and {grows} from the good subset, to {gain:.1f} times its value for uniform rows at "
         f"$T_e = {phi.index[-1]}$. The sparse eigenvalue is a local search's upper bound on the true minimum. Medians "

@@ -80,7 +80,7 @@ def lasso_in_k(table: pd.DataFrame) -> Figure:
     penalties = " and ".join(f"{c:g}" for c in sorted(table["c"].unique()))
     return describe(
         fig,
-        caption=f"**Error grows linearly in k in l1 and as its square root in l2.** Fitted exponents {l1} (l1; "
+        caption=f"**The Lasso's error against the sparsity.** Fitted exponents {l1} (l1; "
         f"predicted 1) and {l2} (l2; predicted 1/2) at c = {penalties}, n = {table['observations'].iloc[0]}; medians "
         f"of {table['seed'].nunique()} replicates with 90 % intervals.",
         alt="Two log-log panels of Lasso error against the number of nonzero coordinates with guides of slope one and "
