@@ -111,7 +111,7 @@ def subset_conditioning(tables: Tables) -> Verdict:
     even = table[table["kind"] == "isotropic"]
     flat = even["lambda_poisson"].median() / even["lambda_uniform"].median()
     measured = f"at least {ratio:.0f} times on clustered arms, {flat:.2f} times on isotropic arms"
-    return grade(ratio, reproduced=ratio >= 10, close=ratio >= 2, measured=measured)
+    return grade(ratio, reproduced=ratio >= 10 and flat >= 0.9, close=ratio >= 2, measured=measured)
 
 
 def chernoff_bound(tables: Tables) -> Verdict:

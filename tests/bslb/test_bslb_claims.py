@@ -233,7 +233,7 @@ def test_voc_difficulty(regret, status):
     assert rules_annotation.voc_difficulty({"voc": pd.DataFrame(rows)}).status == status
 
 
-@pytest.mark.parametrize(("gain", "status"), [(0.05, REPRODUCED), (-0.05, NOT_REPRODUCED)])
+@pytest.mark.parametrize(("gain", "status"), [(0.05, REPRODUCED), (0.01, CLOSE), (-0.05, NOT_REPRODUCED)])
 @pytest.mark.parametrize(("rule", "name"), [("voc_accuracy", "voc_accuracy"), ("sst2_accuracy", "sst2")])
 def test_balanced_accuracy(rule, name, gain, status):
     values = {"bslb": {"hard_accuracy_balanced": 0.6 + gain}, "random": {"hard_accuracy_balanced": 0.6}}
