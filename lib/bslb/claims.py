@@ -77,8 +77,8 @@ CLAIMS = (
         "The images that BSLB labels make a better classifier on hard images (PASCAL VOC 2012, box layout only)",
         "abstract, first version",
         _published("efficacy-voc"),
-        "balanced hard accuracy at least 0.02 above random labels and 90 % interval over seeds above 0; close if only the "
-        "interval is above 0",
+        "balanced hard accuracy at least 0.02 above random labels and 90 % interval over seeds above 0; close if only "
+        "the interval is above 0",
         ("voc_accuracy",),
         rules_annotation.voc_accuracy,
     ),
@@ -87,8 +87,8 @@ CLAIMS = (
         "The sentences that BSLB labels make a better classifier on hard sentences (SST-2, hardness by a small model)",
         "public record of the second version",
         DIRECTION,
-        "balanced hard accuracy at least 0.02 above random labels and 90 % interval over seeds above 0; close if only the "
-        "interval is above 0",
+        "balanced hard accuracy at least 0.02 above random labels and 90 % interval over seeds above 0; close if only "
+        "the interval is above 0",
         ("sst2",),
         rules_annotation.sst2_accuracy,
     ),
