@@ -112,7 +112,7 @@ CLAIMS = (
     ),
     Claim(
         "recommendation-low-rank",
-        "The same on a synthetic low-rank market",
+        "BSLB recommends better than random and than LinUCB on a synthetic low-rank market",
         COMPANION,
         "not stated",
         "regret below random's and LinUCB's, 90 % intervals over users below 1; close if below random's",
@@ -131,7 +131,7 @@ CLAIMS = (
     ),
     Claim(
         "exponent-in-k",
-        "Regret grows with the sparsity as each version's exponent says: k^(1/3) and k^(2/3)",
+        "Regret grows with the sparsity as each version's rate says",
         "abstracts",
         _published("rate-in-k"),
         "both fitted exponents within 0.15 of the published one at the largest horizon; close within 0.3",

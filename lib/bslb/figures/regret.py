@@ -38,12 +38,13 @@ def regret_by_horizon(table: pd.DataFrame, *, k: int | None = None) -> Figure:
     fig, axes = new_figure(2, 2, width=7.2, height=6.6)
     axes[1, 1].set_axis_off()
     places = ("upper left", "lower left")
+    small = {"fontsize": 6.5, "title_fontsize": 7, "labelspacing": 0.2}
     for axis, group, title, place in zip(
         axes[0], (few, many), ("two batches of labels", "adaptive"), places, strict=True
     ):
         _horizon_panel(axis, shown, group, title)
         axis.get_legend().remove()
-        axes[1, 1].add_artist(axes[1, 1].legend(*axis.get_legend_handles_labels(), loc=place, title=title, fontsize=8))
+        axes[1, 1].add_artist(axes[1, 1].legend(*axis.get_legend_handles_labels(), loc=place, title=title, **small))
     slopes = regret_slopes(table)
     _slope_panel(axes[1, 0], slopes)
     at = slopes[slopes["k"] == k].set_index("method")
