@@ -12,7 +12,7 @@ from lib.report.intervals import fitted_slope
 
 @pytest.fixture(scope="module")
 def quality():
-    return subset_quality(d=12, arms=300, sizes=(12, 24, 36, 72), draws=20, sdp=True, iterations=200)
+    return subset_quality(d=12, arms=300, sizes=(12, 24, 36, 72), draws=20, sdp=True, greedy_up_to=72, iterations=200)
 
 
 @pytest.fixture(scope="module")
