@@ -9,27 +9,32 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.agreement import require
 from lib.bslb.design_fw import frank_wolfe_design
 from lib.bslb.design_sdp import sdp_design
 from lib.bslb.pools import clustered_arms, isotropic_arms
 from lib.bslb.subset import good_subset
 
 POOLS = {"clustered": clustered_arms, "isotropic": isotropic_arms}
+LEAST_VALUE = 0.95
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def measure(*, sizes=(20, 40, 80), d=20, arms=500, repeats=3, million=True) -> dict:
     """Return value and time ratios against CLARABEL through cvxpy, and the million-arm case's memory ratio.
 
-    Times are the best of `repeats` after one warm-up; CPU ratios are the steadier ones on a shared machine.
+    Times are the best of `repeats` after one warm-up, which checks the values; CPU ratios are the steadier ones on a
+    shared machine. Raises AssertionError if a value is below `LEAST_VALUE` of the exact one.
     """
     rows = []
     for kind, pool in POOLS.items():
         points = pool(arms, d, np.random.default_rng(0))
         for u in sizes:
-            (_, fast, upper), fast_wall, fast_cpu = _best_of(lambda p=points, u=u: frank_wolfe_design(p, u), repeats)
-            (_, exact, _), exact_wall, exact_cpu = _best_of(lambda p=points, u=u: sdp_design(p, u), repeats)
-            row = {"pool": kind, "u": u, "value_ratio": fast / exact, "certificate_ratio": upper / exact}
+            (_, fast, upper), (_, exact, _) = frank_wolfe_design(points, u), sdp_design(points, u)
+            value = require(f"value of the design, {kind}, u={u}", fast / exact, low=LEAST_VALUE)
+            fast_wall, fast_cpu = _best_of(lambda p=points, u=u: frank_wolfe_design(p, u), repeats)
+            exact_wall, exact_cpu = _best_of(lambda p=points, u=u: sdp_design(p, u), repeats)
+            row = {"pool": kind, "u": u, "value_ratio": value, "certificate_ratio": upper / exact}
             times = {"time_ratio": exact_wall / fast_wall, "cpu_ratio": exact_cpu / fast_cpu, "seconds": fast_wall}
             rows.append(row | times)
     result = {
@@ -49,14 +54,13 @@ def measure_million(*, arms=1_000_000, d=64, u=192, iterations=30) -> dict:
 
 
 def _best_of(function, repeats):
-    function()
     wall, cpu = [], []
     for _ in range(repeats):
         start, start_cpu = time.perf_counter(), time.process_time()
-        result = function()
+        function()
         wall.append(time.perf_counter() - start)
         cpu.append(time.process_time() - start_cpu)
-    return result, min(wall), min(cpu)
+    return min(wall), min(cpu)
 
 
 def _million(arms, d, u, iterations) -> dict:

@@ -1,11 +1,14 @@
 """Execute jobs: one subprocess a run, a temporary folder, renamed when it is complete."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,6 +23,8 @@ from lib.report.paths import NOTEBOOKS, RESULTS, ROOT
 from lib.report.provenance import git_state, versions
 
 POLL_SECONDS = 0.2
+ORPHAN_SECONDS = 10.0  # how long a worker without a parent may take to stop its kernel
+WORKER = "worker.pid"
 # Two linear-algebra threads slow the small matrices of these notebooks down; the user's own setting wins.
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 QUIET = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -33,8 +38,9 @@ def execute(job: Job, *, progress: Callable[[str], None] = lambda text: None) ->
     """Run the notebook of `job` and return the folder of the finished run.
 
     The run happens in a temporary folder beside its final place, which appears by one rename when everything is
-    written; an interrupted run leaves nothing, a failed one leaves ``<hash>.failed`` with its log. `progress` is
-    called with a short text several times a second.
+    written; an interrupted run leaves nothing, a failed one leaves ``<hash>.failed`` with its log. The worker ends by
+    itself, and removes the folder, should this process be killed. `progress` is called with a short text several
+    times a second.
 
     Raises RunFailed if the notebook raised, OSError if the folder cannot be written.
     """
@@ -48,7 +54,7 @@ def execute(job: Job, *, progress: Callable[[str], None] = lambda text: None) ->
         code = watch(start_worker(work), work, progress)
         if read_result(work).get("status") != "ok":
             raise RunFailed(f"{job.paper} ({job.preset}) failed: {last_error(work, code)}")
-        for name in ("job.json", "progress", "kernel.json"):
+        for name in ("job.json", "progress", "kernel.json", WORKER):
             (work / name).unlink(missing_ok=True)
         replace_folder(work, final)
     except RunFailed as failure:
@@ -105,11 +111,24 @@ def last_error(work: Path, code: int) -> str:
 
 
 def clean_leftovers(folder: Path) -> None:
-    """Remove temporary folders whose process is gone (killed before it could clean up)."""
+    """Remove temporary folders that no live process writes: neither the one in the name nor the worker inside."""
     for leftover in folder.glob(".*.*"):
-        process = leftover.name.rsplit(".", 1)[1]
-        if leftover.is_dir() and process.isdigit() and not Path(f"/proc/{process}").exists():
+        writers = [leftover.name.rsplit(".", 1)[1]]
+        with contextlib.suppress(OSError):  # no worker has started there
+            writers.append((leftover / WORKER).read_text(encoding="utf-8"))
+        if leftover.is_dir() and writers[0].isdigit() and not any(map(alive, writers)):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def alive(process: str) -> bool:
+    """Return whether a process with this number exists."""
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
 
 
 def replace_folder(source: Path, target: Path) -> None:
@@ -128,7 +147,11 @@ def record(job: Job, name: str | None = None) -> Path:
     target = RESULTS / job.paper / (name or job.preset)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copytree(job.folder, work, ignore=shutil.ignore_patterns("*.ipynb", "figures", "log.txt", "parameters.yaml"))
+    shutil.copytree(
+        job.folder,
+        work,
+        ignore=shutil.ignore_patterns("*.ipynb", "figures", "log.txt", "parameters.yaml", "claims.json"),
+    )
     replace_folder(work, target)
     return target
 
@@ -136,12 +159,9 @@ def record(job: Job, name: str | None = None) -> Path:
 def work_on(work: Path) -> None:
     """Execute the job described in ``work/job.json``; the body of the worker process."""
     import resource
-    import signal
 
     import papermill
 
-    # A polite termination must unwind papermill's clean-up, else the kernel would be orphaned.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     described = json.loads((work / "job.json").read_text(encoding="utf-8"))
     job, start = described["job"], time.monotonic()
     git = git_state()
@@ -176,8 +196,34 @@ def work_on(work: Path) -> None:
     write_json(work / "result.json", result)
 
 
+def worker_process(work: Path) -> None:
+    """Do the work in folder `work` until it is done, the process is told to end, or its parent is gone.
+
+    Without its parent nobody would take the result or the folder away, so the worker removes the folder itself.
+    """
+    parent = int(work.name.rsplit(".", 1)[1])
+    # A polite termination must unwind papermill's clean-up, else the kernel would be orphaned.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+    (work / WORKER).write_text(str(os.getpid()), encoding="utf-8")
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    try:
+        work_on(work)
+    finally:
+        if os.getppid() != parent:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def end_with(parent: int) -> None:
+    """End this process soon after `parent`, politely at first, so that its kernel is stopped, too."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(ORPHAN_SECONDS)
+    os._exit(130)
+
+
 if __name__ == "__main__":
     import logging
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    work_on(Path(sys.argv[1]))
+    worker_process(Path(sys.argv[1]))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,14 @@ from lib.report.provenance import versions
 
 HTML = BUILD / "html"
 RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb")
+ICON = '<link rel="icon" href="data:,">\n'
+# jupyter-book always loads sphinx-thebe (live cells through a public hub), which declares its constants twice a page.
+THEBE = re.compile(
+    r"""\s*(?:<link[^>]*sphinx-thebe\.css[^>]*>|<script[^>]*sphinx-thebe\.js[^>]*></script>"""
+    r"""|<script>const\ THEBE_JS_URL\b.*?</script>"""
+    r"""|<script\ type="text/x-thebe-config">.*?</script>|<script>kernelName\ =.*?</script>)""",
+    re.DOTALL | re.VERBOSE,
+)
 
 
 def render(*, force: bool = False) -> tuple[Path, bool]:
@@ -33,6 +42,9 @@ def render(*, force: bool = False) -> tuple[Path, bool]:
         if not force and stamp_file.is_file() and stamp_file.read_text() == stamp:
             return HTML / "index.html", False
         html = build(stage, work)
+        strip_thebe(html)
+        index = html / "index.html"  # it only sends the reader on; without an icon, browsers ask for one in vain
+        index.write_text(index.read_text(encoding="utf-8") + ICON, encoding="utf-8")
         (html / ".stamp").write_text(stamp)
         replace_folder(html, HTML)
     finally:
@@ -132,6 +144,17 @@ def build(stage: Path, work: Path) -> Path:
         first = warnings[0] if warnings else "no warning was logged"
         raise RunFailed(f"jupyter-book found {len(warnings)} problems: {first}; see {BUILD / 'book.log'}")
     return work / "_build" / "html"
+
+
+def strip_thebe(html: Path) -> None:
+    """Take the scripts for live cells out of every page below `html`: unused here, and an error in the console."""
+    for page in sorted(html.rglob("*.html")):
+        text = page.read_text(encoding="utf-8")
+        stripped = THEBE.sub("", text)
+        if stripped != text:
+            page.write_text(stripped, encoding="utf-8")
+    for file in (html / "_static").glob("sphinx-thebe.*"):
+        file.unlink()
 
 
 def tree_hash(folder: Path) -> str:

@@ -1,30 +1,25 @@
 """What the book says that only the runs know: scoreboard, cards, costs, provenance. Written as MyST Markdown."""
 
-import importlib
 import json
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from lib.book_scoreboard import (
+    BADGES,
+    escape,
+    scoreboard,
+    scoreboard_figure,
+    scoreboard_figure_text,
+    scoreboard_text,
+    verdict_counts,
+)
 from lib.jobs import make_job, papers, read_result
-from lib.report.claims import CLOSE, COMPANION, NOT_REPRODUCED, NOT_RUN, REPRODUCED, STATUSES, judge
-from lib.report.page import DPI, recorded
+from lib.report.page import DPI
 from lib.report.paths import RESULTS
 from lib.report.published import published
-from lib.report.style import new_figure
-
-BADGES = {REPRODUCED: "reproduced", CLOSE: "close", NOT_REPRODUCED: "not-reproduced", NOT_RUN: "not-run"}
-# Background and ink, as the badges in scarce.css.
-STATUS_COLOURS = {
-    REPRODUCED: ("#00527a", "white"),
-    CLOSE: ("#f2c94c", "black"),
-    NOT_REPRODUCED: ("#9c3600", "white"),
-    NOT_RUN: ("#d5d9de", "black"),
-}
-COLUMNS = ["paper", "id", "statement", "source", "published", "rule", "measured", "status", "detail", "scale", "date"]
 
 
 def write_all(stage: Path) -> None:
@@ -44,111 +39,6 @@ def write_all(stage: Path) -> None:
     }
     for name, text in fragments.items():
         (folder / name).write_text(text + "\n", encoding="utf-8")
-
-
-def scoreboard(names: Iterable[str]) -> pd.DataFrame:
-    """Return one row a judged claim of the papers' up-to-date quick runs and of their recorded runs.
-
-    Columns are `COLUMNS`; `scale` is the preset, `date` the day of the run. A recorded run adds a row only where it
-    judged the claim.
-    """
-    parts = []
-    for paper in names:
-        job = make_job(paper)
-        if job.done:
-            judged = pd.read_json(job.folder / "claims.json", dtype=False)
-            # What the quick page judges from recorded tables has a row of its own below.
-            parts.append((judged[judged["scale"] == ""], read_result(job.folder)))
-        for folder in sorted(path.parent for path in (RESULTS / paper).glob("*/result.json")):
-            claims = importlib.import_module(f"lib.{paper}.claims").CLAIMS
-            judged = judge(claims, recorded(paper, folder.name))
-            parts.append((judged[judged["status"] != NOT_RUN], read_result(folder)))
-    rows = [
-        judged.assign(paper=result["paper"], scale=result["preset"], date=result["started"][:10])
-        for judged, result in parts
-    ]
-    return pd.concat(rows, ignore_index=True)[COLUMNS] if rows else pd.DataFrame(columns=COLUMNS)
-
-
-def verdict_counts(rows: pd.DataFrame, paper: str, *, companion: bool = False) -> dict[str, int]:
-    """Return how many claims of `paper` have each verdict, taking the largest scale at which each was judged.
-
-    `companion` counts the companion's own propositions in place of what the paper claims.
-    """
-    order = {"quick": 0, "real": 1, "paper": 2}
-    own = rows[(rows["paper"] == paper) & ((rows["source"] == COMPANION) == companion)]
-    own = own.assign(judged=own["status"] != NOT_RUN, rank=own["scale"].map(order))
-    latest = own.sort_values(["judged", "rank"], kind="stable").groupby("id").tail(1)
-    return {status: int((latest["status"] == status).sum()) for status in STATUSES}
-
-
-def verdict_bars(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Return the verdict counts behind each bar of the scoreboard figure, by its label."""
-    bars = {}
-    for name in sorted(rows["paper"].unique()):
-        bars[f"{name}: what the paper claims"] = verdict_counts(rows, name)
-        bars[f"{name}: what the companion adds"] = verdict_counts(rows, name, companion=True)
-    return bars
-
-
-def scoreboard_figure(rows: pd.DataFrame):
-    """Return the stacked bars of verdicts, two bars a paper: its claims and the companion's propositions."""
-    bars = verdict_bars(rows)
-    fig, axes = new_figure(width=7.2, height=1.0 + 0.4 * max(len(bars), 1))
-    axis = axes[0, 0]
-    left = dict.fromkeys(bars, 0)
-    for status in STATUSES:
-        counts = {name: bar[status] for name, bar in bars.items()}
-        colour, ink = STATUS_COLOURS[status]
-        axis.barh(list(bars), counts.values(), left=left.values(), color=colour, label=status, height=0.6)
-        for place, (name, count) in enumerate(counts.items()):
-            if count:
-                axis.text(left[name] + count / 2, place, str(count), ha="center", va="center", fontsize=9, color=ink)
-            left[name] += count
-    axis.invert_yaxis()
-    axis.set_xlabel("number of claims")
-    axis.grid(False)
-    axis.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.3, 1.0), frameon=False, fontsize=8)
-    return fig
-
-
-def scoreboard_figure_text(rows: pd.DataFrame) -> str:
-    """Return the directive that shows the scoreboard figure, with counts in caption and alternative text."""
-    bars = verdict_bars(rows)
-    said = {name: ", ".join(f"{n} {status}" for status, n in bar.items() if n) for name, bar in bars.items()}
-    told = "; ".join(f"{name}: {text or 'none judged'}" for name, text in said.items())
-    return "\n".join(
-        [
-            "```{figure} /book/_generated/scoreboard.png",
-            ":name: fig-scoreboard",
-            f":alt: Stacked bars of verdicts. {told}.",
-            ":width: 691px",
-            "",
-            f"Every claim judged so far, at the largest scale at which it was run. {told}.",
-            "```",
-        ]
-    )
-
-
-def scoreboard_text(rows: pd.DataFrame) -> str:
-    """Return two tables a paper, its claims and the companion's propositions: published, ours, verdict, scale, rule."""
-    parts = []
-    for paper in sorted(rows["paper"].unique()):
-        parts.append(f"## {published(paper)['title']}\n\nDetails: [the page of {paper}](/notebooks/{paper}.ipynb).\n")
-        own = rows[rows["paper"] == paper].sort_values(["id", "scale"])
-        for companion, title in ((False, "What the paper claims"), (True, "What the companion adds")):
-            parts += [
-                f"### {title}",
-                "",
-                "| verdict | claim | published | measured | scale, date |",
-                "|---|---|---|---|---|",
-            ]
-            for row in own[(own["source"] == COMPANION) == companion].itertuples():
-                claim = f"{row.statement} *({row.source})*. Rule: {row.rule}."
-                cells = (badge(row.status), claim, row.published, row.measured, f"{row.scale}, {row.date}")
-                parts.append("| " + " | ".join(map(escape, cells)) + " |")
-            parts.append("")
-    return "\n".join(parts)
 
 
 def cards(rows: pd.DataFrame, stage: Path) -> str:
@@ -182,20 +72,37 @@ def costs() -> str:
 
 
 def benchmarks() -> str:
-    """Return the recorded comparison of our code with named peers, each a ratio within one run."""
+    """Return the recorded benchmarks in two tables: named peers on the same input, and targets of our own."""
     path = RESULTS / "benchmarks.json"
     if not path.is_file():
         return "No benchmark has been recorded yet: run `make bench`."
     content = json.loads(path.read_text(encoding="utf-8"))
-    lines = ["| what | ours | compared with | measured | aim | reached |", "|---|---|---|---|---|---|"]
-    for row in content["rows"]:
-        reached = "yes" if row["reached"] else "**no**"
-        cells = (row["what"], row["ours"], row["peer"], row["measured"], row["aim"], reached)
-        lines.append("| " + " | ".join(escape(str(cell)) for cell in cells) + " |")
     machine = content["machine"]
-    lines += ["", f"Measured on {content['date']}: {machine['processor']}, one thread, with "]
-    lines[-1] += ", ".join(f"{name} {version}" for name, version in content["versions"].items()) + "."
-    return "\n".join(lines)
+    packages = ", ".join(f"{name} {version}" for name, version in content["versions"].items())
+    return "\n".join(
+        [
+            "### Peers",
+            "",
+            *benchmark_table(content["rows"], "peers", {"peer": "compared with", "agreement": "results agree"}),
+            "",
+            "### Targets",
+            "",
+            *benchmark_table(content["rows"], "targets", {}),
+            "",
+            f"Measured on {content['date']}: {machine['processor']}, one thread, with {packages}.",
+        ]
+    )
+
+
+def benchmark_table(rows: list[dict[str, Any]], kind: str, columns: dict[str, str]) -> list[str]:
+    """Return the lines of the table of the rows of one kind; `columns` are the fields that only this kind has."""
+    heads = {"what": "what", "ours": "ours", **columns, "measured": "measured", "aim": "aim", "reached": "reached"}
+    lines = ["| " + " | ".join(heads.values()) + " |", "|---" * len(heads) + "|"]
+    for row in rows:
+        if row["kind"] == kind:
+            shown = row | {"reached": "yes" if row["reached"] else "**no**"}
+            lines.append("| " + " | ".join(escape(shown[name]) for name in heads) + " |")
+    return lines
 
 
 def gallery() -> str:
@@ -225,10 +132,7 @@ def data_sets() -> str:
 
 def provenance(result: dict[str, Any], run: Path) -> str:
     """Return the closing section of a paper's page: what made it, how to make it again, files to take away."""
-    paper, git, machine = result["paper"], result["git"], result["machine"]
-    commit = (
-        f"`{git['commit']}`{' with uncommitted changes' if git['dirty'] else ''}" if git["commit"] else "not a checkout"
-    )
+    paper, machine = result["paper"], result["machine"]
     data = (
         ", ".join(f"{name} `{checksum[:12]}`" for name, checksum in result["data"].items())
         or "embedded or synthetic only"
@@ -236,11 +140,12 @@ def provenance(result: dict[str, Any], run: Path) -> str:
     facts = {
         "Run": f"`{result['hash']}`, preset {result['preset']}, started {result['started']}",
         "Took": f"{result['seconds']} s, peak memory of the kernel {result['peak_mib']} MiB",
-        "Code": f"commit {commit}",
+        "Code": commit(result),
         "Machine": f"{machine['processor']}, {machine['cores']} cores, accelerator: {machine['accelerator']}",
         "Threads": ", ".join(f"{name}={value or 'unset'}" for name, value in machine["threads"].items()),
         "Versions": ", ".join(f"{name} {version}" for name, version in result["versions"].items()),
         "Data": data,
+        "Recorded runs": recorded_runs(paper) or "none",
     }
     files = [
         f"{{download}}`{name} <{paper}_files/{name}>`" for name in ("parameters.yaml", "result.json", "claims.json")
@@ -262,11 +167,17 @@ def provenance(result: dict[str, Any], run: Path) -> str:
     )
 
 
-def badge(status: str) -> str:
-    """Return the verdict as a coloured word."""
-    return f"[{status}]{{.verdict-{BADGES[status]}}}"
+def recorded_runs(paper: str) -> str:
+    """Return preset, day, code and machine of each recorded run that the page of `paper` may show."""
+    results = [read_result(path.parent) for path in sorted((RESULTS / paper).glob("*/result.json"))]
+    return "; ".join(
+        f"{result['preset']}, {result['started'][:10]}, {commit(result)}, {result['machine']['processor']}"
+        for result in results
+    )
 
 
-def escape(text: str) -> str:
-    """Return `text` fit for a cell of a Markdown table."""
-    return str(text).replace("|", "\\|").replace("\n", " ")
+def commit(result: dict[str, Any]) -> str:
+    """Return the commit that a run was made from, and whether files had changed since."""
+    git = result["git"]
+    changed = " with uncommitted changes" if git["dirty"] else ""
+    return f"commit `{git['commit']}`{changed}" if git["commit"] else "not a checkout"

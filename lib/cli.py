@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import signal
 import sys
 from functools import partial
 from typing import Annotated
@@ -37,7 +38,7 @@ def options(debug: Annotated[bool, typer.Option(help="show full tracebacks")] = 
 
 @app.command("list")
 def list_papers() -> None:
-    """List the papers, their presets and whether each run is up to date."""
+    """List the papers, their presets, whether each run is up to date and when one was recorded in results/."""
     table = Table("paper", "preset", "state", "seconds", "peak MiB", "hash")
     for paper in papers():
         for preset in PRESETS:
@@ -45,7 +46,7 @@ def list_papers() -> None:
                 continue
             job = make_job(paper, preset)
             result = run_facts(job)
-            state = "[green]done[/]" if job.done else "to do"
+            state = ("[green]done[/]" if job.done else "to do") + recorded_when(job)
             table.add_row(paper, preset, state, *(str(result.get(k, "")) for k in ("seconds", "peak_mib")), job.hash)
     console.print(table)
 
@@ -107,7 +108,7 @@ def serve(port: Annotated[int, typer.Option(help="0 takes any free port")] = 800
 @app.command()
 def claims(paper: Annotated[str | None, typer.Argument(help="one paper; all if absent")] = None) -> None:
     """Show every judged claim: the paper's figure, ours, and the verdict."""
-    from lib.book_fragments import scoreboard
+    from lib.book_scoreboard import scoreboard
 
     table = Table("paper", "claim", "published", "measured", "verdict", "scale")
     rows = scoreboard([paper] if paper else papers())
@@ -169,6 +170,16 @@ def run_facts(job: Job) -> dict:
     return read_result(job.folder)
 
 
+def recorded_when(job: Job) -> str:
+    """Return ", recorded" with the day of the newest record of this paper and preset, or nothing."""
+    from lib.jobs import read_result
+    from lib.report.paths import RESULTS
+
+    kept = [read_result(path.parent) for path in (RESULTS / job.paper).glob("*/result.json")]
+    days = [result["started"][:10] for result in kept if result.get("preset") == job.preset]
+    return f", recorded {max(days)}" if days else ""
+
+
 def run_with_progress(job: Job) -> None:
     """Execute `job` under a live status line."""
     with console.status(f"{job.paper} ({job.preset})") as status:
@@ -188,8 +199,15 @@ def parse_overrides(pairs: list[str]) -> dict:
     return overrides
 
 
+def interrupt(*_) -> None:
+    """Treat a polite termination as Ctrl-C; a second one does not disturb the cleaning up."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command; an expected error is one line on stderr and exit status 1."""
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         app()
     except SystemExit as ended:

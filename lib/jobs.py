@@ -45,18 +45,23 @@ def papers() -> list[str]:
 
 
 def make_job(paper: str, preset: str = "quick", overrides: Mapping[str, Any] | None = None) -> Job:
-    """Check names and types of everything asked for and return the job.
+    """Check names, types and ranges of everything asked for and return the job.
 
-    Raises ValueError with the way out for an unknown paper, preset or parameter and for a value of the wrong type.
+    A file in `overrides` is sought from the caller's folder and kept with its absolute path, because notebooks run in
+    their own folder.
+
+    Raises ValueError with the way out for an unknown paper, preset or parameter and for a value of the wrong type or
+    range.
     """
     known(paper, papers(), "paper")
     known(preset, PRESETS, "preset")
     cells = code_cells(paper)
     defaults = parameter_defaults(paper, cells)
-    chosen = dict(preset_values(paper, preset)) | dict(overrides or {})
+    given = {name: absolute(value) for name, value in (overrides or {}).items()}
+    chosen = dict(preset_values(paper, preset)) | given
     for name, value in chosen.items():
         known(name, defaults, f"parameter of {paper}")
-        chosen[name] = same_type(name, value, defaults[name])
+        chosen[name] = in_range(name, same_type(name, value, defaults[name]), defaults[name])
     parameters = defaults | chosen
     changed = {name: value for name, value in parameters.items() if value != defaults[name]}
     return Job(paper, preset, parameters, changed, content_hash(paper, preset, cells, parameters))
@@ -84,6 +89,20 @@ def same_type(name: str, value: Any, default: Any) -> Any:
     if isinstance(value, list) and default:
         return [same_type(f"{name}[{place}]", item, default[0]) for place, item in enumerate(value)]
     return value
+
+
+def in_range(name: str, value: Any, default: Any) -> Any:
+    """Return `value` unless it is a count below one or an empty list where `default` is neither: then ValueError."""
+    if isinstance(default, list) and default and not value:
+        raise ValueError(f"parameter {name}=[]: expected at least one value, like {default!r}")
+    if type(default) is int and default >= 1 and value < 1:
+        raise ValueError(f"parameter {name}={value!r}: expected at least 1, like {default!r}")
+    return value
+
+
+def absolute(value: Any) -> Any:
+    """Return the absolute path if `value` is the text of a path to an existing file, else `value`."""
+    return str(Path(value).resolve()) if isinstance(value, str) and value and Path(value).is_file() else value
 
 
 def preset_values(paper: str, preset: str) -> dict[str, Any]:
@@ -124,8 +143,8 @@ def content_hash(paper: str, preset: str, cells: list[dict[str, Any]], parameter
     add("code", json.dumps(code).encode())
     add("parameters", json.dumps(parameters, sort_keys=True).encode())
     for value in parameters.values():
-        if isinstance(value, str) and value and Path(value).is_file():
-            add(value, Path(value).read_bytes())
+        if isinstance(value, str) and value and (NOTEBOOKS / value).is_file():
+            add(value, (NOTEBOOKS / value).read_bytes())
     for path in import_closure("\n".join(code)) + recorded_files(paper, preset):
         add(str(path.relative_to(ROOT)), path.read_bytes())
     add("versions", json.dumps(versions(), sort_keys=True).encode())

@@ -79,16 +79,75 @@ def test_every_preset_is_valid_and_quick_is_the_default(path):
         assert (preset == "quick") == (job.changed == {})
 
 
+def floor(root, room):
+    return FLOORS.get(room, 3 if (root / "lib" / room).is_dir() else 4)
+
+
+def rooms_imported(root, path):
+    """Names directly below `lib` that the file imports, however it spells the import."""
+    package, rooms = path.relative_to(root).parent.parts, set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            start = [*above, *(node.module.split(".") if node.module else ())]
+            names = [[*start, alias.name] for alias in node.names]
+        else:
+            continue
+        rooms |= {parts[1] for parts in names if parts[0] == "lib" and len(parts) > 1}
+    places = {room: root / "lib" / room for room in rooms}
+    return {room for room, place in places.items() if place.is_dir() or place.with_suffix(".py").is_file()}
+
+
+def upward_imports(root):
+    found = []
+    for path in sorted((root / "lib").rglob("*.py")):
+        inside = path.relative_to(root / "lib")
+        here = inside.parts[0] if len(inside.parts) > 1 else inside.stem
+        if inside.name == "__init__.py" and len(inside.parts) == 1:
+            continue
+        there = rooms_imported(root, path) - {here}
+        found += [f"{inside}: {room}" for room in sorted(there) if floor(root, room) > floor(root, here)]
+        papers_met = [room for room in there if floor(root, room) == floor(root, here) == 3]
+        found += [f"{inside}: {room}" for room in sorted(papers_met)]
+    return found
+
+
 def test_imports_go_down_the_floors():
-    for path in (ROOT / "lib").rglob("*.py"):
-        room = path.relative_to(ROOT / "lib").parts[0] if path.parent != ROOT / "lib" else ""
-        here = FLOORS.get(room, 3 if room else 4)
-        for node in ast.walk(ast.parse(path.read_text())):
-            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
-            parts = module.split(".")
-            if parts[0] == "lib" and len(parts) > 1 and parts[1] != room:
-                there = FLOORS.get(parts[1], 3 if (ROOT / "lib" / parts[1]).is_dir() else 4)
-                assert there <= here, f"{path}: {module}"
+    assert upward_imports(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("import lib.alpha.core", ["report/page.py: alpha"]),
+        ("import lib.alpha.core as core", ["report/page.py: alpha"]),
+        ("from lib import alpha", ["report/page.py: alpha"]),
+        ("from lib import jobs", ["report/page.py: jobs"]),
+        ("from lib.alpha import core", ["report/page.py: alpha"]),
+        ("from lib.alpha.core import thing", ["report/page.py: alpha"]),
+        ("from .. import alpha", ["report/page.py: alpha"]),
+        ("from ..alpha import core", ["report/page.py: alpha"]),
+        ("def f():\n    from lib import alpha", ["report/page.py: alpha"]),
+        ("from . import paths", []),
+        ("from lib import data\nimport os", []),
+    ],
+)
+def test_an_import_up_the_floors_is_found_however_it_is_spelt(tmp_path, line, found):
+    for room in ("report", "alpha", "data"):
+        (tmp_path / "lib" / room).mkdir(parents=True)
+    (tmp_path / "lib" / "jobs.py").write_text("from lib import alpha, report")
+    (tmp_path / "lib" / "alpha" / "core.py").write_text("from lib.report import page\nfrom lib import data")
+    (tmp_path / "lib" / "report" / "page.py").write_text(line)
+    assert upward_imports(tmp_path) == found
+
+
+def test_papers_do_not_import_each_other(tmp_path):
+    for room in ("alpha", "beta"):
+        (tmp_path / "lib" / room).mkdir(parents=True)
+    (tmp_path / "lib" / "alpha" / "core.py").write_text("from ..beta import core")
+    assert upward_imports(tmp_path) == ["alpha/core.py: beta"]
 
 
 def test_files_and_functions_stay_small():

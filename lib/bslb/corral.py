@@ -105,7 +105,9 @@ def corral(
         version: exploration length of the bases, "v1" or "v2".
         c_e: factor on the exploration length.
         c_l: factor on the Lasso penalty.
-        reward_range: rewards that map to losses 1 and 0; default the range of the expected rewards.
+        reward_range: rewards that map to losses 1 and 0; losses beyond are clipped. Default: smallest and largest
+            reward that the replicate has observed so far. That range moves with the pulls, which CORRAL's analysis
+            does not cover.
         iterations: iterations of the design if none is given.
         design: a design computed before for the same arms.
 
@@ -125,7 +127,7 @@ def corral(
         design = good_subset(env.arms, size, iterations=iterations, rng=rng)
     rngs = replicate_rngs(env, seed)
     bases = [[_Base(env, s, n, design.subset, c_l, rngs[s]) for n in lengths] for s in range(S)]
-    low, high = _reward_range(env, reward_range)
+    span = _Span.start(S, reward_range)
     order, chosen, weights = np.empty((S, T), dtype=int), np.empty((S, T), dtype=int), np.empty((S, T, L))
     master = _Master.start(S, L, T, eta)
     taken = np.zeros(env.means.shape, dtype=bool)
@@ -138,18 +140,34 @@ def corral(
         for s, (i, arm) in enumerate(zip(picks, arms, strict=True)):
             for base in bases[s] if share == "all" else (bases[s][i],):
                 base.learn(arm)
-        loss = np.clip((high - env.rewards[rows, arms]) / (high - low), 0, 1)
-        master.update(picks, loss)
+        master.update(picks, span.losses(env.rewards[rows, arms]))
     return CorralRun(order, weights, chosen, lengths)
 
 
-def _reward_range(env: Environment, given: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
-    if given is None:
-        low, high = env.means.min(axis=1), env.means.max(axis=1)
-        return low, np.where(high > low, high, low + 1.0)
-    if not given[0] < given[1]:
-        raise ValueError(f"reward_range must be (low, high) with low < high, got {given}")
-    return np.float64(given[0]), np.float64(given[1])
+@dataclass
+class _Span:
+    """Smallest and largest reward of each replicate, shape (S,), given or observed so far, and losses between them."""
+
+    low: np.ndarray
+    high: np.ndarray
+    fixed: bool
+
+    @classmethod
+    def start(cls, S: int, given: tuple[float, float] | None) -> "_Span":
+        low, high = (np.inf, -np.inf) if given is None else given
+        if given is not None and not low < high:
+            raise ValueError(f"reward_range must be (low, high) with low < high, got {given}")
+        return cls(np.full(S, float(low)), np.full(S, float(high)), given is not None)
+
+    def losses(self, rewards: np.ndarray) -> np.ndarray:
+        """Return the losses in [0, 1] of one reward a replicate, shape (S,)."""
+        if self.fixed:
+            return np.clip((self.high - rewards) / (self.high - self.low), 0, 1)
+        self.low, self.high = np.minimum(self.low, rewards), np.maximum(self.high, rewards)
+        distance = self.high - self.low
+        # The first reward is the whole range and says nothing: loss 1/2.
+        scaled = (self.high - rewards) / np.where(distance > 0, distance, 1.0)
+        return np.where(distance > 0, scaled, 0.5)
 
 
 @dataclass

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from lib.bslb.experiments.slopes import regret_slopes
 from lib.report import Verdict, fitted_slope, grade, median_interval
 
 Tables = Mapping[str, pd.DataFrame]
 BSLB_TWICE, RANDOM = "BSLB (v1, c=2)", "random"
+RATE_METHODS = ("BSLB (v1, c=1)", BSLB_TWICE)
 
 
 def middle(table: pd.DataFrame, value: str, **where) -> float:
@@ -18,24 +20,26 @@ def middle(table: pd.DataFrame, value: str, **where) -> float:
     return float(table[value].median()) if len(table) else float("nan")
 
 
-def slope_in_horizon(table: pd.DataFrame, method: str, k: int, last: int = 3) -> float:
-    """Return the slope of log median regret against log T over the `last` horizons."""
-    part = table[(table["method"] == method) & (table["k"] == k)]
-    medians = part.groupby("horizon")["regret"].median().iloc[-last:]
-    return fitted_slope(medians.index.to_numpy(), medians.to_numpy())
-
-
 def regret_rate(tables: Tables) -> Verdict:
-    """T^(2/3) is an upper bound: judge the slopes at the exploration length twice the first version's."""
+    """T^(2/3) is an upper bound: judge slopes and upper ends of their intervals at both exploration constants."""
     table = tables["horizon"]
-    slopes = {int(k): slope_in_horizon(table, BSLB_TWICE, k) for k in sorted(table["k"].unique())}
-    fair = {k: slope_in_horizon(table, RANDOM, k) for k in slopes}
-    worst, straight = max(slopes.values()), min(fair.values())
-    measured = ", ".join(f"{slope:.2f} (k={k})" for k, slope in slopes.items()) + f"; random {straight:.2f}"
+    slopes = regret_slopes(table).set_index(["method", "k"])
+    own = slopes.loc[[name in RATE_METHODS for name in slopes.index.get_level_values("method")]]
+    straight = float(slopes.loc[RANDOM, "slope"].min())
+    measured = "; ".join(
+        f"{name.split(', ')[1][:-1]}, k={k}: {row.slope:.2f} [{row.low:.2f}, {row.high:.2f}]"
+        for (name, k), row in own.iterrows()
+    )
+    worst, end = float(own["slope"].max()), float(own["high"].max())
     sound = straight >= 0.95
-    detail = "" if sound else "random pulls do not have slope 1, so the scaling of the pool is not fair"
-    ok = sound and worst <= 2 / 3 + 0.06
-    return grade(worst, reproduced=ok, close=sound and worst <= 0.8, measured=measured, detail=detail)
+    last = table[table["horizon"] == table["horizon"].max()]
+    cost = last["explored_pulls"] / last["horizon"] * last.groupby("k")["regret"].transform("max")
+    share = float((cost / last["regret"])[last["method"] == BSLB_TWICE].median())
+    detail = f"at c=2 exploration alone costs about {share:.0%} of the regret, so that slope is mostly the length's own"
+    ok = sound and worst <= 2 / 3 + 0.06 and end <= 0.8
+    return grade(
+        worst, reproduced=ok, close=sound and worst <= 0.8, measured=f"{measured}; random {straight:.2f}", detail=detail
+    )
 
 
 def exploration_length(tables: Tables) -> Verdict:
@@ -63,7 +67,7 @@ def exponent_in_k(tables: Tables) -> Verdict:
         found.append(f"{version}: {slope:.2f} (predicted {predicted:.2f})")
         gaps.append(abs(slope - predicted))
     gap = max(gaps)
-    return grade(gap, reproduced=gap <= 0.15, close=gap <= 0.3, measured="; ".join(found))
+    return grade(gap, reproduced=gap <= 0.15, close=gap <= 0.2, measured="; ".join(found))
 
 
 def soft_sparsity(tables: Tables) -> Verdict:
@@ -72,25 +76,28 @@ def soft_sparsity(tables: Tables) -> Verdict:
     own = table[table["method"] != RANDOM].groupby("beta")["regret"].median()
     other = table[table["method"] == RANDOM].groupby("beta")["regret"].median()
     growth = own / own.iloc[0]
-    inside = bool((growth <= (1 + own.index.to_numpy()) ** 2).all())
+    envelope = ((1 + own.index.to_numpy()) / (1 + own.index[0])) ** 2
+    inside = bool((growth <= envelope).all())
     saved = float((1 - own / other).min())
     measured = f"grows by {growth.iloc[-1]:.2f} at tail {own.index[-1]:g}; at least {saved:.0%} below random"
-    return grade(saved, reproduced=inside and saved >= 0.25, close=inside and saved > 0, measured=measured)
+    binding = bool((own.iloc[0] * envelope < 0.75 * other)[1:].any())
+    detail = "" if binding else "the factor lies above three quarters of random's regret throughout, so it never binds"
+    whole = inside and saved >= 0.25
+    return grade(saved, reproduced=whole, close=inside and saved > 0, measured=measured, detail=detail)
 
 
 def corral_shared(tables: Tables) -> Verdict:
-    """Compare C-BSLB with shared observations with the best and the worst single base."""
-    best, worst, own, _ = corral_medians(tables["corral"], "all")
+    """Compare C-BSLB with shared observations with the best single base, for every true sparsity."""
+    best, own, _ = corral_medians(tables["corral"], "all")
     overhead = own / best - 1
     measured = ", ".join(f"{value:+.0%} (k={k})" for k, value in overhead.items()) + " against the best base"
-    between = bool((own <= worst).all())
     most = float(overhead.max())
-    return grade(most, reproduced=between and most <= 0.1, close=between, measured=measured)
+    return grade(most, reproduced=most <= 0.1, close=most <= 0.25, measured=measured)
 
 
 def corral_private(tables: Tables) -> Verdict:
     """Compare C-BSLB with private observations, the analysed form, with random pulls."""
-    _, _, own, other = corral_medians(tables["corral"], "private")
+    _, own, other = corral_medians(tables["corral"], "private")
     saved = 1 - own / other
     measured = ", ".join(f"{value:.0%} (k={k})" for k, value in saved.items()) + " below random"
     least = float(saved.min())
@@ -112,17 +119,6 @@ def subset_conditioning(tables: Tables) -> Verdict:
     flat = even["lambda_poisson"].median() / even["lambda_uniform"].median()
     measured = f"at least {ratio:.0f} times on clustered arms, {flat:.2f} times on isotropic arms"
     return grade(ratio, reproduced=ratio >= 10 and flat >= 0.9, close=ratio >= 2, measured=measured)
-
-
-def chernoff_bound(tables: Tables) -> Verdict:
-    """Where the bound is not vacuous, count the draws below what it guarantees with probability 0.9."""
-    table = tables["design"]
-    useful = table[table["chernoff"] > 0]
-    bad = float((useful["lambda_poisson"] < useful["chernoff"]).mean())
-    settings = table.groupby(["kind", "u"])["chernoff"].first()
-    measured = f"violated in {bad:.1%} of draws in the {(settings > 0).sum()} of {len(settings)} settings where it "
-    measured += "says more than zero"
-    return grade(bad, reproduced=bad <= 0.1, close=False, measured=measured)
 
 
 def sparse_eigenvalue(tables: Tables) -> Verdict:
@@ -173,17 +169,15 @@ def no_additive_tail(tables: Tables) -> Verdict:
 
 
 def subset_pays(tables: Tables) -> Verdict:
-    """Pairwise regret of subset against uniform exploration where the pool is most uneven in its favour."""
+    """Regret of subset over uniform exploration at minority fraction 0.3, paired by replicate, one value a pool."""
     table = tables["subset_gain"]
     wide = table.pivot_table(index=["rare", "pool", "replicate"], columns="method", values="regret")
-    ratio = (wide["subset"] / wide["uniform"]).groupby("rare")
-    best = float(ratio.median().min())
-    where = float(ratio.median().idxmin())
-    _, low, high = median_interval(ratio.get_group(where).to_numpy())
-    measured = f"{best:.2f} of uniform's regret [{low:.2f}, {high:.2f}] at minority fraction {where:g}"
-    even = float(ratio.median().max())
-    measured += f"; {even:.2f} at worst"
-    return grade(best, reproduced=high < 1 and best <= 0.9, close=best < 1, measured=measured)
+    pools = (wide["subset"] / wide["uniform"]).groupby(["rare", "pool"]).median()
+    value, low, high = median_interval(pools[0.3].to_numpy())
+    others = pools.groupby("rare").median()
+    measured = f"{value:.2f} of uniform's regret [{low:.2f}, {high:.2f}] over {len(pools[0.3])} pools; other fractions "
+    measured += ", ".join(f"{other:.2f} ({rare:g})" for rare, other in others.items() if rare != 0.3)
+    return grade(value, reproduced=high < 1 and value <= 0.9, close=value < 1, measured=measured)
 
 
 def greedy_is_better(tables: Tables) -> Verdict:
@@ -197,11 +191,11 @@ def greedy_is_better(tables: Tables) -> Verdict:
     return grade(value, reproduced=high < 1, close=value < 1, measured=measured)
 
 
-def corral_medians(table: pd.DataFrame, share: str) -> tuple[pd.Series, pd.Series, pd.Series, pd.Series]:
-    """Return median regrets by true k of the best base, the worst base, C-BSLB and random pulls."""
+def corral_medians(table: pd.DataFrame, share: str) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Return median regrets by true k of the best base, C-BSLB and random pulls."""
     bases = table[table["method"] == "BSLB base"]
     bases = bases.pivot_table(index="true_k", columns="base_k", values="regret", aggfunc="median")
     own = table[table["share"] == share]
     own = own[own["eta"] == own["eta"].max()].groupby("true_k")["regret"].median()
     other = table[table["method"] == RANDOM].groupby("true_k")["regret"].median()
-    return bases.min(axis=1), bases.max(axis=1), own, other
+    return bases.min(axis=1), own, other

@@ -4,20 +4,31 @@ import pandas as pd
 
 from lib.bslb.rules import Tables, middle
 from lib.report import Verdict, grade, median_interval
+from lib.report.claims import NOT_RUN
 
 
 def digits_efficacy(tables: Tables) -> Verdict:
     """BSLB's labels must help on hard digits, leave easy ones right, and cost less regret than random ones."""
     table = tables["digits"]
-    found, met = [], []
+    found, met, right = [], [], []
     for task, part in table.groupby("task", sort=False):
         wide = part.pivot_table(index="T", columns="policy", values=["hard_accuracy", "regret"], aggfunc="median")
         gain = float((wide["hard_accuracy"]["bslb"] - wide["hard_accuracy"]["random"]).min())
         regret = float((wide["regret"]["bslb"] / wide["regret"]["random"]).max())
         easy = min(middle(part, "easy_accuracy", policy="bslb", T=T) for T in wide.index)
         met.append(gain >= 0.04 and easy >= 0.99 and regret <= 0.8)
+        right.append(gain > 0 and regret < 1)
         found.append(f"{task}: hard {gain:+.3f}, easy {easy:.2f}, regret {regret:.2f} of random's")
-    return grade(sum(met), reproduced=all(met), close=any(met), measured="; ".join(found))
+    return grade(sum(met), reproduced=all(met), close=all(right), measured="; ".join(found))
+
+
+def subset_annotation(tables: Tables) -> Verdict:
+    """BSLB with the chosen subset against BSLB with uniform exploration: hard accuracy, paired by seed."""
+    table = tables["digits"]
+    wide = table.pivot_table(index="seed", columns="policy", values="hard_accuracy")
+    value, low, high = median_interval((wide["bslb"] - wide["uniform_etc"]).to_numpy())
+    measured = f"hard accuracy {value:+.3f} against uniform exploration [{low:+.3f}, {high:+.3f}]"
+    return grade(value, reproduced=low > 0, close=False, measured=measured)
 
 
 def beats_all_labels(tables: Tables) -> Verdict:
@@ -26,9 +37,8 @@ def beats_all_labels(tables: Tables) -> Verdict:
     part = table[table["T"] == table["T"].max()]
     medians = part.pivot_table(index="task", columns="policy", values="hard_accuracy", aggfunc="median")
     gap = medians["bslb"] - medians["all"]
-    best = float(gap.max())
-    measured = f"{gap.min():+.3f} to {best:+.3f} over {len(gap)} classes"
-    return grade(best, reproduced=float(gap.min()) > 0, close=best > 0, measured=measured)
+    measured = f"{gap.min():+.3f} to {gap.max():+.3f} over {len(gap)} classes"
+    return grade(float(gap.min()), reproduced=float(gap.min()) > 0, close=False, measured=measured)
 
 
 def rare_class_found(tables: Tables) -> Verdict:
@@ -93,16 +103,27 @@ def recommendation_synthetic(tables: Tables) -> Verdict:
 
 
 def _balanced_gain(table: pd.DataFrame) -> Verdict:
+    """Judge the gain over random labels, averaged over tasks and budgets within a seed.
+
+    Where even all labels do no better than random ones or a coin on the hard third, difficulty is not what stands
+    between a classifier and the right answer there, and the comparison says nothing.
+    """
     wide = table.pivot_table(index="seed", columns="policy", values="hard_accuracy_balanced")
     value, low, high = median_interval((wide["bslb"] - wide["random"]).to_numpy())
     measured = f"balanced hard accuracy {value:+.3f} against random labels [{low:+.3f}, {high:+.3f}]"
+    ceiling, floor = float(wide["all"].median()), max(float(wide["random"].median()), 0.5)
+    if ceiling <= floor:
+        return Verdict(NOT_RUN, measured, f"uninformative: all labels reach {ceiling:.3f} where {floor:.3f} is free")
     return grade(value, reproduced=low > 0 and value >= 0.02, close=low > 0, measured=measured)
 
 
 def _share_of_peers(table: pd.DataFrame) -> Verdict:
+    """Judge the regret as a share of random pulls' and of LinUCB's, averaged over budgets and seeds within a user."""
     wide = table.pivot_table(index=["user", "T"], columns="policy", values="regret")
-    random, linucb = (median_interval((wide["bslb"] / wide[peer]).to_numpy()) for peer in ("random", "linucb"))
+    random, linucb = (
+        median_interval((wide["bslb"] / wide[peer]).groupby("user").mean().to_numpy()) for peer in ("random", "linucb")
+    )
     measured = f"{random[0]:.2f} of random's [{random[1]:.2f}, {random[2]:.2f}], "
     measured += f"{linucb[0]:.2f} of LinUCB's [{linucb[1]:.2f}, {linucb[2]:.2f}]"
     whole = random[2] < 1 and linucb[2] < 1
-    return grade(random[0], reproduced=whole, close=random[2] < 1, measured=measured)
+    return grade(random[0], reproduced=whole, close=random[0] < 1 and linucb[0] < 1, measured=measured)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lib.bslb.annotation import AnnotationTask
-from lib.bslb.difficulty import classifier, negative_log_likelihood, standard_score, thirds
+from lib.bslb.difficulty import classifier, standard_score, thirds
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -48,18 +48,19 @@ def word_counts() -> TfidfVectorizer:
     return TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"\S+", dtype=np.float32)
 
 
-def sentiment_task(
-    sst2: Sst2, *, sentences: int = 6000, d: int = 128, floor: float = 1e-3, seed: int = 0
-) -> AnnotationTask:
+def sentiment_task(sst2: Sst2, *, sentences: int = 6000, d: int = 128, seed: int = 0) -> AnnotationTask:
     """Return SST-2 as an annotation task: a random pool of training sentences, judged on the development set.
 
-    Difficulty is the logarithm of the negative log-likelihood (nats, plus `floor`) under a judge, standardised: a
-    logistic regression on word and word-pair counts of the half of the training set that no pool is drawn from. Pool
-    and development set are thus judged by a model that saw neither, and that is not the classifier under test.
+    Difficulty is how undecided a judge is, the entropy (nats) of its prediction, standardised; the judge is a logistic
+    regression on word and word-pair counts of the half of the training set that no pool is drawn from, so it saw
+    neither pool nor development set and is not the classifier under test. The label does not enter: sentences that a
+    judge gets wrong would be "hard" only for classifiers that resemble it, and a good one would score below chance.
     Companion's reconstruction. `sentences` is the pool size M, `d` the dimension of the features.
 
     Raises ValueError if the pool exceeds the other half of the training set.
     """
+    from scipy.special import xlogy
+
     order = np.random.default_rng([seed, 305]).permutation(len(sst2.train))
     cut = round(JUDGED * len(order))
     if not 1 <= sentences <= len(order) - cut:
@@ -69,8 +70,8 @@ def sentiment_task(
     judge = classifier(C=3.0).fit(words.fit_transform(seen.sentence), seen.label.to_numpy())
 
     def difficulty(part):
-        loss = negative_log_likelihood(judge, words.transform(part.sentence), part.label.to_numpy())
-        return np.log(loss + floor)
+        positive = judge.predict_proba(words.transform(part.sentence))[:, 1]
+        return -(xlogy(positive, positive) + xlogy(1 - positive, 1 - positive))
 
     pool, held = text_features(drawn.sentence.tolist(), sst2.dev.sentence.tolist(), d=d, seed=seed)
     hard, easy = thirds(difficulty(sst2.dev))

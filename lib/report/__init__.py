@@ -4,6 +4,7 @@ from lib.report.claims import COMPANION, STATUSES, Claim, Verdict, claims_text, 
 from lib.report.intervals import fitted_slope, median_interval, summarize
 from lib.report.page import (
     keep,
+    one_thread,
     paper_card,
     published_table,
     recorded,
@@ -30,6 +31,7 @@ __all__ = [
     "keep",
     "median_interval",
     "new_figure",
+    "one_thread",
     "paper_card",
     "published",
     "published_table",

@@ -29,7 +29,7 @@ class Claim:
 
     `source` says where the statement stands (abstract, section, "companion"), `published` the published figure as
     text ("direction only" where there is none), `needs` the names of the tables that `holds` reads, and `rule` the
-    tolerance in words, written before the result was seen.
+    tolerance in words. A rule is written before its result is seen; `changed` says what was changed after, and why.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Claim:
     rule: str
     needs: tuple[str, ...]
     holds: Callable[[Mapping[str, pd.DataFrame]], Verdict]
+    changed: str = ""
 
 
 def grade(value: float, *, reproduced: bool, close: bool, measured: str, detail: str = "") -> Verdict:
@@ -51,9 +52,9 @@ def grade(value: float, *, reproduced: bool, close: bool, measured: str, detail:
 def judge(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Judge every claim on the tables at hand.
 
-    Returns one row a claim with columns id, statement, source, published, rule, status, measured, detail and scale.
-    A claim whose tables are absent or empty is "not run here". `scale` names the recorded run that the tables come
-    from (`DataFrame.attrs["recorded"]`), and is empty where they were computed in this run.
+    Returns one row a claim with columns id, statement, source, published, rule, status, measured, detail, changed and
+    scale. A claim whose tables are absent or empty is "not run here". `scale` names the recorded run that the tables
+    come from (`DataFrame.attrs["recorded"]`), and is empty where they were computed in this run.
     """
     rows = []
     for claim in claims:
@@ -71,6 +72,7 @@ def judge(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.Dat
                 "status": verdict.status,
                 "measured": verdict.measured,
                 "detail": verdict.detail,
+                "changed": claim.changed,
                 "scale": "; ".join(recorded),
             }
         )

@@ -83,7 +83,10 @@ def verdicts(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.
     """Judge `claims` on `tables`, display the table, keep ``claims.json`` inside a run, and return the rows."""
     judged = judge(claims, tables)
     own = judged["source"] == COMPANION
-    for title, part in (("What the paper claims", judged[~own]), ("What the companion adds", judged[own])):
+    for title, part in (
+        ("From the paper and its public record", judged[~own]),
+        ("Added by the companion", judged[own]),
+    ):
         columns = {
             "verdict": [f"**{status}**" for status in part["status"]],
             "claim": part["statement"] + " *(" + part["source"] + ")*",
@@ -100,19 +103,28 @@ def verdicts(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.
 
 
 def rules(judged: pd.DataFrame) -> None:
-    """Display the rule that gave each verdict, and its remark where it has one."""
-    rows = judged[["id", "rule", "detail"]].rename(columns={"id": "claim", "detail": "remark"})
-    table(rows if rows["remark"].any() else rows.drop(columns="remark"))
+    """Display the rule behind each verdict, what limits it, and what was changed after a result had been seen."""
+    columns = {"id": "claim", "rule": "rule", "detail": "remark", "changed": "changed after a result was seen"}
+    rows = judged[list(columns)].rename(columns=columns)
+    table(rows.loc[:, (rows != "").any()])
 
 
-def scale_note(tables: Mapping[str, pd.DataFrame]) -> None:
-    """Display which of `tables` come from a recorded run, with its scale and date, and which from this run."""
+def one_thread() -> None:
+    """Let linear algebra use one thread, unless OMP_NUM_THREADS says otherwise: the matrices here are small."""
+    from threadpoolctl import threadpool_limits
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        threadpool_limits(limits=1)
+
+
+def scale_note(tables: Mapping[str, pd.DataFrame], names: Iterable[str]) -> None:
+    """Display which of the tables `names` come from a recorded run, with scale and date, and which from this one."""
     scales: dict[str, list[str]] = {}
-    for name, frame in tables.items():
-        scales.setdefault(frame.attrs.get("recorded", ""), []).append(name)
-    said = [f"recorded run ({scale}): {', '.join(names)}" for scale, names in scales.items() if scale]
+    for name in names:
+        scales.setdefault(tables[name].attrs.get("recorded", ""), []).append(name)
+    said = [f"recorded run ({scale}): {', '.join(group)}" for scale, group in scales.items() if scale]
     said += [f"this run: {', '.join(scales[''])}"] if "" in scales else []
-    _markdown(f"*Tables of this section, by where they were computed. {'; '.join(said).capitalize()}.*")
+    _markdown(f"*Where the tables of this section were computed. {'; '.join(said).capitalize()}.*")
 
 
 def published_table(paper: str) -> None:

@@ -49,9 +49,23 @@ def processor() -> str:
 
 
 def accelerator() -> str:
-    """Return the name of the first CUDA device, or "none"; torch is asked only if it is already imported."""
-    torch = sys.modules.get("torch")
-    return torch.cuda.get_device_name(0) if torch is not None and torch.cuda.is_available() else "none"
+    """Return the name of the first CUDA device, or "none".
+
+    torch is asked; it is imported for that only where the environment or the driver suggests a device.
+    """
+    if "torch" not in sys.modules and not device_suggested():
+        return "none"
+    try:
+        import torch
+    except ImportError:
+        return "none"
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"
+
+
+def device_suggested(driver: Path = Path("/proc/driver/nvidia")) -> bool:
+    """Return whether ``CUDA_VISIBLE_DEVICES`` names a device or, where it is not set, the driver is loaded."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return driver.exists() if visible is None else visible.strip() not in ("", "-1")
 
 
 def data_checksums() -> dict[str, str]:

@@ -25,8 +25,6 @@ FLAGS = (
     "--no-first-run",
     "--no-default-browser-check",
 )
-# sphinx-thebe writes its script twice into every page, enabled or not; this one message is known and harmless.
-KNOWN_ERROR = "Identifier 'THEBE_JS_URL' has already been declared"
 
 
 def pytest_generate_tests(metafunc):
@@ -79,21 +77,14 @@ class Watch:
     errors: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
-    known: int = 0
 
     def attach(self, page, site):
         """Listen to a page that is about to be opened."""
         page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
-        page.on("pageerror", self._page_error)
+        page.on("pageerror", lambda error: self.errors.append(error.message))
         page.on("requestfailed", lambda request: self.failed.append(request.url))
         page.on("response", lambda response: response.status >= 400 and self.failed.append(response.url))
         page.on("request", lambda request: self._request(request.url, site))
-
-    def _page_error(self, error):
-        if error.message == KNOWN_ERROR and self.known == 0:
-            self.known += 1
-        else:
-            self.errors.append(error.message)
 
     def _request(self, url, site):
         if not url.startswith((site + "/", "data:", "blob:")):

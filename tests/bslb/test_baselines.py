@@ -128,6 +128,14 @@ def test_estc_explores_then_pulls_the_best_arms():
         assert set(run.order[s, 25:]) == set(left[np.argsort(-env.means[s, left])][:15])
 
 
+def test_estc_penalty_follows_the_scale_of_the_arms():
+    env = small(d=8)
+    scaled = replace(env, arms=100 * env.arms)
+    run, same = (estc(e, 40, 2, seed=0, exploration=25, design=spread_design(env.arms)) for e in (env, scaled))
+    np.testing.assert_array_equal(run.order, same.order)
+    np.testing.assert_allclose(run.estimate, 100 * same.estimate, rtol=1e-3, atol=1e-6)
+
+
 def test_thresholded_fit_recovers_a_sparse_parameter_exactly_and_empty_support_gives_zero():
     rng = np.random.default_rng(0)
     X, theta = rng.standard_normal((60, 100)), np.zeros(100)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from lib.bslb.bslb import bslb
-from lib.bslb.corral import corral, log_barrier_step
+from lib.bslb.corral import _Span, corral, log_barrier_step
 from lib.bslb.environments import soft_sparse_environment
 from lib.bslb.metrics import final_regret
 from lib.bslb.policy import best_available
@@ -111,6 +113,21 @@ def test_shared_corral_is_no_worse_than_its_worst_base():
     run = corral(env, 80, ks=(1, 8), seed=0, iterations=5)
     bases = [final_regret(env, bslb(env, 80, k, c_e=2.0, seed=0, iterations=5)).mean() for k in (1, 8)]
     assert final_regret(env, run).mean() < max(bases)
+
+
+def test_losses_are_scaled_by_the_rewards_observed_so_far_or_by_the_stated_range():
+    span = _Span.start(1, None)
+    losses = [span.losses(np.array([reward]))[0] for reward in (2.0, 4.0, 3.0, 0.0, 3.0)]
+    np.testing.assert_allclose(losses, [0.5, 0.0, 0.5, 1.0, 0.25])
+    np.testing.assert_allclose(_Span.start(3, (-1.0, 3.0)).losses(np.array([-9.0, 2.0, 9.0])), [1, 0.25, 0])
+
+
+def test_corral_never_reads_the_expected_rewards():
+    env = small()
+    blind = replace(env, means=np.full_like(env.means, np.nan))
+    run, same = (corral(e, 40, ks=(1, 4), seed=0, iterations=3) for e in (env, blind))
+    np.testing.assert_array_equal(run.order, same.order)
+    np.testing.assert_array_equal(run.weights, same.weights)
 
 
 @pytest.mark.parametrize(

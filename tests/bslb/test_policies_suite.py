@@ -16,8 +16,8 @@ POLICIES = {
     **METHODS,
     "C-BSLB": lambda env, T, k, seed, designs: corral(env, T, ks=(1, k), seed=seed, design=designs.subset),
 }
-NEEDS_K = [name for name in POLICIES if "BSLB" in name or "ETC" in name or name == "ESTC"]
-EXACT = ["oracle", "LinUCB", "LinUCB (alpha=1)"]  # no ties and no random draws
+NEEDS_K = [name for name in POLICIES if "BSLB" in name or "ETC" in name or "ESTC" in name]
+EXACT = ["oracle", "LinUCB (alpha=1)"]  # no ties and no random draws
 
 
 def environment(arms=60, d=8, k=2, replicates=3, seed=0):

@@ -1,13 +1,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from lib.bslb.experiments import corral, regret, robustness
-from lib.bslb.experiments.methods import DEFAULT_METHODS, METHODS, feedback_batches, longest_exploration
+from lib.bslb.experiments import corral, costs, regret, robustness, tuning
+from lib.bslb.experiments.methods import DEFAULT_METHODS, METHODS, TUNED, feedback_batches, longest_exploration
 from lib.bslb.experiments.slopes import regret_slopes
 from lib.bslb.figures import corral as corral_figures
+from lib.bslb.figures import looks
 from lib.bslb.figures import regret as regret_figures
 from lib.bslb.figures import robustness as robustness_figures
+from lib.bslb.figures.tuning import tuning as tuning_figure
 
 SMALL = {"d": 20, "replicates": 3, "seed": 0}
 TINY = {
@@ -30,11 +33,11 @@ ROWS = {
     "fixed_pool_trap": 2 * 3 * 2 * REPLICATES,
     "regret_by_exploration": 2 * 3 * REPLICATES,
     "regret_by_tail": 2 * 2 * REPLICATES,
-    "regret_curves": 10 * (len(DEFAULT_METHODS) + 1) * REPLICATES,
+    "regret_curves": 10 * len(DEFAULT_METHODS) * REPLICATES,
     "version_comparison": 2 * 2 * 2 * REPLICATES,
     "corral_regret": 2 * (1 + 2 + 2 * 2) * REPLICATES,
     "corral_weights": 2 * 12 * 2 * REPLICATES,
-    "subset_gain": 2 * 3 * REPLICATES,
+    "subset_gain": 2 * 3 * 5 * REPLICATES,
     "estimator_by_noise": 2 * 3 * 5 * REPLICATES,
     "sparsity_edge": 2 * 6 * REPLICATES,
 }
@@ -137,9 +140,111 @@ def test_interactions_are_the_products_of_pairs_of_terms():
 
 
 def test_feedback_batches():
-    expected = {"random": 1, "BSLB (v1, c=1)": 2, "greedy Lasso": 15, "LinUCB": 300, "LinTS": 300}
+    expected = {"random": 1, "BSLB (v1, c=1)": 2, "greedy Lasso": 16, "thresholded Lasso": 15, "LinTS": 300}
     assert {name: feedback_batches(name, 300) for name in expected} == expected
     assert longest_exploration((1, 8), 1000) == 400
+
+
+def drawn_colours(fig, methods):
+    """Return the colours in which each label of `methods` is drawn on any axis, and the markers."""
+    found = {}
+    for axis in fig.axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            if label in methods:
+                line = handle if hasattr(handle, "get_color") else handle.lines[0]
+                found.setdefault(label, set()).add(line.get_color())
+    return found
+
+
+@pytest.mark.parametrize("name", ["regret_by_horizon", "regret_curves", "estimator_by_noise", "sparsity_edge"])
+def test_a_method_has_one_colour_everywhere_and_one_legend_names_all(tables, name):
+    fig = getattr(FIGURES[TINY[name][0]], name)(tables[name])
+    FigureCanvasAgg(fig).draw()
+    methods = set(tables[name]["method"]) - ({"random"} if name == "estimator_by_noise" else set())
+    colours = drawn_colours(fig, methods)
+    assert colours == {method: {looks.LOOKS[method][0]} for method in methods}
+    (legend,) = fig.legends
+    assert methods <= {text.get_text() for text in legend.get_texts()}
+    assert all(axis.get_legend() is None for axis in fig.axes)
+    box = legend.get_window_extent()
+    assert not any(box.overlaps(axis.get_tightbbox()) for axis in fig.axes)
+
+
+def test_looks_cover_all_methods_and_are_distinct():
+    assert set(looks.LOOKS) == set(METHODS) and len(set(looks.LOOKS.values())) == len(METHODS)
+    assert looks.look("subset") == looks.look("BSLB (v1, c=1)")
+    with pytest.raises(ValueError, match="no look"):
+        looks.look("magic")
+
+
+def test_settings_in_use_are_the_winners_of_an_equal_search():
+    table = tuning.tune()
+    assert set(table.groupby("method")["setting"].nunique()) == {3} and set(tuning.GRID) == set(TUNED)
+    won = table[table["best"]].drop_duplicates("method").set_index("method")["setting"]
+    assert won.to_dict() == {method: tuning.describe(options) for method, options in TUNED.items()}
+    medians = table.groupby(["method", "setting"])["regret"].median()
+    assert all(medians[method].idxmin() == setting for method, setting in won.items())
+    fig = tuning_figure(table)
+    fig.canvas.draw()
+    assert [text.get_text() for text in fig.axes[0].get_yticklabels()] == list(tuning.GRID)
+    assert "alpha=0, penalty=30" in fig.scarce_caption
+
+
+def test_tuning_repeats_and_depends_on_the_seed():
+    small = {"T": 40, "arms": 200, "d": 30, "k": 2, "replicates": 2}
+    first, again, other = (tuning.tune(**small, seed=s) for s in (5, 5, 6))
+    pd.testing.assert_frame_equal(first, again)
+    assert len(first) == 9 * 3 * 2 and not np.allclose(first["regret"], other["regret"])
+
+
+def test_fixed_pool_trap_reuses_a_table_of_the_growing_pool(tables):
+    options = {**SMALL, "horizons": (20, 40), "arms": 120, "arms_per_pull": 5, "k": 2}
+    reused = regret.fixed_pool_trap(**options, horizon=tables["regret_by_horizon"])
+    pair = ["method", "horizon", "scaling", "replicate"]
+    fresh = regret.fixed_pool_trap(**options).set_index(pair)["regret"].sort_index()
+    pd.testing.assert_series_equal(reused.set_index(pair)["regret"].sort_index(), fresh)
+    with pytest.raises(ValueError, match="lacks rows"):
+        regret.fixed_pool_trap(**{**options, "horizons": (20, 50)}, horizon=tables["regret_by_horizon"])
+
+
+def test_tail_is_explored_as_long_as_version_1_asks_by_default():
+    table = regret.regret_by_tail(T=60, arms=300, k=3, betas=(0.0,), **SMALL)
+    assert set(table.loc[table["method"] == "BSLB", "explored_pulls"]) == {22}  # 3^(1/3) 60^(2/3) = 22.1
+
+
+def test_costs_say_how_long_the_design_was_solved():
+    table = costs.policy_costs(T=30, arms=120, d=10, k=2, methods=("random", "BSLB (v1, c=1)", "ESTC"), iterations=7)
+    assert table["design_iterations"].tolist() == [0, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "options", "word"),
+    [
+        (regret.regret_by_horizon, {"replicates": 0}, "replicates"),
+        (regret.regret_by_horizon, {"horizons": ()}, "horizons is empty"),
+        (regret.regret_by_horizon, {"horizons": (50,)}, "two horizons"),
+        (regret.regret_by_horizon, {"ks": ()}, "ks is empty"),
+        (regret.regret_by_horizon, {"ks": (5, 500)}, "k = 500"),
+        (regret.fixed_pool_trap, {"horizons": (50,)}, "two horizons"),
+        (regret.regret_by_exploration, {"lengths": ()}, "lengths is empty"),
+        (regret.regret_by_tail, {"betas": ()}, "betas is empty"),
+        (regret.regret_by_tail, {"betas": (40.0,)}, "beta = 40"),
+        (regret.regret_curves, {"k": 0}, "k = 0"),
+        (regret.version_comparison, {"replicates": 0}, "replicates"),
+        (corral.corral_regret, {"ranges": ()}, "ranges is empty"),
+        (corral.corral_regret, {"etas": ()}, "etas is empty"),
+        (corral.corral_weights, {"grid": (500,)}, "k = 500"),
+        (robustness.subset_gain, {"pools": 0}, "pools"),
+        (robustness.subset_gain, {"rares": ()}, "rares is empty"),
+        (robustness.estimator_by_noise, {"sigmas": ()}, "empty"),
+        (robustness.sparsity_edge, {"settings": ((30, 20.0),)}, "beta = 20"),
+        (costs.policy_costs, {"k": 401}, "k = 401"),
+        (tuning.tune, {"replicates": 0}, "replicates"),
+    ],
+)
+def test_settings_that_cannot_run_are_refused_at_once(experiment, options, word):
+    with pytest.raises(ValueError, match=word):
+        experiment(**options)
 
 
 def test_unknown_names_are_refused():

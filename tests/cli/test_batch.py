@@ -67,21 +67,30 @@ def test_a_dying_kernel_is_a_failed_run(toy):
         batch.execute(jobs.make_job("toy"))
 
 
-def test_ctrl_c_leaves_nothing_and_stops_the_kernel(toy):
-    marker = toy / "kernel-pid"
-    sleep = f"import os, time, pathlib; pathlib.Path({str(marker)!r}).write_text(str(os.getpid())); time.sleep(300)"
-    write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3", sleep)
-    command = [sys.executable, "-m", "lib.cli", "run", "toy"]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
-    )
-    wait_for(lambda: marker.exists() and marker.read_text())
-    os.killpg(process.pid, signal.SIGINT)
+@pytest.mark.parametrize("send", ["ctrl-c", "terminate"])
+def test_interrupting_leaves_nothing_and_stops_the_kernel(toy, send):
+    process, kernel = start_sleeping_run(toy)
+    if send == "ctrl-c":
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.decode().strip().splitlines()[-1] == "interrupted; nothing was left half-written"
     assert list((toy / "runs" / "toy" / "quick").iterdir()) == []
-    wait_for(lambda: not alive(int(marker.read_text())))
+    wait_for(lambda: not alive(kernel))
+
+
+def test_a_killed_run_ends_its_worker_which_removes_the_folder(toy):
+    process, kernel = start_sleeping_run(toy)
+    (work,) = (toy / "runs" / "toy" / "quick").iterdir()
+    worker = int((work / batch.WORKER).read_text())
+    process.kill()
+    process.communicate(timeout=60)
+    batch.clean_leftovers(work.parent)
+    assert not alive(worker) or work.exists()
+    wait_for(lambda: not alive(worker) and not alive(kernel), seconds=15)
+    assert list((toy / "runs" / "toy" / "quick").iterdir()) == []
 
 
 def test_leftovers_of_a_killed_process_are_removed(toy):
@@ -90,11 +99,15 @@ def test_leftovers_of_a_killed_process_are_removed(toy):
     dead.wait()
     leftover = job.folder.with_name(f".{job.hash}.{dead.pid}")
     own = job.folder.with_name(f".{job.hash}.{os.getppid()}")
-    for folder in (leftover, own):
+    worked_on = job.folder.with_name(f".other.{dead.pid}")
+    for folder in (leftover, own, worked_on):
         folder.mkdir(parents=True)
+    (leftover / batch.WORKER).write_text(str(dead.pid))
+    (worked_on / batch.WORKER).write_text(str(os.getpid()))
     batch.clean_leftovers(job.folder.parent)
     assert not leftover.exists()
     assert own.exists()
+    assert worked_on.exists()
 
 
 def test_runs_folder_that_cannot_be_written(toy, monkeypatch):
@@ -134,6 +147,19 @@ def test_record_copies_a_finished_run(toy, monkeypatch):
     assert target == toy / "results" / "toy" / "quick"
     assert (target / "tables" / "table.csv").is_file()
     assert not list(target.glob("*.ipynb"))
+
+
+def start_sleeping_run(toy):
+    """Start the command on a notebook that sleeps; returns the process and the number of its kernel's process."""
+    marker = toy / "kernel-pid"
+    sleep = f"import os, time, pathlib; pathlib.Path({str(marker)!r}).write_text(str(os.getpid())); time.sleep(300)"
+    write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3", sleep)
+    command = [sys.executable, "-m", "lib.cli", "run", "toy"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_for(lambda: marker.exists() and marker.read_text())
+    return process, int(marker.read_text())
 
 
 def alive(pid):

@@ -1,6 +1,6 @@
 import pytest
 
-from lib import book, book_fragments
+from lib import book, book_fragments, book_scoreboard
 
 
 def display(data, metadata=None):
@@ -49,6 +49,34 @@ def test_tree_hash_follows_names_and_content(tmp_path):
     assert len({first, second, book.tree_hash(tmp_path)}) == 3
 
 
+def test_scripts_for_live_cells_are_taken_out_of_every_page(tmp_path):
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "sphinx-thebe.js").write_text("let a")
+    page = tmp_path / "page.html"
+    page.write_text(
+        """<head>
+    <link rel="stylesheet" type="text/css" href="../_static/a.css" />
+    <link rel="stylesheet" type="text/css" href="../_static/sphinx-thebe.css?v=4" />
+    <script>const THEBE_JS_URL = "x"; const thebe_selector = "y"</script>
+    <script async="async" src="../_static/sphinx-thebe.js?v=c"></script>
+    <script src="../_static/b.js"></script>
+    <script>const THEBE_JS_URL = "x"; const thebe_selector = "y"</script></head>
+<body><p>THEBE_JS_URL</p>
+    <script type="text/x-thebe-config">
+    { requestKernel: true }
+    </script>
+    <script>kernelName = 'python3'</script></body>"""
+    )
+    book.strip_thebe(tmp_path)
+    assert page.read_text() == (
+        """<head>
+    <link rel="stylesheet" type="text/css" href="../_static/a.css" />
+    <script src="../_static/b.js"></script></head>
+<body><p>THEBE_JS_URL</p></body>"""
+    )
+    assert list((tmp_path / "_static").iterdir()) == []
+
+
 def test_verdict_counts_take_the_largest_scale_at_which_a_claim_was_judged():
     import pandas as pd
 
@@ -58,11 +86,58 @@ def test_verdict_counts_take_the_largest_scale_at_which_a_claim_was_judged():
          ("p", "c", "not reproduced", "real", "abstract"), ("p", "d", "reproduced", "quick", "companion")],
         columns=["paper", "id", "status", "scale", "source"],
     )  # fmt: skip
-    counts = book_fragments.verdict_counts(rows, "p")
+    counts = book_scoreboard.verdict_counts(rows, "p")
     assert counts == {"reproduced": 1, "close": 1, "not reproduced": 1, "not run here": 0}
-    own = book_fragments.verdict_counts(rows, "p", companion=True)
+    own = book_scoreboard.verdict_counts(rows, "p", companion=True)
     assert own == {"reproduced": 1, "close": 0, "not reproduced": 0, "not run here": 0}
 
 
 def test_table_cells_cannot_break_the_table():
-    assert book_fragments.escape("a|b\nc") == "a\\|b c"
+    assert book_scoreboard.escape("a|b\nc") == "a\\|b c"
+
+
+def test_the_scoreboard_has_one_row_a_claim_and_one_column_a_scale():
+    import pandas as pd
+
+    common = {"rule": "r", "detail": ""}
+    rows = pd.DataFrame(
+        [
+            {"paper": "bslb", "id": "a", "statement": "A", "source": "abstract", "published": "1|2", "changed": "why",
+             "measured": "0.9", "status": "close", "scale": "quick", "date": "2030-01-02", **common},
+            {"paper": "bslb", "id": "b", "statement": "B", "source": "abstract", "published": "2", "changed": "",
+             "measured": "2", "status": "reproduced", "scale": "quick", "date": "2030-01-02", **common},
+            {"paper": "bslb", "id": "c", "statement": "C", "source": "companion", "published": "none", "changed": "",
+             "measured": "3", "status": "reproduced", "scale": "quick", "date": "2030-01-02", **common},
+            {"paper": "bslb", "id": "a", "statement": "A", "source": "abstract", "published": "1|2", "changed": "why",
+             "measured": "1.0", "status": "reproduced", "scale": "real", "date": "2030-01-01", **common},
+        ]
+    )  # fmt: skip
+    lines = [line for line in book_scoreboard.scoreboard_text(rows).splitlines() if line.startswith("|")]
+    assert lines == [
+        "| claim | published | quick, 2030-01-02 | real, 2030-01-01 |",
+        "|---|---|---|---|",
+        "| A *(abstract; rule changed later)* | 1\\|2 | [close]{.verdict-close} 0.9 "
+        "| [reproduced]{.verdict-reproduced} 1.0 |",
+        "| B *(abstract)* | 2 | [reproduced]{.verdict-reproduced} 2 |  |",
+        "| claim | quick, 2030-01-02 |",
+        "|---|---|",
+        "| C *(companion)* | [reproduced]{.verdict-reproduced} 3 |",
+    ]
+
+
+def test_provenance_names_recorded_runs(tmp_path, monkeypatch):
+    import json
+
+    result = {
+        "paper": "toy", "preset": "quick", "hash": "h", "started": "2030-01-02T03:04:05", "seconds": 1, "peak_mib": 2,
+        "git": {"commit": "abc", "dirty": False}, "versions": {}, "data": {},
+        "machine": {"processor": "P", "cores": 2, "accelerator": "none", "threads": {}},
+    }  # fmt: skip
+    monkeypatch.setattr(book_fragments, "RESULTS", tmp_path)
+    assert "| Recorded runs | none |" in book_fragments.provenance(result, tmp_path)
+    (tmp_path / "toy" / "real").mkdir(parents=True)
+    kept = result | {"preset": "real", "git": {"commit": "def", "dirty": True}}
+    (tmp_path / "toy" / "real" / "result.json").write_text(json.dumps(kept))
+    text = book_fragments.provenance(result, tmp_path)
+    assert "| Recorded runs | real, 2030-01-02, commit `def` with uncommitted changes, P |" in text
+    assert "| Code | commit `abc` |" in text

@@ -59,6 +59,20 @@ def test_run_then_up_to_date_then_list_and_claims(toy, scarce):
     assert "reproduced" in out
 
 
+def test_list_tells_when_a_preset_was_recorded(toy, scarce, monkeypatch):
+    monkeypatch.setattr("lib.report.paths.RESULTS", toy / "results")
+    monkeypatch.setenv("COLUMNS", "160")
+    _, out, _ = scarce("list")
+    assert "recorded" not in out
+    for name, day in (("real", "2030-01-02"), ("real-old", "2029-01-02")):
+        (toy / "results" / "toy" / name).mkdir(parents=True)
+        kept = f'{{"preset": "real", "started": "{day}T03:04:05"}}'
+        (toy / "results" / "toy" / name / "result.json").write_text(kept)
+    _, out, _ = scarce("list")
+    (line,) = [line for line in out.splitlines() if "recorded" in line]
+    assert "real" in line and "to do, recorded 2030-01-02" in line
+
+
 def test_help_explains_itself(scarce):
     for words in ((), ("run",), ("data",), ("book",)):
         code, out, _ = scarce(*words, "--help")

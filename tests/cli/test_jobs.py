@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_notebook import write_notebook
 
 from lib import jobs
 from lib.report.paths import ROOT
@@ -25,6 +26,9 @@ def test_defaults_preset_and_overrides_in_that_order(toy):
         (("toy", "quick", {"seeds": True}), "expected int"),
         (("toy", "quick", {"ks": [1, "x"]}), r"ks\[1\]"),
         (("toy", "quick", {"scale": float("nan")}), "finite"),
+        (("toy", "quick", {"ks": []}), r"ks=\[\]: expected at least one value, like \[1, 2\]"),
+        (("toy", "quick", {"seeds": 0}), "seeds=0: expected at least 1, like 3"),
+        (("toy", "quick", {"seeds": -2}), "seeds=-2: expected at least 1"),
     ],
 )
 def test_wrong_names_and_types_name_the_way_out(toy, words, message):
@@ -67,6 +71,28 @@ def test_hash_follows_the_content_of_a_file_named_by_a_parameter(tmp_path):
     first = jobs.content_hash("bslb", "quick", [], {"features": str(features)})
     features.write_bytes(b"two")
     assert jobs.content_hash("bslb", "quick", [], {"features": str(features)}) != first
+
+
+def test_a_file_is_sought_from_the_callers_folder(toy, tmp_path, monkeypatch):
+    path = toy / "notebooks" / "toy.ipynb"
+    write_notebook(path, 'features = ""\nseeds = 0\nks = []', "print(features)")
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "feat.npz").write_bytes(b"one")
+    monkeypatch.chdir(here)
+    near = jobs.make_job("toy", overrides={"features": "feat.npz"})
+    assert near.parameters["features"] == str((here / "feat.npz").resolve())
+    monkeypatch.chdir(tmp_path)
+    far = jobs.make_job("toy", overrides={"features": "here/feat.npz"})
+    assert far == near == jobs.make_job("toy", overrides={"features": str(here / "feat.npz")})
+    assert jobs.make_job("toy", overrides={"features": "feat.npz"}).parameters["features"] == "feat.npz"
+    (here / "feat.npz").write_bytes(b"two")
+    assert jobs.make_job("toy", overrides={"features": "here/feat.npz"}).hash != near.hash
+
+
+def test_zero_and_empty_are_fine_where_the_default_is(toy):
+    write_notebook(toy / "notebooks" / "toy.ipynb", "seed = 0\nks = []", "print(seed)")
+    assert jobs.make_job("toy", overrides={"seed": 0, "ks": []}).changed == {}
 
 
 def test_import_closure_reaches_lazy_imports_and_data_files():

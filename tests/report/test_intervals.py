@@ -3,26 +3,36 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from lib.report import fitted_slope, median_interval, summarize
+from lib.report.intervals import coverage
 
 finite = st.floats(-1e6, 1e6)
 
 
 @given(st.lists(finite, min_size=1, max_size=30))
 def test_interval_brackets_the_median_and_stays_within_the_data(values):
-    middle, low, high = median_interval(np.array(values), resamples=100)
+    middle, low, high = median_interval(np.array(values))
     assert min(values) <= low <= middle <= high <= max(values)
     assert middle == pytest.approx(np.median(values))
 
 
-def test_interval_agrees_with_scipy_bootstrap():
-    values = np.random.default_rng(0).normal(size=200)
-    _, low, high = median_interval(values, level=0.9)
-    reference = stats.bootstrap((values,), np.median, confidence_level=0.9, method="percentile", rng=1)
-    assert low == pytest.approx(reference.confidence_interval.low, abs=0.03)
-    assert high == pytest.approx(reference.confidence_interval.high, abs=0.03)
+def test_ends_are_order_statistics_with_binomial_coverage():
+    # n = 12: ranks 3 and 10 cover with 1 - 2 * (1 + 12 + 66) / 4096 = 0.961, ranks 4 and 9 with 0.854 only.
+    assert median_interval(np.arange(1.0, 13.0)) == (6.5, 3.0, 10.0)
+    assert coverage(12, 3) == pytest.approx(0.96142578125)
+    assert coverage(12, 4) == pytest.approx(0.85400390625)
+    # Below five values the range is all there is.
+    assert median_interval(np.array([3.0, 1.0, 2.0])) == (2.0, 1.0, 3.0)
+    assert coverage(5, 1) == pytest.approx(1 - 2 / 32)
+
+
+@pytest.mark.parametrize("n", [5, 6, 9, 20])
+def test_the_interval_covers_the_median_at_least_as_often_as_it_says(n):
+    draws = np.random.default_rng(0).exponential(size=(2000, n))
+    ends = np.array([median_interval(row)[1:] for row in draws])
+    covered = ((ends[:, 0] <= np.log(2)) & (np.log(2) <= ends[:, 1])).mean()
+    assert covered >= 0.9 - 3 * np.sqrt(0.9 * 0.1 / 2000)
 
 
 def test_nan_is_left_out_and_nothing_gives_nan():

@@ -7,7 +7,7 @@ import numpy as np
 from lib.bslb.design_fw import arm_scores
 from lib.bslb.environments import Environment
 from lib.bslb.policy import Run, check_problem, explore_then_commit, replicate_rngs
-from lib.bslb.regression import active_alpha, lasso, residual_sigma
+from lib.bslb.regression import active_alpha, lasso, residual_sigma, theory_alpha
 
 
 def spread_design(arms: np.ndarray, *, iterations: int = 10) -> tuple[np.ndarray, float]:
@@ -72,7 +72,8 @@ def estc(
 ) -> Run:
     """Explore arms drawn from `spread_design`, fit the Lasso, commit; blocked by skipping repeats.
 
-    The Lasso penalty is ``4 sigma sqrt(log d / n)`` on the objective with ``1 / n``, half of that in scikit-learn's.
+    The Lasso penalty is ``4 sigma sqrt(log d / n)`` on the objective with ``1 / n``, half of that in scikit-learn's,
+    times the root mean square of the entries of the explored arms, as in BSLB: the source assumes a scale of one.
 
     Args:
         env: the environment.
@@ -107,5 +108,4 @@ def _sample_without_repeats(mu: np.ndarray, n: int, rng: np.random.Generator) ->
 
 def _fit(X: np.ndarray, r: np.ndarray, *, sigma: float | None) -> np.ndarray:
     level = residual_sigma(X, r) if sigma is None else sigma
-    alpha = max(2 * level, 1e-6) * np.sqrt(np.log(max(X.shape[1], 2)) / len(r))
-    return lasso(X, r, alpha=active_alpha(X, r, alpha))
+    return lasso(X, r, alpha=active_alpha(X, r, theory_alpha(X, level, 2.0)))

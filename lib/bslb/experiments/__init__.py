@@ -17,6 +17,7 @@ from lib.bslb.experiments.regret import (
     version_comparison,
 )
 from lib.bslb.experiments.robustness import estimator_by_noise, sparsity_edge, subset_gain
+from lib.bslb.experiments.tuning import tune
 
 __all__ = [
     "annotation_counterexamples",
@@ -42,5 +43,6 @@ __all__ = [
     "sparsity_edge",
     "subset_gain",
     "subset_quality",
+    "tune",
     "version_comparison",
 ]

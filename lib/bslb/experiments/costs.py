@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lib.bslb.environments import soft_sparse_environment, uniform_pool
+from lib.bslb.experiments.checks import check_setting
 from lib.bslb.experiments.methods import (
     DEFAULT_METHODS,
     METHODS,
@@ -27,7 +28,8 @@ def policy_costs(
     k: int = 5,
     sigma: float = 0.3,
     methods: Sequence[str] = DEFAULT_METHODS,
-    iterations: int = 4,
+    iterations: int = 100,
+    draws: int = 10,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -36,18 +38,20 @@ def policy_costs(
     Returns:
         One row a policy: method, seconds (wall time of a second, untraced run), extra_mib (peak memory that the run
         allocates beyond the arms), arms_mib, expert_batches (rounds of feedback: explore-then-commit needs two,
-        a policy that looks at every reward needs T).
+        a policy that looks at every reward needs T), design_iterations (of the solver of the design, 0 without one).
     """
     check_methods(methods)
+    check_setting(T=T, arms=arms, d=d, ks=(k,), iterations=iterations, draws=draws)
     pool = uniform_pool(arms, d, seed=seed)
     env = soft_sparse_environment(arms=pool, d=d, k=k, sigma=sigma, replicates=1, seed=seed)
     rows = []
+    longest = longest_exploration((k,), T)
     for name in track(methods, "costs", progress):
-        longest = longest_exploration((k,), T)
+        traced, timed = (PoolDesigns(pool, longest, seed, iterations, draws=draws) for _ in range(2))
         with peak_memory(kind="numpy", inputs=(pool,)) as memory:
-            METHODS[name](env, T, k, seed, PoolDesigns(pool, longest, seed, iterations))
+            METHODS[name](env, T, k, seed, traced)
         start = time.perf_counter()
-        METHODS[name](env, T, k, seed, PoolDesigns(pool, longest, seed, iterations))
+        METHODS[name](env, T, k, seed, timed)
         seconds = time.perf_counter() - start
         rows.append(
             {
@@ -56,6 +60,7 @@ def policy_costs(
                 "extra_mib": memory.extra_bytes / 2**20,
                 "arms_mib": pool.nbytes / 2**20,
                 "expert_batches": feedback_batches(name, T),
+                "design_iterations": iterations if timed.used else 0,
             }
         )
     return pd.DataFrame(rows)

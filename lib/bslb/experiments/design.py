@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from lib.bslb.experiments.checks import check_setting
 from lib.bslb.pools import clustered_arms, isotropic_arms, uniform_arms
 from lib.bslb.rounding import poisson_subset, repair, subset_lambda_min
 from lib.bslb.subset import good_subset, uniform_subset
@@ -38,6 +39,7 @@ def subset_quality(
     of ``lambda_star`` is guaranteed). Raises ValueError for an unknown kind or sizes outside d..M.
     """
     _check_kinds(kinds)
+    check_setting(kinds=kinds, d=d, arms=arms, sizes=sizes, draws=draws, iterations=iterations)
     rows = []
     for number, kind in enumerate(progress(list(kinds), "subset quality") if progress else kinds):
         pool = POOLS[kind](arms, d, np.random.default_rng([seed, number]))
@@ -86,9 +88,11 @@ def sparse_eigenvalues(
 
     Columns: ``kind``, ``d``, ``k``, ``seed``, ``explore`` ("subset" draws rows from the good subset, "uniform" from the
     whole pool), ``explored``, ``lambda_min`` and ``phi_min`` (estimated sparse eigenvalue at 2 k), both of the explored
-    rows' Gram matrix over T_e. Raises ValueError if T_e exceeds the subset or 2 k exceeds d.
+    rows' Gram matrix over T_e; below d rows the first is zero up to rounding. Raises ValueError if T_e exceeds the
+    subset or 2 k exceeds d.
     """
     _check_kinds([kind])
+    check_setting(arms=arms, explored=explored, seeds=seeds, d=d, ks=(k,))
     u = min(3 * d, arms) if u is None else u
     if max(explored) > u:
         raise ValueError(f"explored rows must not exceed the subset, u={u}; raise u or lower {max(explored)}")
@@ -106,8 +110,7 @@ def sparse_eigenvalues(
                 X = pool[order[:size]]
                 fixed = {"kind": kind, "d": d, "k": k, "seed": replicate, "explore": explore, "explored": size}
                 values = {
-                    # Fewer rows than dimensions: zero by rank, not by rounding.
-                    "lambda_min": subset_lambda_min(pool, order[:size]) if size >= d else 0.0,
+                    "lambda_min": subset_lambda_min(pool, order[:size]),
                     "phi_min": sparse_eigenvalue(X, 2 * k, rng=rng),
                 }
                 rows.append(fixed | values)

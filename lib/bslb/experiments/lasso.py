@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from lib.bslb.experiments.checks import check_setting
 from lib.bslb.regression import lasso
 from lib.bslb.sparsity import absolute_tail, soft_sparse
 from lib.bslb.theory import lasso_l1_bound, lasso_l2_bound
@@ -36,6 +37,9 @@ def lasso_error(
 
     Raises ValueError if a sample size exceeds the pool.
     """
+    check_setting(sizes=sizes, pool=pool, seeds=seeds, d=d, ks=ks, betas=betas)
+    if not len(c_values):
+        raise ValueError("c_values is empty; give at least one penalty factor")
     if max(sizes) > pool:
         raise ValueError(
             f"sample size {max(sizes)} exceeds the pool of {pool} arms: no arm is pulled twice; raise pool"

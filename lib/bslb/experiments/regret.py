@@ -7,6 +7,7 @@ import pandas as pd
 
 from lib.bslb.bslb import VERSIONS, bslb, exploration_length
 from lib.bslb.environments import soft_sparse_environment, uniform_pool
+from lib.bslb.experiments.checks import check_setting
 from lib.bslb.experiments.methods import (
     DEFAULT_METHODS,
     METHODS,
@@ -59,9 +60,11 @@ def regret_by_horizon(
 
     Returns:
         One row a (method, k, horizon, pool, replicate): method, k, beta, horizon, arms, pool, replicate,
-        explored_pulls, regret, mean_reward, precision_at_T.
+        explored_pulls, regret, mean_reward, precision_at_T, design_iterations.
     """
     check_methods(methods)
+    check_setting(horizons=horizons, arms_per_pull=arms_per_pull, pools=pools, replicates=replicates)
+    check_setting(d=d, ks=ks, betas=(beta,), slope_over=horizons, iterations=iterations)
     tables = []
     for T in track(horizons, "horizon", progress):
         for pool in range(pools):
@@ -75,7 +78,7 @@ def regret_by_horizon(
                 for name in methods:
                     run = METHODS[name](env, T, k, own, designs)
                     tables.append(outcome(env, run, method=name, k=k, beta=beta, horizon=T, arms=len(arms), pool=pool))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True).assign(design_iterations=iterations)
 
 
 def fixed_pool_trap(
@@ -89,30 +92,38 @@ def fixed_pool_trap(
     replicates: int = 12,
     iterations: int = 3,
     seed: int = 0,
+    horizon: pd.DataFrame | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return the regret of random pulls and of BSLB with a pool of fixed size beside one that grows with the horizon.
 
     With M fixed a longer horizon reaches deeper into the pool, the benchmark falls, and every slope is too small.
+    `horizon` is a table of `regret_by_horizon` at the same parameters; it saves the runs on the growing pool.
 
     Returns:
         The columns of `regret_by_horizon` and scaling ("fixed pool" or "pool grows with T").
     """
     options = {"d": d, "ks": (k,), "sigma": sigma, "replicates": replicates, "iterations": iterations, "seed": seed}
     methods = ("random", "BSLB (v1, c=2)")
-    grown = regret_by_horizon(
-        horizons=horizons, arms_per_pull=arms_per_pull, methods=methods, progress=progress, **options
-    )
+    check_setting(horizons=horizons, arms=arms, arms_per_pull=arms_per_pull, replicates=replicates)
+    check_setting(d=d, ks=(k,), slope_over=horizons, iterations=iterations)
+    if horizon is None:
+        grown = regret_by_horizon(
+            horizons=horizons, arms_per_pull=arms_per_pull, methods=methods, progress=progress, **options
+        )
+    else:
+        grown = horizon[horizon["method"].isin(methods) & (horizon["k"] == k) & horizon["horizon"].isin(horizons)]
+        if len(grown.drop_duplicates(["method", "horizon"])) < len(methods) * len(set(horizons)):
+            raise ValueError(f"horizon lacks rows of {', '.join(methods)} at k = {k} and T in {list(horizons)}")
     designs = PoolDesigns(uniform_pool(arms, d, seed=seed), longest_exploration((k,), max(horizons)), seed, iterations)
     env = soft_sparse_environment(arms=designs.arms, d=d, k=k, sigma=sigma, replicates=replicates, seed=seed)
     same = [
         outcome(env, METHODS[name](env, T, k, seed, designs), method=name, k=k, beta=0.0, horizon=T, arms=arms, pool=0)
-        for T in horizons
+        for T in track(horizons, "fixed pool", progress)
         for name in methods
     ]
-    return pd.concat(
-        [grown.assign(scaling="pool grows with T"), pd.concat(same).assign(scaling="fixed pool")], ignore_index=True
-    )
+    fixed = pd.concat(same).assign(design_iterations=iterations, scaling="fixed pool")
+    return pd.concat([grown.assign(scaling="pool grows with T"), fixed], ignore_index=True)
 
 
 def regret_by_exploration(
@@ -132,12 +143,14 @@ def regret_by_exploration(
     """Return the regret of BSLB against the number of exploration pulls, for each relative tail in `betas`.
 
     Too short an exploration ranks badly, too long a one wastes pulls: a U whose minimum the theory places at
-    ``k^(1/3) T^(2/3)`` (first version) or ``k^(2/3) T^(2/3)`` (second).
+    ``k^(1/3) T^(2/3)`` (our reading of version 1) or ``k^(2/3) T^(2/3)`` (our reading of version 2).
 
     Returns:
         One row a (beta, exploration, replicate): method, k, beta, horizon, arms, exploration, replicate,
-        explored_pulls, regret, mean_reward, precision_at_T, predicted_v1, predicted_v2 (pulls).
+        explored_pulls, regret, mean_reward, precision_at_T, design_iterations, predicted_v1, predicted_v2 (pulls).
     """
+    check_setting(T=T, arms=arms, lengths=lengths, replicates=replicates)
+    check_setting(d=d, ks=(k,), betas=betas, iterations=iterations)
     pool = uniform_pool(arms, d, seed=seed)
     designs = PoolDesigns(pool, max(lengths), seed, iterations)
     tables = []
@@ -148,7 +161,7 @@ def regret_by_exploration(
             columns = {"method": "BSLB", "k": k, "beta": beta, "horizon": T, "arms": arms, "exploration": length}
             tables.append(outcome(env, run, **columns))
     lengths_of = {f"predicted_{v}": exploration_length(k, T, version=v) for v in VERSIONS}
-    return pd.concat(tables, ignore_index=True).assign(**lengths_of)
+    return pd.concat(tables, ignore_index=True).assign(design_iterations=iterations, **lengths_of)
 
 
 def regret_by_tail(
@@ -158,7 +171,7 @@ def regret_by_tail(
     d: int = 400,
     k: int = 10,
     betas: Sequence[float] = (0.0, 0.5, 1.0, 2.0),
-    exploration: int = 120,
+    exploration: int | None = None,
     sigma: float = 0.3,
     replicates: int = 12,
     iterations: int = 3,
@@ -167,10 +180,16 @@ def regret_by_tail(
 ) -> pd.DataFrame:
     """Return the regret of BSLB against the relative tail beyond the `k` largest coordinates, beside random pulls.
 
+    `exploration` is the number of exploration pulls, by default version 1's in our reading, with factor 1.
+
     Returns:
         One row a (method, beta, replicate): method, k, beta, horizon, arms, replicate, explored_pulls, regret,
-        mean_reward, precision_at_T, absolute_tail (l1 norm outside the head; the head has l1 norm sqrt(k)).
+        mean_reward, precision_at_T, design_iterations, absolute_tail (l1 norm outside the head; the head has l1 norm
+        sqrt(k)).
     """
+    check_setting(T=T, arms=arms, replicates=replicates)
+    check_setting(d=d, ks=(k,), betas=betas, iterations=iterations)
+    exploration = exploration_length(k, T) if exploration is None else exploration
     pool = uniform_pool(arms, d, seed=seed)
     designs = PoolDesigns(pool, exploration, seed, iterations)
     tables = []
@@ -183,7 +202,7 @@ def regret_by_tail(
         for name, run in runs.items():
             tables.append(outcome(env, run, method=name, k=k, beta=beta, horizon=T, arms=arms))
     table = pd.concat(tables, ignore_index=True)
-    return table.assign(absolute_tail=table["beta"] * np.sqrt(k))
+    return table.assign(design_iterations=iterations, absolute_tail=table["beta"] * np.sqrt(k))
 
 
 def regret_curves(
@@ -195,7 +214,7 @@ def regret_curves(
     beta: float = 0.0,
     sigma: float = 0.3,
     replicates: int = 8,
-    methods: Sequence[str] = (*DEFAULT_METHODS, "LinUCB (alpha=0)"),
+    methods: Sequence[str] = DEFAULT_METHODS,
     points: int = 60,
     iterations: int = 3,
     seed: int = 0,
@@ -205,9 +224,11 @@ def regret_curves(
 
     Returns:
         One row a (method, replicate, pull): method, k, beta, horizon, arms, explored_pulls (of the replicate's run),
-        replicate, pull, regret.
+        replicate, pull, regret, design_iterations.
     """
     check_methods(methods)
+    check_setting(T=T, arms=arms, replicates=replicates, points=points)
+    check_setting(d=d, ks=(k,), betas=(beta,), iterations=iterations)
     pool = uniform_pool(arms, d, seed=seed)
     designs = PoolDesigns(pool, longest_exploration((k,), T), seed, iterations)
     env = soft_sparse_environment(arms=pool, d=d, k=k, beta=beta, sigma=sigma, replicates=replicates, seed=seed)
@@ -219,7 +240,7 @@ def regret_curves(
         columns = {"method": name, "k": k, "beta": beta, "horizon": T, "arms": arms, "explored_pulls": run.explored}
         index = {"replicate": np.repeat(np.arange(replicates), len(pulls)), "pull": np.tile(pulls, replicates)}
         tables.append(pd.DataFrame({**index, "regret": curve.ravel()}).assign(**columns))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True).assign(design_iterations=iterations)
 
 
 def version_comparison(
@@ -236,13 +257,15 @@ def version_comparison(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return exploration length and regret of BSLB with the length of each version of the paper.
+    """Return exploration length and regret of BSLB with the length in our reading of each version.
 
     Returns:
         One row a (version, k, horizon, replicate): method, version, k, beta, horizon, arms, replicate,
         explored_pulls, unclipped_pulls (before clipping to [5, 0.9 T]), regret, mean_reward, precision_at_T,
-        predicted_k_exponent, predicted_T_exponent (of length and regret).
+        predicted_k_exponent, predicted_T_exponent (of length and regret), design_iterations.
     """
+    check_setting(horizons=horizons, arms_per_pull=arms_per_pull, replicates=replicates)
+    check_setting(d=d, ks=ks, betas=(beta,), iterations=iterations)
     tables = []
     for T in track(horizons, "horizon", progress):
         pool = uniform_pool(arms_per_pull * T, d, seed=seed)
@@ -259,7 +282,7 @@ def version_comparison(
                         unclipped_pulls=c_e * k**of_k * T**of_T, predicted_k_exponent=of_k, predicted_T_exponent=of_T
                     )
                 )
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True).assign(design_iterations=iterations)
 
 
 def _pool_seed(seed: int, pool: int) -> int:

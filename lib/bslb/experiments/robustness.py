@@ -14,6 +14,7 @@ from lib.bslb.environments import (
     soft_sparse_environment,
     uniform_pool,
 )
+from lib.bslb.experiments.checks import check_setting
 from lib.bslb.experiments.methods import (
     METHODS,
     PoolDesigns,
@@ -38,8 +39,8 @@ def subset_gain(
     sigma: float = 0.2,
     exploration: int = 60,
     u: int = 600,
-    pools: int = 1,
-    replicates: int = 12,
+    pools: int = 5,
+    replicates: int = 4,
     iterations: int = 40,
     seed: int = 0,
     progress: Progress | None = None,
@@ -51,8 +52,12 @@ def subset_gain(
     Returns:
         One row a (rare, method, pool, replicate): method ("subset", "uniform", "random"), rare, pool, horizon, arms,
         replicate, explored_pulls, regret, mean_reward, precision_at_T, lambda_min (of the mean outer product of the
-        arms that exploration draws from; NaN for random).
+        arms that exploration draws from; NaN for random), design_iterations.
     """
+    check_setting(T=T, arms=arms, exploration=exploration, u=u, pools=pools, replicates=replicates)
+    check_setting(d=d, ks=(k,), iterations=iterations)
+    if not len(rares):
+        raise ValueError("rares is empty; give at least one minority fraction")
     tables = []
     for rare in track(rares, "minority fraction", progress):
         for pool in range(pools):
@@ -69,7 +74,7 @@ def subset_gain(
                 table = outcome(env, run, method=name, rare=rare, pool=pool, horizon=T, arms=arms)
                 value = np.nan if source is None else _lambda_min(env.arms[source])
                 tables.append(table.assign(lambda_min=value))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True).assign(design_iterations=iterations)
 
 
 def _lambda_min(rows: np.ndarray) -> float:
@@ -99,9 +104,12 @@ def estimator_by_noise(
     Returns:
         One row a (reward, sigma, method, replicate): method, reward, sigma, k, horizon, arms, replicate,
         explored_pulls, regret, mean_reward, precision_at_T, regret_over_random (regret divided by that of random
-        pulls in the same replicate).
+        pulls in the same replicate), design_iterations.
     """
     check_methods(methods)
+    check_setting(T=T, arms=arms, d=d, ks=(k,), replicates=replicates, iterations=iterations)
+    if not (len(sigmas) and len(rewards)):
+        raise ValueError("sigmas or rewards is empty; give at least one of each")
     unknown = sorted(set(rewards) - set(REWARDS))
     if unknown:
         raise ValueError(f"unknown rewards {unknown}; choose from {', '.join(REWARDS)}")
@@ -117,7 +125,7 @@ def estimator_by_noise(
                 run = METHODS[name](env, T, k, seed, designs)
                 table = outcome(env, run, method=name, reward=reward, sigma=sigma, k=k, horizon=T, arms=arms)
                 tables.append(table.assign(regret_over_random=table["regret"] / random))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True).assign(design_iterations=iterations)
 
 
 def _bent(env: Environment, reward: str) -> np.ndarray:
@@ -173,9 +181,12 @@ def sparsity_edge(
 
     Returns:
         One row a (setting, method, replicate): method, k, beta, horizon, arms, feedback_batches, replicate,
-        explored_pulls, regret, mean_reward, precision_at_T.
+        explored_pulls, regret, mean_reward, precision_at_T, design_iterations.
     """
     check_methods(methods)
+    check_setting(T=T, arms=arms, settings=settings, replicates=replicates, iterations=iterations)
+    for k, beta in settings:
+        check_setting(d=d, ks=(k,), betas=(beta,))
     pool = uniform_pool(arms, d, seed=seed)
     designs = PoolDesigns(pool, longest_exploration([k for k, _ in settings], T), seed, iterations)
     tables = []
@@ -185,4 +196,4 @@ def sparsity_edge(
             columns = {"method": name, "k": k, "beta": beta, "horizon": T, "arms": arms}
             run = METHODS[name](env, T, k, seed, designs)
             tables.append(outcome(env, run, **columns, feedback_batches=feedback_batches(name, T)))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True).assign(design_iterations=iterations)

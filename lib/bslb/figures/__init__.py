@@ -14,6 +14,7 @@ from lib.bslb.figures.regret import (
     version_comparison,
 )
 from lib.bslb.figures.robustness import estimator_by_noise, sparsity_edge, subset_gain
+from lib.bslb.figures.tuning import tuning
 
 __all__ = [
     "annotation_accuracy",
@@ -35,5 +36,6 @@ __all__ = [
     "sparsity_edge",
     "subset_gain",
     "tail_term",
+    "tuning",
     "version_comparison",
 ]

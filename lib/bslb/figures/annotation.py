@@ -8,20 +8,19 @@ from lib.bslb.figures.policies import NAMES, curves, outside_legend
 from lib.report.intervals import median_interval
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure
 
-_INTERVALS = "Points are medians over seeds, bars 90 % bootstrap intervals."
+_INTERVALS = "Points are medians over seeds, bars 90 % intervals."
 
 
 def annotation_accuracy(table: pd.DataFrame, *, balanced: bool = False) -> Figure:
     """Draw accuracy on hard and on easy validation points against T, one row of panels a task.
 
-    `table` as from `annotation_digits`; `balanced` draws mean recall over the classes in place of accuracy. The
-    difficulty oracle, which may lie far below everything else, is given in the caption and not drawn.
+    `table` as from `annotation_digits`; `balanced` draws mean recall over the classes in place of accuracy.
     """
     suffix, name = ("_balanced", "balanced accuracy") if balanced else ("", "accuracy")
     tasks = _tasks(table)
     fig, axes = new_figure(len(tasks), 2, width=8.4, height=2.7 * len(tasks))
     for row, task in zip(axes, tasks, strict=True):
-        part = table[(table.task == task) & (table.policy != "difficulty_oracle")]
+        part = table[table.task == task]
         for axis, third, title in zip(row, ("hard", "easy"), ("hardest", "easiest"), strict=True):
             curves(axis, part, f"{third}_accuracy{suffix}")
             axis.set_title(f"{task}: {title} third", fontsize=9)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.bslb.figures.looks import design_note
 from lib.report.intervals import median_interval, summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
 
@@ -27,20 +28,24 @@ def corral_regret(table: pd.DataFrame) -> Figure:
             # Spread the labels over the width, so that bases of nearly equal regret stay readable.
             place = 0.02 + 0.8 * index / len(guides)
             axis.annotate(text, (place, value), xycoords=("axes fraction", "data"), fontsize=7, va="bottom")
-        summary = summarize(rows[rows["method"] == "C-BSLB"], ["share", "eta"], "regret")
-        for index, (share, line) in enumerate(summary.groupby("share", sort=False)):
+        summary = summarize(rows[rows["method"] == "C-BSLB"], ["share", "reward_range", "eta"], "regret")
+        several = len(set(summary["reward_range"])) > 1
+        for index, ((share, span), line) in enumerate(summary.groupby(["share", "reward_range"], sort=False)):
             line = line.sort_values("eta")
             label = "every base learns" if share == "all" else "chosen base learns"
+            label += f", range {span}" if several else ""
             series(axis, line["eta"], line["median"], line["low"], line["high"], label=label, index=index)
         axis.set(xscale="log", xlabel=r"learning rate $\eta$", title=f"true sparsity $k={k}$")
         axis.set_xticks(etas, [f"{eta:g}" for eta in etas])
         axis.xaxis.minorticks_off()
         notes.append(_note(k, bases, random, summary))
     axes[0, 0].set_ylabel("regret after $T$ pulls (reward units)")
-    axes[0, -1].legend(fontsize=7, loc="lower left")
-    caption = f"""C-BSLB does not know the sparsity. Median regret: {" ".join(notes)} Each base alone and random pulls
-        are dashed; bands are 90 % intervals of the median over replicates. Grid, learning rate and sharing are the
-        companion's reconstruction."""
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=7)
+    spans = [span for span in dict.fromkeys(table["reward_range"]) if span]
+    caption = f"""C-BSLB does not know the sparsity; it scales losses by the rewards' range ({"; ".join(spans)}).
+        Median regret: {" ".join(notes)} Each base alone and random pulls are dashed; bands are 90 %
+        intervals of the median over replicates. Grid, learning rate and sharing are the companion's
+        reconstruction.{design_note(table)}"""
     return describe(fig, caption=caption, alt="Regret against learning rate in one panel for each true sparsity.")
 
 
@@ -50,7 +55,8 @@ def _note(k: int, bases: pd.Series, random: float, summary: pd.DataFrame) -> str
         rows = summary[summary["share"] == share]
         if len(rows):
             best = rows.loc[rows["median"].idxmin()]
-            text += f" {words} observations reach {best['median']:.0f} ($\\eta={best['eta']:g}$),"
+            over = best["median"] / bases.min() - 1
+            text += f" {words} observations reach {best['median']:.0f} ({over:+.0%}, $\\eta={best['eta']:g}$),"
     return text[:-1] + "."
 
 
@@ -84,5 +90,5 @@ def corral_weights(table: pd.DataFrame) -> Figure:
     axes[0, 0].legend(fontsize=8, loc="upper left")
     caption = f"""Weights of C-BSLB at true sparsity $k={k}$ and learning rate $\\eta={eta:g}$, medians with 90 %
         intervals over replicates: {"; ".join(notes)} (uniform weight dashed). Markers on the axis show when a base has
-        finished its exploration; from then on it proposes its best arms."""
+        finished its exploration; from then on it proposes its best arms.{design_note(table)}"""
     return describe(fig, caption=caption, alt="Probability of each base against the pulls.")

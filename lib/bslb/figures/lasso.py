@@ -122,10 +122,10 @@ def tail_term(table: pd.DataFrame, *, c: float | None = None) -> Figure:
     return describe(
         fig,
         caption="**Does a bound without an additive tail term hold?** The l1 error over the l1-type rate that "
-        f"reproduces the second version's regret exponent: {text}. A flat curve agrees with that rate, a slope of 1/2 "
-        "is an error that stays at the tail's mass. The second version's bound as we know it shows no additive tail "
-        "term; whether it carries a condition on n or on the scale of the parameter is unknown to us, so this is an "
-        "open question and not a refutation.",
+        f"reproduces the regret exponent in our reading of version 2: {text}. A flat curve agrees with that rate, a "
+        "slope of 1/2 is an error that stays at the tail's mass. Our reading of version 2's bound shows no additive "
+        "tail term; whether it carries a condition on n or on the scale of the parameter is unknown to us, so this is "
+        "an open question and not a refutation.",
         alt="Log-log plot of normalised Lasso error against sample size, one curve a tail, with a guide of slope one "
         "half.",
     )

@@ -32,7 +32,7 @@ def recommendation_regret(table: pd.DataFrame) -> Figure:
     caption = (
         f"After {T} recommendations without repetition BSLB's median regret over {count} users is "
         f"{regret['bslb']:.3g}{' stars' if real else ''}, {100 * share['bslb']:.0f} % of random's. All policies, in "
-        f"per cent of random's expected regret: {ranked}. Points are medians over users, bars 90 % bootstrap intervals."
+        f"per cent of random's expected regret: {ranked}. Points are medians over users, bars 90 % intervals."
     )
     alt = f"Regret against the number of recommendations, one curve a policy. At T = {T}, per cent of random: {ranked}."
     return describe(fig, caption=caption, alt=alt)

@@ -4,26 +4,28 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.bslb.experiments.methods import ADAPTIVE
+from lib.bslb.figures.looks import curve, design_note, look, shared_legend
 from lib.report.intervals import median_interval, summarize
-from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
+from lib.report.style import GUIDE, describe, new_figure
 
 
 def subset_gain(table: pd.DataFrame) -> Figure:
     """Draw regret with subset and uniform exploration against the minority fraction, and both smallest eigenvalues."""
     fig, axes = new_figure(1, 2, width=8.4)
     summary = summarize(table, ["method", "rare"], "regret")
-    for index, name in enumerate(("subset", "uniform", "random")):
+    for name in ("subset", "uniform", "random"):
         rows = summary[summary["method"] == name].sort_values("rare")
-        series(axes[0, 0], rows["rare"], rows["median"], rows["low"], rows["high"], label=name, index=index)
+        curve(axes[0, 0], rows["rare"], rows, name)
         spread = table[(table["method"] == name) & table["lambda_min"].notna()].groupby("rare")["lambda_min"].mean()
         if len(spread):
-            axes[0, 1].plot(spread.index, spread, color=COLOURS[index], marker=MARKERS[index], label=name)
+            axes[0, 1].plot(spread.index, spread, label=name, **look(name))
     rares = np.sort(table["rare"].unique())
     for axis in axes[0]:
         axis.set(xscale="log", xlabel="fraction of arms with full support")
         axis.set_xticks(rares, [f"{rare:g}" for rare in rares])
         axis.xaxis.minorticks_off()
-        axis.legend(fontsize=8)
+    shared_legend(fig)
     axes[0, 0].set(ylabel="regret after $T$ pulls (reward units)", ylim=(0, None))
     axes[0, 1].set(yscale="log", ylabel=r"$\lambda_{\min}$ of the explored pool")
     medians = table.pivot_table(index="rare", columns="method", values="regret", aggfunc="median")
@@ -31,8 +33,9 @@ def subset_gain(table: pd.DataFrame) -> Figure:
     gain = (medians["uniform"] / medians["subset"]).idxmax()
     caption = f"""What a well-covered subset gives depends on the pool: median regret with subset and with uniform
         exploration is, at minority fractions {parts}. The gain is largest at {gain:g}, where uniform exploration has
-        {medians.loc[gain, "uniform"] / medians.loc[gain, "subset"]:.2f} times the regret. The rarer the minority,
-        the fewer of its arms are left to exploit once it has been explored."""
+        {medians.loc[gain, "uniform"] / medians.loc[gain, "subset"]:.2f} times the regret. Medians over
+        {table["pool"].nunique()} pools with {table["replicate"].nunique()} parameters each. The rarer the minority,
+        the fewer of its arms are left to exploit once it has been explored.{design_note(table)}"""
     return describe(fig, caption=caption, alt=f"Regret and smallest eigenvalue; the gain peaks at fraction {gain:g}.")
 
 
@@ -44,21 +47,25 @@ def estimator_by_noise(table: pd.DataFrame) -> Figure:
     methods = [m for m in dict.fromkeys(table["method"]) if m != "random"]
     sigmas = np.sort(table["sigma"].unique())
     for axis, reward in zip(axes[0], rewards, strict=True):
-        for index, name in enumerate(methods):
+        for name in methods:
             rows = summary[(summary["reward"] == reward) & (summary["method"] == name)]
-            series(axis, rows["sigma"], rows["median"], rows["low"], rows["high"], label=name, index=index)
+            curve(axis, rows["sigma"], rows, name)
         axis.axhline(1.0, **GUIDE)
         axis.set(xscale="log", xlabel=r"noise s.d. $\sigma$", title=f"{reward} reward", ylim=(0, None))
         axis.set_xticks(sigmas, [f"{sigma:g}" for sigma in sigmas])
         axis.xaxis.minorticks_off()
     axes[0, 0].set_ylabel("regret / regret of random pulls")
-    axes[0, 0].legend(fontsize=7, loc="lower right")
+    shared_legend(fig)
+    cell = table.groupby(["reward", "sigma", "method"])["regret_over_random"].apply(_middle)
     method = next((m for m in methods if m.startswith("BSLB")), methods[0])
-    cell = table[table["method"] == method].groupby(["reward", "sigma"])["regret_over_random"].apply(_middle)
-    parts = "; ".join(f"{r}: {cell[r, sigmas[0]]:.2f} to {cell[r, sigmas[-1]]:.2f}" for r in rewards)
+    parts = "; ".join(f"{r}: {cell[r, sigmas[0], method]:.2f} to {cell[r, sigmas[-1], method]:.2f}" for r in rewards)
+    ends = []
+    for reward in rewards:
+        last = cell[reward, sigmas[-1]][methods]
+        ends.append(f"{reward}: {last.idxmin()} {last.min():.2f}, {last.idxmax()} {last.max():.2f}")
     caption = f"""How {method} degrades with noise and with a wrong reward model: its regret as a fraction of that of
-        random pulls (dashed) goes, from $\\sigma={sigmas[0]:g}$ to {sigmas[-1]:g}, {parts}. A monotone distortion
-        leaves the ranking of the arms as it was; products of features are invisible to a linear model."""
+        random pulls (dashed) goes, from $\\sigma={sigmas[0]:g}$ to {sigmas[-1]:g}, {parts}. Lowest and highest
+        fraction at the largest noise, {"; ".join(ends)}.{design_note(table)}"""
     return describe(
         fig, caption=caption, alt="Relative regret rises with the noise in one panel for each reward model."
     )
@@ -73,23 +80,23 @@ def sparsity_edge(table: pd.DataFrame) -> Figure:
     settings = list(dict.fromkeys(zip(table["k"], table["beta"], strict=True)))
     fig, axes = new_figure(1, len(settings), width=3.0 * len(settings) + 0.8, height=3.4, sharey=True)
     methods = list(dict.fromkeys(table["method"]))
-    notes, losses = [], 0
+    notes, winners = [], []
     for axis, (k, beta) in zip(axes[0], settings, strict=True):
         rows = table[(table["k"] == k) & (table["beta"] == beta)]
         summary = summarize(rows, ["method", "feedback_batches"], "regret")
-        for index, row in enumerate(summary.itertuples()):
+        for row in summary.itertuples():
             error = [[row.median - row.low], [row.high - row.median]]
             at = row.feedback_batches * 1.12 ** (methods.index(row.method) - len(methods) / 2)  # keep markers apart
-            axis.errorbar([at], [row.median], yerr=error, fmt=MARKERS[index], color=COLOURS[index], label=row.method)
+            style = look(row.method) | {"linestyle": ""}
+            axis.errorbar([at], [row.median], yerr=error, label=row.method, **style)
         axis.set(xscale="log", xlabel="batches of labels", title=rf"$k={k}$, $\beta_k={beta:g}$", ylim=(0, None))
         medians = rows.groupby("method")["regret"].median().sort_values()
-        losses += not medians.index[0].startswith("BSLB")
+        winners.append(medians.index[0])
         notes.append(f"$k={k}$: " + ", ".join(f"{name} {value:.0f}" for name, value in medians.items()))
     axes[0, 0].set_ylabel("regret after $T$ pulls (reward units)")
-    axes[0, 0].legend(fontsize=6.5)
-    better = (
-        "a policy that refits has the lowest regret" if losses == len(settings) else f"BSLB loses in {losses} panels"
-    )
-    caption = f"""On pools of independent arms exploration is free and {better}, at the price of many more batches of
-        labels. Median regret: {"; ".join(notes)}."""
+    shared_legend(fig)
+    adaptive = sum(name in ADAPTIVE for name in winners)
+    caption = f"""On pools of independent arms exploration is free. A policy that refits all the time, and so asks for
+        many more batches of labels, has the lowest regret in {adaptive} of {len(settings)} panels. Median regret:
+        {"; ".join(notes)}.{design_note(table)}"""
     return describe(fig, caption=caption, alt="Regret against the number of label batches, one marker a policy.")

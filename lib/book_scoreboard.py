@@ -1,0 +1,155 @@
+"""The scoreboard: every judged claim of the up-to-date and the recorded runs, as a table, a figure and text."""
+
+import importlib
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lib.jobs import PRESETS, make_job, read_result
+from lib.report.claims import CLOSE, COMPANION, NOT_REPRODUCED, NOT_RUN, REPRODUCED, STATUSES, judge
+from lib.report.page import recorded
+from lib.report.paths import RESULTS
+from lib.report.published import published
+from lib.report.style import new_figure
+
+BADGES = {REPRODUCED: "reproduced", CLOSE: "close", NOT_REPRODUCED: "not-reproduced", NOT_RUN: "not-run"}
+# Background and ink, as the badges in scarce.css.
+STATUS_COLOURS = {
+    REPRODUCED: ("#00527a", "white"),
+    CLOSE: ("#f2c94c", "black"),
+    NOT_REPRODUCED: ("#9c3600", "white"),
+    NOT_RUN: ("#d5d9de", "black"),
+}
+COLUMNS = ["paper", "id", "statement", "source", "published", "rule", "changed", "measured", "status", "detail"]
+COLUMNS += ["scale", "date"]
+
+
+def scoreboard(names: Iterable[str]) -> pd.DataFrame:
+    """Return one row a judged claim of the papers' up-to-date quick runs and of their recorded runs.
+
+    Columns are `COLUMNS`; `scale` is the preset, `date` the day of the run. A recorded run adds a row only where it
+    judged the claim.
+    """
+    parts = []
+    for paper in names:
+        job = make_job(paper)
+        if job.done:
+            judged = pd.read_json(job.folder / "claims.json", dtype=False)
+            # What the quick page judges from recorded tables has a row of its own below.
+            parts.append((judged[judged["scale"] == ""], read_result(job.folder)))
+        for folder in sorted(path.parent for path in (RESULTS / paper).glob("*/result.json")):
+            claims = importlib.import_module(f"lib.{paper}.claims").CLAIMS
+            judged = judge(claims, recorded(paper, folder.name))
+            parts.append((judged[judged["status"] != NOT_RUN], read_result(folder)))
+    rows = [
+        judged.assign(paper=result["paper"], scale=result["preset"], date=result["started"][:10])
+        for judged, result in parts
+    ]
+    empty = pd.DataFrame(columns=COLUMNS)
+    return pd.concat(rows, ignore_index=True).reindex(columns=COLUMNS).fillna({"changed": ""}) if rows else empty
+
+
+def verdict_counts(rows: pd.DataFrame, paper: str, *, companion: bool = False) -> dict[str, int]:
+    """Return how many claims of `paper` have each verdict, taking the largest scale at which each was judged.
+
+    `companion` counts the companion's own propositions in place of what the paper claims.
+    """
+    order = {"quick": 0, "real": 1, "paper": 2}
+    own = rows[(rows["paper"] == paper) & ((rows["source"] == COMPANION) == companion)]
+    own = own.assign(judged=own["status"] != NOT_RUN, rank=own["scale"].map(order))
+    latest = own.sort_values(["judged", "rank"], kind="stable").groupby("id").tail(1)
+    return {status: int((latest["status"] == status).sum()) for status in STATUSES}
+
+
+def verdict_bars(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Return the verdict counts behind each bar of the scoreboard figure, by its label."""
+    bars = {}
+    for name in sorted(rows["paper"].unique()):
+        bars[f"{name}: what the paper claims"] = verdict_counts(rows, name)
+        bars[f"{name}: what the companion adds"] = verdict_counts(rows, name, companion=True)
+    return bars
+
+
+def scoreboard_figure(rows: pd.DataFrame):
+    """Return the stacked bars of verdicts, two bars a paper: its claims and the companion's propositions."""
+    bars = verdict_bars(rows)
+    fig, axes = new_figure(width=7.2, height=1.0 + 0.4 * max(len(bars), 1))
+    axis = axes[0, 0]
+    left = dict.fromkeys(bars, 0)
+    for status in STATUSES:
+        counts = {name: bar[status] for name, bar in bars.items()}
+        colour, ink = STATUS_COLOURS[status]
+        axis.barh(list(bars), counts.values(), left=left.values(), color=colour, label=status, height=0.6)
+        for place, (name, count) in enumerate(counts.items()):
+            if count:
+                axis.text(left[name] + count / 2, place, str(count), ha="center", va="center", fontsize=9, color=ink)
+            left[name] += count
+    axis.invert_yaxis()
+    axis.set_xlabel("number of claims")
+    axis.grid(False)
+    axis.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.3, 1.0), frameon=False, fontsize=8)
+    return fig
+
+
+def scoreboard_figure_text(rows: pd.DataFrame) -> str:
+    """Return the directive that shows the scoreboard figure, with counts in caption and alternative text."""
+    bars = verdict_bars(rows)
+    said = {name: ", ".join(f"{n} {status}" for status, n in bar.items() if n) for name, bar in bars.items()}
+    told = "; ".join(f"{name}: {text or 'none judged'}" for name, text in said.items())
+    return "\n".join(
+        [
+            "```{figure} /book/_generated/scoreboard.png",
+            ":name: fig-scoreboard",
+            f":alt: Stacked bars of verdicts. {told}.",
+            ":width: 691px",
+            "",
+            f"Every claim judged so far, at the largest scale at which it was run. {told}.",
+            "```",
+        ]
+    )
+
+
+def scoreboard_text(rows: pd.DataFrame) -> str:
+    """Return two tables a paper, its claims and the companion's propositions: one row a claim, one column a scale."""
+    parts = []
+    for paper in sorted(rows["paper"].unique()):
+        parts.append(f"## {published(paper)['title']}\n")
+        parts.append(f"Rules and remarks: [the page of {paper}](/notebooks/{paper}.ipynb), section *Claims judged*.\n")
+        own = rows[rows["paper"] == paper]
+        for companion, title in ((False, "What the paper claims"), (True, "What the companion adds")):
+            part = own[(own["source"] == COMPANION) == companion]
+            parts += [f"### {title}", "", *claim_table(part, with_published=not companion), ""]
+    return "\n".join(parts)
+
+
+def claim_table(rows: pd.DataFrame, *, with_published: bool) -> list[str]:
+    """Return the lines of a table with one row a claim: verdict and measurement in a column for each scale."""
+    dates = {
+        scale: rows.loc[rows["scale"] == scale, "date"].max() for scale in PRESETS if (rows["scale"] == scale).any()
+    }
+    heads = [
+        "claim",
+        *(["published"] if with_published else []),
+        *(f"{scale}, {date}" for scale, date in dates.items()),
+    ]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for _, same in rows.groupby("id", sort=False):
+        newest = same.sort_values("date", kind="stable").drop_duplicates("scale", keep="last")
+        first, by_scale = same.iloc[-1], newest.set_index("scale")
+        source = f"{first['source']}; rule changed later" if first["changed"] else first["source"]
+        cells = [f"{first['statement']} *({source})*", *([first["published"]] if with_published else [])]
+        for scale in dates:
+            known = scale in by_scale.index
+            cells.append(f"{badge(by_scale.loc[scale, 'status'])} {by_scale.loc[scale, 'measured']}" if known else "")
+        lines.append("| " + " | ".join(map(escape, cells)) + " |")
+    return lines
+
+
+def badge(status: str) -> str:
+    """Return the verdict as a coloured word."""
+    return f"[{status}]{{.verdict-{BADGES[status]}}}"
+
+
+def escape(text: str) -> str:
+    """Return `text` fit for a cell of a Markdown table."""
+    return str(text).replace("|", "\\|").replace("\n", " ")

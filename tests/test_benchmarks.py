@@ -1,0 +1,92 @@
+"""The benchmarks' own logic on made-up measurements; the measuring itself is `make bench`."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as bench
+from benchmarks import agreement, design, profiling, regret
+from lib import book_fragments
+
+DESIGN = {
+    "worst_value_ratio": 0.981,
+    "worst_cpu_ratio": 61.0,
+    "million": {"d": 64, "seconds": 40.2, "peak_over_arms": 1.21},
+}
+REGRET = {"figure_seconds": 31.0, "time_ratio": 2.5, "same_pulls": 0.997, "regret_ratio": 1.0004}
+PROFILING = {
+    "rows": [{"flops_ratio": 1.0}, {"flops_ratio": 0.9}],
+    "worst_bytes_ratio": 1.002,
+    "largest_model_time_ratio": 1.5,
+    "largest_model_profiler_ratio": 4.0,
+}
+BOOK = {"notebooks": {"toy": 12.0}, "again_seconds": 2.0, "full_seconds": 100.0, "ratio": 0.02}
+
+
+def rows():
+    found = bench.design_rows(DESIGN) + bench.regret_rows(REGRET) + bench.profiling_rows(PROFILING)
+    return found + bench.book_rows(BOOK)
+
+
+def test_every_row_is_a_peer_that_agrees_or_a_target():
+    peers = [row for row in rows() if row["kind"] == "peers"]
+    targets = [row for row in rows() if row["kind"] == "targets"]
+    assert len(peers) + len(targets) == len(rows())
+    assert [row["reached"] for row in peers] == [True, False, True]
+    assert [row["reached"] for row in targets] == [True, False, False, True, True]
+    assert peers[0]["agreement"] == "0.981 of its value (at least 0.95)"
+    assert peers[1]["agreement"] == "99.7% same pulls, regret 1.000 of its regret"
+    assert peers[2]["measured"] == "1.50 times the bare step, the profiler 4.00 times"
+
+
+def test_the_costs_page_has_one_table_of_each_kind(tmp_path, monkeypatch):
+    monkeypatch.setattr(book_fragments, "RESULTS", tmp_path)
+    assert "make bench" in book_fragments.benchmarks()
+    content = {"date": "2030-01-02", "machine": {"processor": "P"}, "versions": {"numpy": "2"}, "rows": rows()}
+    (tmp_path / "benchmarks.json").write_text(json.dumps(content))
+    lines = book_fragments.benchmarks().splitlines()
+    peers, targets = lines.index("### Peers"), lines.index("### Targets")
+    assert lines[peers + 2] == "| what | ours | compared with | results agree | measured | aim | reached |"
+    assert lines[targets + 2] == "| what | ours | measured | aim | reached |"
+    assert sum(line.startswith("|") for line in lines[peers:targets]) == 2 + 3
+    assert sum(line.startswith("|") for line in lines[targets:]) == 2 + 5
+    assert lines[-1] == "Measured on 2030-01-02: P, one thread, with numpy 2."
+
+
+def test_require_returns_what_agrees_and_refuses_the_rest():
+    assert agreement.require("value", 0.96, low=0.95) == 0.96
+    for wrong in (0.94, float("nan")):
+        with pytest.raises(AssertionError, match=r"value: .* nothing is timed"):
+            agreement.require("value", wrong, low=0.95)
+
+
+def test_a_design_of_low_value_is_not_timed(monkeypatch):
+    monkeypatch.setattr(design, "frank_wolfe_design", lambda points, u: (None, 0.9, 1.0))
+    monkeypatch.setattr(design, "sdp_design", lambda points, u: (None, 1.0, 1.0))
+    monkeypatch.setattr(design, "_best_of", lambda *_: pytest.fail("timed"))
+    with pytest.raises(AssertionError, match=r"clustered, u=3: 0\.9 "):
+        design.measure(sizes=(3,), d=2, arms=10, million=False)
+
+
+def test_a_policy_that_pulls_other_arms_is_not_timed(monkeypatch):
+    def backwards(env, T, *, alpha):
+        return np.argsort(env.means, axis=1)[:, :T]
+
+    monkeypatch.setattr(regret, "plain_linucb", backwards)
+    monkeypatch.setattr(regret, "_best_of", lambda *_: pytest.fail("timed"))
+    with pytest.raises(AssertionError, match="regret of vectorized over plain LinUCB"):
+        regret.measure(replicates=2, T=10, arms=80, d=12, figure=False)
+
+
+def test_vectorized_and_plain_linucb_pull_the_same_arms():
+    found = regret.measure(replicates=2, T=30, arms=120, d=12, repeats=1, figure=False)
+    assert found["same_pulls"] >= 0.99 or abs(found["regret_ratio"] - 1) <= 0.01
+    assert found["time_ratio"] > 0
+
+
+def test_wrong_bytes_are_not_timed(monkeypatch):
+    monkeypatch.setattr(profiling, "_allocator_peak", lambda step: 1)
+    monkeypatch.setattr(profiling, "_best", lambda *_: pytest.fail("timed"))
+    with pytest.raises(AssertionError, match="forward, 8"):
+        profiling.measure(widths=(8,), depth=1, batch=2)
