@@ -15,6 +15,7 @@ __all__ = [
     "embeddings",
     "fetch",
     "load",
+    "require",
     "status",
     "used",
 ]
@@ -32,6 +33,17 @@ def load(name: str, **options: Any) -> Any:
 
     entry(name)
     return LOADERS[name](**options)
+
+
+def require(*names: str) -> None:
+    """Raise a DataError that names the data sets of `names` that lack a file or hold a corrupt one, and the way out."""
+    from lib.data.needed import absent
+    from lib.data.store import missing
+
+    wanting = {name: absent(name) for name in names}
+    problems = [str(missing(entry(name), files[0])) for name, files in wanting.items() if files]
+    if problems:
+        raise DataError(" ".join(problems))
 
 
 def fetch(name: str) -> list:

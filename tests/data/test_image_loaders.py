@@ -224,3 +224,13 @@ def test_another_archive_is_refused(toy):
     assert not (toy / "data").exists()
     with pytest.raises(data.DataError, match="could not be fetched"):
         data.fetch("toy")
+
+
+def test_require_names_every_data_set_that_is_not_there(toy):
+    data.require()
+    with pytest.raises(data.DataError, match=r"toy/a\.bin .*scarce data fetch toy"):
+        data.require("toy")
+    archives.install_tar("toy", toy / "toy.tar.gz")
+    data.require("toy")
+    with pytest.raises(data.DataError, match="unknown data set"):
+        data.require("tony")

@@ -235,6 +235,14 @@ def test_apfl_on_a_parabola(alpha, target, adaptive):
         assert history.memories[c]["apfl.alpha"].item() == pytest.approx(mix[c], abs=1e-5)
 
 
+def test_apfl_keeps_its_mixing_weight_between_zero_and_one():
+    # Far from the mean of the targets, private models gain so much that alpha would leave [0, 1].
+    sgd = LocalSGD(lr=0.5, batch_size=None)
+    history = run(APFL(model=SCALAR, local=sgd, adaptive=True), scalar_federation([40.0, -40.0]), rounds=3)
+    seen = [history.memories[c]["apfl.alpha"].item() for c in range(2)]
+    assert all(0 <= alpha <= 1 for alpha in seen) and 1 in seen
+
+
 def test_ditto_untied_is_local_training_and_its_shared_model_is_fedavg():
     federation = toy_federation()
     history = run(Ditto(model=MLP, local=FULL, lam=0.0), federation, rounds=3)

@@ -90,14 +90,20 @@ def test_networks_with_running_statistics_run_and_agree_too(name):
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_updates_have_the_names_and_shapes_of_the_servers_tensors(name):
     algorithm = ALGORITHMS[name](MLP)
-    state, updates, memories = two_rounds(algorithm, toy_federation())
+    state, updates, _ = two_rounds(algorithm, toy_federation())
     assert state.round == 2
     for update in updates.values():
         assert list(update.tensors) == list(state.tensors)
         for key, value in update.tensors.items():
             assert value.shape == state.tensors[key].shape and value.dtype == torch.float32
             assert not value.requires_grad
-    for memory in memories.values():  # memory outlives the round: it must not hold the whole stack alive
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_memory_outlives_the_round_without_the_stack_it_was_computed_in(name):
+    memories = run(ALGORITHMS[name](MLP), toy_federation(), rounds=1, evaluate_every=0).memories
+    assert len(memories) == 4
+    for memory in memories.values():
         assert all(value.untyped_storage().nbytes() == value.numel() * 4 for value in memory.values())
 
 

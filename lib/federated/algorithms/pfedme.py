@@ -14,10 +14,11 @@ from lib.federated.types import ClientData, Instruction, Memory, ServerState, Te
 class PFedMe(CohortAlgorithm):
     """Clients descend the Moreau envelope of their loss: its gradient at ``w`` is ``lam (w - theta(w))``.
 
-    On each minibatch, ``theta`` is found by `inner_steps` gradient steps of size `inner_lr`, started at ``w`` (the
-    companion's choice; any start serves a solver that gets close enough), on the loss plus ``lam / 2 |theta - w|^2``; then ``w <- w - lr lam (w - theta)`` with `local`'s lr. The client keeps
-    ``theta`` as its personal model and sends ``w``. The server's mixing weight beta of the paper is
-    ``server=functools.partial(fedavg, lr=beta)``, and its plain mean is ``weight_by="uniform"``, the default here.
+    On each minibatch, ``theta`` is found by `inner_steps` gradient steps of size `inner_lr` on the loss plus
+    ``lam / 2 |theta - w|^2``, started at ``w`` (the companion's choice; any start serves a solver that gets close);
+    then ``w <- w - lr lam (w - theta)`` with `local`'s lr. The client keeps ``theta`` as its personal model and sends
+    ``w``. The server's mixing weight beta of the paper is ``server=functools.partial(fedavg, lr=beta)``, and its plain
+    mean is ``weight_by="uniform"``, the default here.
 
     Attributes:
         lam: strength of the tie between personal and shared model.

@@ -20,7 +20,7 @@ def linear_base(inputs: int, features: int, classes: int) -> UnitNet:
 
 
 def base_ablation(
-    *, seeds: int = 3, seed: int = 0, rounds: int = 18, steps: int = 20, progress: Progress | None = None
+    *, seeds: int = 3, seed: int = 0, rounds: int = 20, steps: int = 20, progress: Progress | None = None
 ) -> pd.DataFrame:
     """Return the accuracy of FedPer 1 with a deep and with a linear base, on digits (k = 4) and aesthetics (a = 1).
 

@@ -27,7 +27,7 @@ def newcomers(
     adaptation_steps: int = 60,
     seeds: int = 3,
     seed: int = 0,
-    rounds: int = 18,
+    rounds: int = 20,
     steps: int = 20,
     lr: float = 0.05,
     progress: Progress | None = None,

@@ -59,7 +59,8 @@ def accuracy_on_cifar10(
         One row an evaluated round: classes_per_client, method, seed, and the columns of `arms.by_round`.
     """
     x, y = _pooled("cifar10")
-    return _by_classes(x, y, CNN, classes_per_client, methods, seeds, seed, rounds, "CIFAR-10", progress)
+    plan = Plan(rounds=rounds, batch_size=32)
+    return _by_classes("CIFAR-10", x, y, CNN, plan, classes_per_client, methods, range(seed, seed + seeds), progress)
 
 
 def accuracy_on_cifar100(
@@ -74,7 +75,8 @@ def accuracy_on_cifar100(
     """Return what `accuracy_on_cifar10` does for CIFAR-100, or for its registered subset where only that is there."""
     x, y = _pooled("cifar100")
     build = functools.partial(small_cnn, (16, 32, 64), classes=100)
-    return _by_classes(x, y, build, classes_per_client, methods, seeds, seed, rounds, "CIFAR-100", progress)
+    plan = Plan(rounds=rounds, batch_size=16)
+    return _by_classes("CIFAR-100", x, y, build, plan, classes_per_client, methods, range(seed, seed + seeds), progress)
 
 
 def accuracy_on_femnist(
@@ -132,24 +134,23 @@ def linear_images() -> UnitNet:
 
 
 def _by_classes(
+    name: str,
     x: np.ndarray,
     y: np.ndarray,
     build: Callable[[], nn.Module],
+    plan: Plan,
     ks: Sequence[int],
     methods: Sequence[str],
-    seeds: int,
-    seed: int,
-    rounds: int,
-    name: str,
+    seeds: Sequence[int],
     progress: Progress | None,
 ) -> pd.DataFrame:
-    plan, parts = Plan(rounds=rounds, batch_size=32), []
-    for k, s in track([(k, s) for k in ks for s in range(seed, seed + seeds)], name, progress):
+    parts = []
+    for k, s in track([(k, s) for k in ks for s in seeds], name, progress):
         federation = class_federation(x, y, classes_per_client=k, seed=s, name=name)
         for arm_name in methods:
             algorithm = method(arm_name, build, plan.local)
             rows, history = arm(
-                arm_name, algorithm, federation, plan, seed=s, evaluate_every=_often(rounds), classes_per_client=k
+                arm_name, algorithm, federation, plan, seed=s, evaluate_every=_often(plan.rounds), classes_per_client=k
             )
             parts += [rows, finetuned(rows, algorithm, history, federation, plan, seed=s)]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)

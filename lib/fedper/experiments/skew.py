@@ -11,12 +11,12 @@ from lib.fedper.federations import digits, dirichlet_federation
 
 def accuracy_by_skew(
     *,
-    alphas: Sequence[float] = (0.01, 0.1, 1.0, 100.0),
+    alphas: Sequence[float] = (0.01, 0.3, 100.0),
     methods: Sequence[str] = ("FedAvg", "FedPer 1"),
     clients: int = 10,
     seeds: int = 3,
     seed: int = 0,
-    rounds: int = 18,
+    rounds: int = 20,
     steps: int = 20,
     lr: float = 0.05,
     progress: Progress | None = None,

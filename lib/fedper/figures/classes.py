@@ -19,7 +19,7 @@ def accuracy_by_round(
     ks = sorted(table["classes_per_client"].unique())
     fig, axes = new_figure(1, len(ks), width=2.3 * len(ks) + 0.8, height=3.0, sharey=True)
     for axis, k in zip(axes[0], ks, strict=True):
-        part = table[(table["classes_per_client"] == k) & table["local_accuracy"].notna()]
+        part = table[table["classes_per_client"] == k]
         curves(axis, part, "round", "accuracy", [name for name in methods if name in set(part["method"])])
         axis.set(title=f"$k = {k}$", xlabel="round", ylim=(None, 1.01))
     axes[0, 0].set_ylabel(ACCURACY)
@@ -101,11 +101,12 @@ def _sign_change(gain: pd.Series, name: str) -> str:
 
 
 def comparison(table: pd.DataFrame) -> Figure:
-    """Draw the final accuracy of all methods by number of classes a client."""
+    """Draw the final accuracy of all methods, for the numbers of classes a client at which all of them ran."""
     table = last_round(table)
-    ks = sorted(table["classes_per_client"].unique())
     methods = known_methods(table)
-    fig, axes = new_figure(1, len(ks), width=3.4 * len(ks) + 0.6, height=0.26 * len(methods) + 1.2)
+    present = table.groupby("classes_per_client")["method"].nunique()
+    ks = sorted(present.index[present == len(methods)])
+    fig, axes = new_figure(1, len(ks), width=3.4 * len(ks) + 0.6, height=0.26 * len(methods) + 1.2, sharey=True)
     for axis, k in zip(axes[0], ks, strict=True):
         part = table[table["classes_per_client"] == k]
         for row, name in enumerate(methods):
@@ -114,12 +115,13 @@ def comparison(table: pd.DataFrame) -> Figure:
             spread = [[mid - values.min()], [values.max() - mid]]
             axis.errorbar([mid], [row], xerr=spread, fmt="o", color=COLOURS[place(name) % len(COLOURS)], capsize=2)
         axis.set_yticks(range(len(methods)), methods)
-        axis.invert_yaxis()
+        axis.set_ylim(len(methods) - 0.5, -0.5)
         axis.set(title=f"$k = {k}$", xlabel=ACCURACY)
     final = medians(table, "classes_per_client")
     best = "; ".join(f"$k={k}$: {_ranking(final.loc[k])}" for k in ks)
-    caption = f"""Same network, partitions and number of local steps. From best to worst, {best}. Points are medians
-        over seeds, bars the range over seeds."""
+    leaders = ", ".join(f"{final.loc[k].idxmax()} {final.loc[k].max():.3f} ($k={k}$)" for k in ks)
+    caption = f"""Same network, partitions and local steps for all. The most accurate method is {leaders}. Points are
+        medians over seeds, bars the range over seeds."""
     return describe(fig, caption=caption, alt=f"Final accuracy by method, one panel a k. {best}.")
 
 
@@ -164,3 +166,21 @@ def _timing_note(part: pd.DataFrame, shared: pd.DataFrame) -> str:
         f"{at.loc['FedPer 1', 'accuracy']:.2f} after aggregation, FedAvg {at.loc['FedAvg', 'local_accuracy']:.2f} and "
         f"{at.loc['FedAvg', 'accuracy']:.2f}, FedPer 1 with a common initial head {head:.2f}"
     )
+
+
+def accuracy_by_user(table: pd.DataFrame) -> Figure:
+    """Draw accuracy against rounds where every client is one user of the data set."""
+    fig, axes = new_figure(width=5.6)
+    curves(axes[0, 0], table, "round", "accuracy")
+    axes[0, 0].set(xlabel="round", ylabel=ACCURACY)
+    axes[0, 0].legend(fontsize=8)
+    final = last_round(table).groupby("method")["accuracy"].median().sort_values(ascending=False)
+    text = ", ".join(f"{name} {value:.3f}" for name, value in final.items())
+    caption = f"""One client a user, all classes at every client: {final.index[0]} is the most accurate in the end.
+        Final accuracy: {text}. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy against rounds. Final: {text}.")
+
+
+def joined(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return tables of several experiments on the same partitions as one."""
+    return pd.concat(tables, ignore_index=True)

@@ -100,9 +100,8 @@ def transfer(table: pd.DataFrame) -> Figure:
         axis.set(xlabel="personal units $K_P$", ylabel=label, ylim=(0, None))
         axis.set_xticks(sorted(table["personal_units"].unique()))
     axes[0, 0].legend(fontsize=8)
-    text = "; ".join(notes).replace("%", r"\%")
     caption = f"""Exact counts for the paper's two networks with ten classes. The classifier alone saves nothing, the
-        last blocks hold much of the network: {text} of the upload."""
+        last blocks hold much of the network. Saved of the upload: {"; ".join(notes)}."""
     return describe(fig, caption=caption, alt=f"Bytes sent against personal units. {'; '.join(notes)}.")
 
 
@@ -125,7 +124,7 @@ def pareto(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("final accuracy")
     axes[0, -1].legend(fontsize=7)
     caption = f"""Accuracy against bytes: on the dashed front are those that no other method beats with fewer bytes, by
-        $k$ {"; ".join(notes)}. Points are medians over seeds."""
+        classes a client {"; ".join(notes)}. Points are medians over seeds."""
     return describe(fig, caption=caption, alt=f"Accuracy against KiB sent; the front holds {'; '.join(notes)}.")
 
 
