@@ -93,10 +93,11 @@ def dirichlet(labels: np.ndarray, clients: int, *, alpha: float, rng: np.random.
     """Return parts of equal size (up to one) whose class mixtures are drawn from a Dirichlet distribution.
 
     Every client draws proportions of the classes from a Dirichlet distribution, whose parameter is `alpha` for each
-    of balanced classes and proportional to its number of examples for an unbalanced one. Clients are filled from
-    their proportions example by example, in turns; a class that is used up is left out from then on. Small `alpha`
-    makes clients of few classes, a large one nearly identical clients. Source of the scheme: Hsu et al., arXiv
-    1909.06335, whose parameter is `alpha` times the number of classes.
+    of balanced classes and proportional to its number of examples for an unbalanced one. The table of proportions is
+    scaled to the clients' sizes and the classes' sizes (iterative proportional fitting), so that no class is used up
+    early and its leftovers spread over everybody; then clients are filled from it example by example, in turns. Small
+    `alpha` makes clients of few classes, a large one nearly identical clients. Without the scaling this is the
+    partition of Hsu et al., arXiv 1909.06335, whose parameter is `alpha` times the number of classes.
 
     Args:
         labels: the class of each example, shape ``(n,)``.
@@ -113,12 +114,13 @@ def dirichlet(labels: np.ndarray, clients: int, *, alpha: float, rng: np.random.
     mixtures = _proportions(alpha * counts / len(labels) * len(classes), clients, rng)
     stock = [list(rng.permutation(np.flatnonzero(labels == label))) for label in range(len(classes))]
     sizes = np.array([len(part) for part in np.array_split(np.arange(len(labels)), clients)])
+    mixtures = _fitted(mixtures, sizes, counts)
     found = [[] for _ in range(clients)]
     # One pass fills one place of every client, so that no client is left with only the remains of the others.
     for place in range(sizes.max()):
         for client in rng.permutation(np.flatnonzero(sizes > place)):
             chances = mixtures[client] * [len(rows) > 0 for rows in stock]
-            if chances.sum() <= 0:  # its classes are used up: any class, by what is left of it
+            if chances.sum() <= 0:  # its classes are used up after all: any class, by what is left of it
                 chances = np.array([float(len(rows)) for rows in stock])
             ladder = chances.cumsum()
             found[client].append(stock[np.searchsorted(ladder, rng.random() * ladder[-1], side="right")].pop())
@@ -159,6 +161,15 @@ def _proportions(alpha: np.ndarray, draws: int, rng: np.random.Generator) -> np.
     fallback = np.eye(len(alpha))[rng.choice(len(alpha), size=draws, p=alpha / alpha.sum())]
     totals = gammas.sum(axis=1, keepdims=True)
     return np.where(totals > 0, gammas / np.where(totals > 0, totals, 1), fallback)
+
+
+def _fitted(table: np.ndarray, rows: np.ndarray, columns: np.ndarray, iterations: int = 100) -> np.ndarray:
+    """Return `table` with its rows and columns scaled to the sums `rows` and `columns`, as nearly as zeros allow."""
+    for _ in range(iterations):
+        for axis, sums in ((0, columns), (1, rows[:, None])):
+            found = table.sum(axis=axis, keepdims=axis == 1)
+            table = table * np.where(found > 0, sums / np.where(found > 0, found, 1), 0)
+    return table
 
 
 def _positive(alpha: float) -> None:

@@ -29,6 +29,7 @@ def partition_figure(table: pd.DataFrame) -> Figure:
     largest = counts.max()
     axis.scatter(column, row, s=180 * counts[row, column] / largest, color="#0072B2", linewidths=0)
     axis.set(xlabel="client", ylabel="class", xlim=(-0.8, clients - 0.2), ylim=(classes - 0.4, -0.6))
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_yticks(range(classes), [str(name) for name in dict.fromkeys(table["class"])])
     held, sizes = (counts > 0).sum(axis=0), counts.sum(axis=0)
     holders = (counts > 0).sum(axis=1)

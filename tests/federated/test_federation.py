@@ -35,6 +35,7 @@ def test_the_generator_decides_the_split():
 def test_small_clients_keep_one_example_for_training():
     federation, _, _ = made(n=3, clients=2, test_share=0.9)
     assert [(c.examples, len(c.test_x)) for c in federation.clients] == [(1, 1), (1, 0)]
+    assert [(c.examples, len(c.test_x)) for c in made(n=10, clients=2, test_share=0.05)[0].clients] == [(4, 1)] * 2
     assert [len(c.test_x) for c in made(test_share=0.0)[0].clients] == [0, 0, 0, 0]
     with pytest.raises(ValueError, match="must lie in"):
         made(test_share=1.0)

@@ -50,6 +50,7 @@ def test_table_has_a_row_a_client_and_round_and_counts_bytes():
     history = run(algorithm, federation, rounds=3, cohort_size=2, evaluate_every=2)
     table = history.table
     size = sum(value.numel() * 4 for value in MLP.init(0).values())
+    assert table[["round", "client"]].equals(table[["round", "client"]].sort_values(["round", "client"]))
     for r in (1, 2, 3):
         cohort = sample_cohort(4, 2, seeds.cohort_rng(0, r))
         rows = table[table["round"] == r].set_index("client")

@@ -21,7 +21,7 @@ CNN = functools.partial(small_cnn, (16, 32, 64))
 
 
 def real_tables(
-    data_sets: Sequence[str], *, seeds: int = 2, seed: int = 0, rounds: int = 30, progress: Progress | None = None
+    data_sets: Sequence[str], *, seeds: int = 2, seed: int = 0, rounds: int = 25, progress: Progress | None = None
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of the experiments on the data sets named: cifar10, cifar10_base, cifar100, femnist.
 
@@ -48,7 +48,7 @@ def accuracy_on_cifar10(
     methods: Sequence[str] = ("FedAvg", "FedPer 1", "FedPer 2", "local only"),
     seeds: int = 2,
     seed: int = 0,
-    rounds: int = 30,
+    rounds: int = 25,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return accuracy over rounds of a small convolutional network on CIFAR-10, ten clients with k classes each.
@@ -69,7 +69,7 @@ def accuracy_on_cifar100(
     methods: Sequence[str] = ("FedAvg", "FedPer 1", "local only"),
     seeds: int = 2,
     seed: int = 0,
-    rounds: int = 30,
+    rounds: int = 25,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return what `accuracy_on_cifar10` does for CIFAR-100, or for its registered subset where only that is there."""
@@ -84,7 +84,7 @@ def accuracy_on_femnist(
     methods: Sequence[str] = ("FedAvg", "FedPer 1", "local only"),
     seeds: int = 2,
     seed: int = 0,
-    rounds: int = 30,
+    rounds: int = 25,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return accuracy over rounds on FEMNIST digits, one client a user of the files: a natural partition.
@@ -108,7 +108,7 @@ def accuracy_on_femnist(
 
 
 def base_on_cifar10(
-    *, seeds: int = 2, seed: int = 0, rounds: int = 30, classes_per_client: int = 4, progress: Progress | None = None
+    *, seeds: int = 2, seed: int = 0, rounds: int = 25, classes_per_client: int = 4, progress: Progress | None = None
 ) -> pd.DataFrame:
     """Return the final accuracy of FedPer 1 on CIFAR-10 with a convolutional and a linear base of as many features.
 

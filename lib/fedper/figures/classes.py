@@ -21,7 +21,7 @@ def accuracy_by_round(
     for axis, k in zip(axes[0], ks, strict=True):
         part = table[table["classes_per_client"] == k]
         curves(axis, part, "round", "accuracy", [name for name in methods if name in set(part["method"])])
-        axis.set(title=f"$k = {k}$", xlabel="round", ylim=(None, 1.01))
+        axis.set(title=f"$k = {k}$", xlabel="round", ylim=(0, 1.02))
     axes[0, 0].set_ylabel(ACCURACY)
     axes[0, -1].legend(fontsize=8, loc="lower right")
     final = medians(last_round(table), "classes_per_client")

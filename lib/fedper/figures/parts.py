@@ -17,7 +17,8 @@ INTERVALS = "Curves are medians over seeds, bands 90 % bootstrap intervals."
 
 
 def place(method: str) -> int:
-    """Return the colour index of `method`."""
+    """Return the colour index of `method`; FedPer without a number of units is drawn as FedPer 1."""
+    method = "FedPer 1" if method == "FedPer" else method
     return ORDER.index(method) if method in ORDER else len(ORDER)
 
 
