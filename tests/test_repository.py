@@ -157,7 +157,7 @@ def test_files_and_functions_stay_small():
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 body = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-                assert body[-1].end_lineno - body[0].lineno < 60, f"{path}: {node.name}"
+                assert not body or body[-1].end_lineno - body[0].lineno < 60, f"{path}: {node.name}"
 
 
 @pytest.mark.parametrize("room", ["lib.bslb", "lib.data", "lib.profiling", "lib.report"])

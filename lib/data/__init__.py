@@ -24,8 +24,9 @@ __all__ = [
 def load(name: str, **options: Any) -> Any:
     """Return data set `name` as plain arrays and tables in a frozen dataclass (see `lib.data.loaders`).
 
-    Names: ``digits`` (bundled), ``voc2012`` (option `scores`), ``movielens-small``, ``sst2``. Files are looked for in
-    the data folder (``SCARCE_DATA``, default ``data`` beside the package), then in ``SCARCE_DATA_MIRROR``. Nothing is
+    Names: ``digits`` (bundled), ``voc2012`` (option `scores`), ``movielens-small``, ``sst2``, ``cifar10``,
+    ``cifar100``, ``mnist``, ``femnist-digits`` (options `train`, `test`), ``flickr-aes``. Files are looked for in the
+    data folder (``SCARCE_DATA``, default ``data`` beside the package), then in ``SCARCE_DATA_MIRROR``. Nothing is
     downloaded. Raises DataError, a ValueError, if a file is missing, truncated or altered.
     """
     from lib.data.loaders import LOADERS
@@ -34,20 +35,22 @@ def load(name: str, **options: Any) -> Any:
     return LOADERS[name](**options)
 
 
+def require(*names: str) -> None:
+    """Raise a DataError that names the data sets of `names` that lack a file or hold a corrupt one, and the way out."""
+    from lib.data.needed import absent
+    from lib.data.store import missing
+
+    wanting = {name: absent(name) for name in names}
+    problems = [str(missing(entry(name), files[0])) for name, files in wanting.items() if files]
+    if problems:
+        raise DataError(" ".join(problems))
+
+
 def fetch(name: str) -> list:
     """Download data set `name` from its official source; see `lib.data.download.fetch`."""
     from lib.data.download import fetch as download
 
     return download(name)
-
-
-def require(*names: str) -> None:
-    """Raise DataError unless every file of the data sets `names` is there and intact: a long run then fails early."""
-    from lib.data.store import read
-
-    for name in names:
-        for file in entry(name).files:
-            read(name, file.path)
 
 
 def embeddings(path: Any, ids: Any) -> Any:

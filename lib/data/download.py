@@ -9,7 +9,9 @@ import zipfile
 from pathlib import Path
 
 from lib.data import store
+from lib.data.archives import extract_members
 from lib.data.errors import DataError
+from lib.data.needed import wanting
 from lib.data.registry import DataFile, DataSet, entry
 from lib.data.voc_boxes import convert
 
@@ -24,45 +26,58 @@ def fetch(name: str) -> list[Path]:
     """
     dataset = entry(name)
     wanted = [file for file in dataset.files if store.state_of(file)[0] in ("missing", "corrupt")]
-    automatic = [file for file in wanted if file.member or file.derived]
-    if automatic:
-        folder = store.data_folder()
-        folder.mkdir(parents=True, exist_ok=True)
+    folder = store.data_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in wanted:
+        if file.url:
+            _download(file.url, f"sha256:{file.sha256}", folder / file.path, dataset)
+    from_archive = [file for file in wanted if dataset.archive and (file.member or file.derived)]
+    if from_archive:
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
-            archive = _archive(dataset, Path(scratch), keep=any(file.derived for file in automatic))
-            for file in automatic:
-                if file.derived:
-                    install_boxes(archive, file.path)
-                else:
-                    _extract(dataset, archive, file, Path(scratch))
-    by_hand = [file.path for file in wanted if file not in automatic]
+            _install(dataset, from_archive, Path(scratch))
+    by_hand = wanting(dataset)
     if by_hand:
         raise DataError(f"{', '.join(by_hand)} cannot be downloaded automatically: {dataset.by_hand}")
-    return [store.locate(file.path)[0] for file in dataset.files]
+    return [found[0] for file in dataset.files if (found := store.locate(file.path))]
+
+
+def _install(dataset: DataSet, files: list[DataFile], scratch: Path) -> None:
+    """Download the archive of `dataset` and bring `files` to their places."""
+    # An archive that is converted holds more than we keep (the images), so it stays beside the data.
+    archive = _archive(dataset, scratch, keep=any(file.derived and not file.member for file in files))
+    if all(file.derived and file.member for file in files):
+        extract_members(archive, files)
+        return
+    for file in files:
+        if file.derived:
+            install_boxes(archive, file.path)
+        else:
+            _extract(dataset, archive, file, scratch)
 
 
 def _archive(dataset: DataSet, scratch: Path, *, keep: bool) -> Path:
     """Return the downloaded archive; with `keep` beside the data, because it holds the images too."""
-    import pooch
-
     filename = dataset.archive.rsplit("/", 1)[-1]
     folder = store.data_folder() / dataset.name if keep else scratch
+    return _download(dataset.archive, dataset.archive_hash, folder / filename, dataset)
+
+
+def _download(url: str, known_hash: str | None, target: Path, dataset: DataSet) -> Path:
+    """Download `url` to `target`, which appears only when its checksum is verified, and return it."""
+    import pooch
+
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
         return Path(
             pooch.retrieve(
-                dataset.archive,
-                known_hash=dataset.archive_hash,
-                fname=filename,
-                path=folder,
-                progressbar=sys.stderr.isatty(),
+                url, known_hash=known_hash, fname=target.name, path=target.parent, progressbar=sys.stderr.isatty()
             )
         )
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{dataset.archive} could not be fetched ({error}): try again, or download it by hand from {dataset.page}"
+            f"{url} could not be fetched ({error}): try again, or download it by hand from {dataset.page}"
         ) from error
     finally:
         logger.setLevel(level)

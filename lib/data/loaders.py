@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lib.data import store
+from lib.data import loaders_images, store
 from lib.data.errors import DataError
+from lib.data.flickr_aes import flickr_aes
 from lib.data.voc_boxes import CLASSES, parse_boxes
 
 if TYPE_CHECKING:
@@ -166,4 +167,14 @@ def embeddings(path: str | Path, ids: np.ndarray) -> np.ndarray:
     return chosen
 
 
-LOADERS = {"digits": digits, "voc2012": voc2012, "movielens-small": movielens_small, "sst2": sst2}
+LOADERS = {
+    "digits": digits,
+    "voc2012": voc2012,
+    "movielens-small": movielens_small,
+    "sst2": sst2,
+    "cifar10": loaders_images.cifar10,
+    "cifar100": loaders_images.cifar100,
+    "mnist": loaders_images.mnist,
+    "femnist-digits": loaders_images.femnist_digits,
+    "flickr-aes": flickr_aes,
+}

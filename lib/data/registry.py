@@ -1,37 +1,10 @@
 """What is known of each data set: licence, official source, files with sizes and checksums. Data only, no code."""
 
-from dataclasses import dataclass
-
+from lib.data.entries import DataFile, DataSet
 from lib.data.errors import DataError
+from lib.data.registry_images import IMAGES
 
-
-@dataclass(frozen=True)
-class DataFile:
-    """One file: path relative to the data folder, size in bytes, SHA-256, and its name inside the archive.
-
-    `member` is empty where the file is not a plain member of the archive: then it is either made by a conversion
-    (`derived`) or has to be supplied by hand.
-    """
-
-    path: str
-    bytes: int
-    sha256: str
-    member: str = ""
-    derived: bool = False
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """One data set; `archive` is the official download and `archive_hash` its checksum in pooch's form, or None."""
-
-    name: str
-    title: str
-    licence: str
-    page: str
-    files: tuple[DataFile, ...] = ()
-    archive: str = ""
-    archive_hash: str | None = None
-    by_hand: str = ""
+__all__ = ["REGISTRY", "DataFile", "DataSet", "entry"]
 
 
 DIGITS = DataSet(
@@ -108,7 +81,7 @@ SST2 = DataSet(
     ),
 )
 
-REGISTRY: dict[str, DataSet] = {entry.name: entry for entry in (DIGITS, VOC2012, MOVIELENS_SMALL, SST2)}
+REGISTRY: dict[str, DataSet] = {entry.name: entry for entry in (DIGITS, VOC2012, MOVIELENS_SMALL, SST2, *IMAGES)}
 
 
 def entry(name: str) -> DataSet:

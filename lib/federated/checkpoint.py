@@ -1,0 +1,79 @@
+"""Interrupting a long run and going on to exactly the same weights.
+
+Every generator is a function of seed, round and client, so a checkpoint needs no generator state.
+"""
+
+import dataclasses
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lib.federated.history import Recorder
+from lib.federated.types import Algorithm, Federation, Memory, ServerState
+
+
+def run_identity(algorithm: Algorithm, federation: Federation, **options: Any) -> dict[str, str]:
+    """Return what must agree between a checkpoint and the run that goes on from it, as text by name."""
+    # Functions print with their address, which differs from process to process.
+    described = re.sub(r" at 0x[0-9a-f]+", "", repr(algorithm))
+    sizes = [(client.examples, len(client.test_x)) for client in federation.clients]
+    # The seed of the partition shows in the data alone, so a cheap sum of them is part of the identity.
+    total = sum(float(client.train_x.double().sum()) for client in federation.clients)
+    facts = {"algorithm": described, "federation": f"{federation.name}, {sizes}, {total:.6g}"}
+    return facts | {name: repr(value) for name, value in options.items()}
+
+
+def save_checkpoint(
+    path: Path, identity: dict[str, str], state: ServerState, memories: dict[int, Memory], recorder: Recorder
+) -> None:
+    """Write the run so far to `path` atomically: a crash leaves the previous checkpoint or the new one, never half."""
+    content = {
+        "identity": identity,
+        "state": {item.name: getattr(state, item.name) for item in dataclasses.fields(state)},
+        "memories": memories,
+        "rows": recorder.rows,
+        "failures": recorder.failures,
+    }
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".part", delete=False) as file:
+        try:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            Path(file.name).unlink()
+            raise
+    Path(file.name).replace(path)
+
+
+def load_checkpoint(
+    path: Path, identity: dict[str, str], *, device: str | torch.device = "cpu"
+) -> tuple[ServerState, dict[int, Memory], Recorder] | None:
+    """Return state, memories and recorder of the checkpoint at `path`, or None when there is no file.
+
+    Nothing but tensors and plain values is unpickled (``weights_only=True``). Raises ValueError for a file that is no
+    checkpoint, and for the checkpoint of another run.
+    """
+    path = Path(path)
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+        found = content["identity"]
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read as a checkpoint: delete it or choose another path") from error
+    different = [name for name in identity if found.get(name) != identity[name]]
+    if different:
+        raise ValueError(
+            f"{path} belongs to another run (other {', '.join(different)}): delete it or choose another path"
+        )
+    return (
+        ServerState(**content["state"]),
+        content["memories"],
+        Recorder(content["rows"], content["failures"]),
+    )

@@ -1,0 +1,104 @@
+"""A network without state: initial values from a seed, and calls with given values, for one client or a stack."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from lib.federated.stacked import better_one_by_one, stacked_call
+from lib.federated.types import ClientData, Tensors
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def cross_entropy(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the cross-entropy of each example, shape ``(n,)``, of logits ``(n, classes)`` and labels ``(n,)``."""
+    return nn.functional.cross_entropy(outputs, targets, reduction="none")
+
+
+def squared_error(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return half the squared error of each example, shape ``(n,)``, summed over outputs."""
+    return 0.5 * (outputs - targets.reshape(outputs.shape)).square().flatten(1).sum(dim=1)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network and its loss.
+
+    Attributes:
+        build: returns a fresh ``nn.Module``; a function of a module or a ``functools.partial`` of one, so that it can
+            travel to another process. The network must not draw random numbers when it is called (no dropout).
+        loss: per-example loss, ``(outputs (n, ...), targets (n, ...)) -> (n,)``.
+    """
+
+    build: Callable[[], nn.Module]
+    loss: Loss = cross_entropy
+
+    def init(self, seed: int) -> Tensors:
+        """Return initial parameters and floating-point buffers, by name; the same seed gives the same values.
+
+        Torch's global generator is set for the time of the construction and restored.
+        """
+        net = _built(self.build, seed)
+        values = [*net.named_parameters(), *net.named_buffers()]
+        return {name: value.detach() for name, value in values if value.is_floating_point()}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all parameters and floating-point buffers, in order."""
+        return self.parameter_names + self.buffer_names
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the parameters, which are trained."""
+        return _names(self.build)[0]
+
+    @property
+    def buffer_names(self) -> tuple[str, ...]:
+        """Names of the floating-point buffers (running statistics of batch normalization); not trained."""
+        return _names(self.build)[1]
+
+    def trains_one_by_one(self, data: ClientData, batch_size: int | None) -> bool:
+        """Return whether clients like `data` should train one after the other instead of stacked.
+
+        Networks with buffers must, because running statistics have no place in a stack; others when it is faster.
+        """
+        return bool(self.buffer_names) or better_one_by_one(_template(self.build), data, batch_size)
+
+    def __call__(self, values: Tensors, x: torch.Tensor, *, train: bool = False) -> torch.Tensor:
+        """Return the outputs of one network with `values` on inputs ``(n, ...)``."""
+        return functional_call(_template(self.build, train), values, (x,))
+
+    def stacked(self, values: Tensors, x: torch.Tensor, *, train: bool = False) -> torch.Tensor:
+        """Return the outputs ``(C, n, ...)`` of C networks with stacked `values` on inputs ``(C, n, ...)``.
+
+        A single network is called directly. Networks with buffers can be stacked for evaluation only.
+        """
+        if len(x) == 1:
+            return self({name: value[0] for name, value in values.items()}, x[0], train=train).unsqueeze(0)
+        return stacked_call(_template(self.build, train), values, x)
+
+
+def _built(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
+
+
+@functools.lru_cache(maxsize=32)
+def _names(build: Callable[[], nn.Module]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    net = _template(build)
+    parameters = tuple(name for name, _ in net.named_parameters())
+    return parameters, tuple(name for name, value in net.named_buffers() if value.is_floating_point())
+
+
+@functools.lru_cache(maxsize=32)
+def _template(build: Callable[[], nn.Module], train: bool = False) -> nn.Module:
+    net = _built(build, 0).train(train)
+    random = [type(module).__name__ for module in net.modules() if isinstance(module, nn.modules.dropout._DropoutNd)]
+    if random:
+        raise ValueError(f"the network draws random numbers when called ({random[0]}); build it without dropout")
+    return net

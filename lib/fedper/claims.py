@@ -1,0 +1,177 @@
+"""What the paper claims, what later work says of it, what the companion adds, and the rule for each.
+
+The rules were stated before the results were seen. Only the abstract of the paper could be read: claims marked
+"secondary" are what a reading note, a replication or a benchmark reports, never the paper's own figures. "companion"
+marks our own propositions.
+"""
+
+from lib.fedper import rules, rules_concept
+from lib.fedper.claims_companion import PROPOSITIONS
+from lib.report import Claim, value_text
+
+NOTE, FLOWER, PFLLIB = "secondary (reading note)", "secondary (Flower replication)", "secondary (PFLlib leaderboard)"
+
+
+def _published(key: str) -> str:
+    return value_text("fedper", key)
+
+
+_PAPER = (
+    Claim(
+        "heterogeneity",
+        "Personalization layers help where clients see different classes (digits, two classes a client)",
+        "abstract",
+        _published("heterogeneity"),
+        "paired gain of FedPer 2 over FedAvg above 0.1 in every seed; close if its median is above 0.05",
+        ("classes",),
+        rules.heterogeneity,
+    ),
+    Claim(
+        "single-model-ceiling",
+        "Where users label alike inputs differently no single model can be right, personal layers can "
+        "(aesthetics surrogate and renamed digits)",
+        "abstract; the ceiling is ours",
+        _published("no-single-model"),
+        "FedAvg at most 0.02 over the computed ceiling of any single model and FedPer 1 above it, in every run; close "
+        "if FedPer's median is above",
+        ("aesthetics", "renamed"),
+        rules_concept.single_model_ceiling,
+    ),
+    Claim(
+        "aesthetics",
+        "On aesthetic scores FedAvg is near chance and FedPer about twice that (surrogate, no common taste)",
+        NOTE,
+        _published("flickr"),
+        "FedAvg within 0.07 of chance and FedPer 1 at least 1.5 times as accurate; close from 1.2 times",
+        ("aesthetics",),
+        rules_concept.aesthetics,
+    ),
+    Claim(
+        "order-in-k",
+        "FedPer falls and FedAvg rises with the number of classes a client (digits)",
+        FLOWER,
+        _published("flower-cifar10"),
+        "medians monotone in k up to 0.01; close if the ends are in order",
+        ("classes",),
+        rules.order_in_k("classes", slack=0.01),
+    ),
+    Claim(
+        "cifar10-gain",
+        "On CIFAR-10 with four classes a client FedPer is far ahead of FedAvg",
+        NOTE,
+        _published("cifar10-k4"),
+        "paired gain of FedPer 2 above 0.1 in every seed; close above 0.05",
+        ("cifar10",),
+        rules.cifar10_gain,
+    ),
+    Claim(
+        "cifar10-order",
+        "The same order in k on CIFAR-10",
+        FLOWER,
+        _published("flower-cifar10"),
+        "medians monotone in k up to 0.01; close if the ends are in order",
+        ("cifar10",),
+        rules.order_in_k("cifar10", slack=0.01),
+    ),
+    Claim(
+        "near-identical",
+        "With all classes at every client FedPer comes close to FedAvg (digits)",
+        NOTE,
+        _published("iid"),
+        "median paired difference within 0.05; close within 0.1",
+        ("classes",),
+        rules.near_identical,
+    ),
+    Claim(
+        "any-units",
+        "Any number of personal units from one on beats FedAvg under label skew (digits, k = 2 and 4)",
+        NOTE,
+        _published("units"),
+        "median paired gain above 0.02 for one to three units at both k; close for four of the six",
+        ("classes",),
+        rules.any_units,
+    ),
+    Claim(
+        "units-matter-little",
+        "How many units are personal matters less than that some are (digits, k = 4)",
+        f"{NOTE}; {FLOWER}",
+        _published("flower-units"),
+        "range over one to three units at most half of the gain over FedAvg; close up to all of it",
+        ("classes",),
+        rules.units_matter_little,
+    ),
+    Claim(
+        "less-spread",
+        "Accuracy differs less between clients with FedPer than with FedAvg (digits, k = 2 and 4)",
+        NOTE,
+        _published("variance"),
+        "standard deviation over clients smaller in every seed at both k; close if its median is",
+        ("classes",),
+        rules.less_spread,
+    ),
+    Claim(
+        "beats-local",
+        "FedPer beats training alone (digits, k = 8)",
+        NOTE,
+        _published("local-only"),
+        "median paired gain of FedPer 2 above 0.02; close above 0",
+        ("classes",),
+        rules.beats_local,
+    ),
+    Claim(
+        "base-ablation",
+        "A single linear layer as base loses much (CIFAR-10, k = 4)",
+        NOTE,
+        _published("base-ablation"),
+        "drop of at least 0.1 in every seed; close from 0.03",
+        ("cifar10_base",),
+        rules_concept.base_ablation,
+    ),
+    Claim(
+        "finetuning-aesthetics",
+        "Fine-tuning the head changes nothing on aesthetic scores (surrogate, a = 1)",
+        NOTE,
+        _published("finetuning"),
+        "median paired change within 0.015; close within 0.03",
+        ("aesthetics",),
+        rules_concept.finetuning,
+    ),
+    Claim(
+        "finetuning-cifar100",
+        "Fine-tuning the head helps on CIFAR-100",
+        NOTE,
+        _published("finetuning"),
+        "median over k of the median paired change above 0.005; close if one k gains that much",
+        ("cifar100",),
+        rules_concept.finetuning_cifar100,
+    ),
+    Claim(
+        "modest-savings",
+        "Communication saved is modest, because most weights are in early layers",
+        NOTE,
+        _published("savings"),
+        "at most 10 % of the bytes saved with two personal units, in both networks of the paper; close up to 15 %",
+        ("transfer",),
+        rules_concept.savings,
+    ),
+    Claim(
+        "cifar100-gain",
+        "FedPer is ahead of FedAvg on CIFAR-100 with ten classes a client",
+        PFLLIB,
+        _published("pfllib-cifar100"),
+        "paired gain of FedPer 1 above 0.1 in every seed; close above 0.02",
+        ("cifar100",),
+        rules.cifar100_gain,
+    ),
+    Claim(
+        "fedrep",
+        "Training head and representation in turn (FedRep) is a little better than jointly (digits, k = 4)",
+        PFLLIB,
+        _published("pfllib-cifar100"),
+        "paired difference above 0 in every seed; close if its median is above -0.02",
+        ("classes", "others"),
+        rules.fedrep,
+    ),
+)
+
+CLAIMS = _PAPER + PROPOSITIONS

@@ -1,0 +1,104 @@
+"""The companion's own propositions about FedPer, with their rules."""
+
+from lib.fedper import rules, rules_concept
+from lib.report import COMPANION, Claim
+
+UNSTATED = "not stated"
+
+PROPOSITIONS = (
+    Claim(
+        "crossover",
+        "Near identical clients FedPer loses to FedAvg: the sign of its gain changes with the skew (digits)",
+        COMPANION,
+        UNSTATED,
+        "median paired gain above 0.01 at the most skewed ends, below -0.01 with all ten classes and below 0 with the "
+        "largest Dirichlet concentration; close if it changes sign by classes",
+        ("classes", "skew"),
+        rules.crossover,
+    ),
+    Claim(
+        "cifar10-crossover",
+        "The same on CIFAR-10",
+        COMPANION,
+        UNSTATED,
+        "median paired gain above 0.01 at k = 4 and below -0.01 at k = 10; close if it more than halves",
+        ("cifar10",),
+        rules.cifar10_crossover,
+    ),
+    Claim(
+        "femnist",
+        "On digits by user, who all write all ten, sharing everything is best",
+        COMPANION,
+        UNSTATED,
+        "FedAvg above FedPer 1 in every seed; close if not more than 0.01 below",
+        ("femnist",),
+        rules_concept.femnist,
+    ),
+    Claim(
+        "common-taste",
+        "Where users share one taste FedAvg beats FedPer on aesthetic scores (surrogate, a = 0)",
+        COMPANION,
+        UNSTATED,
+        "paired difference above 0.01 in every seed; close if its median is above 0",
+        ("aesthetics",),
+        rules_concept.common_taste,
+    ),
+    Claim(
+        "block-descent",
+        "One full-batch step a round is block gradient descent on the weighted objective, which falls in every round "
+        "if the step is short",
+        COMPANION,
+        UNSTATED,
+        "weights within 1e-6 (single precision) wherever the objective falls throughout; close within 1e-4",
+        ("block",),
+        rules_concept.block_descent,
+    ),
+    Claim(
+        "shared-representation",
+        "With fewer examples than inputs clients find shared linear directions together, FedRep faster than FedPer; "
+        "FedAvg and training alone do not",
+        COMPANION,
+        UNSTATED,
+        "distance FedRep < FedPer < FedAvg, below 0.5 and above 0.9 at the ends, and FedPer's error below that of "
+        "training alone; close if only the order holds",
+        ("representation",),
+        rules_concept.shared_representation,
+    ),
+    Claim(
+        "finetuned-fedavg",
+        "FedAvg with ten fine-tuning steps is as good as FedPer under label skew (digits, k = 2 and 4)",
+        COMPANION,
+        UNSTATED,
+        "median paired difference at least -0.02 at both k; close from -0.05",
+        ("classes",),
+        rules.finetuned_fedavg,
+    ),
+    Claim(
+        "timing",
+        "Before or after aggregation decides the picture: early on aggregation costs FedPer accuracy (k = 4) and gives "
+        "FedAvg some (k = 10)",
+        COMPANION,
+        UNSTATED,
+        "median change below -0.02 and above 0.02 in the second evaluated round; close if the signs are these",
+        ("classes",),
+        rules.timing,
+    ),
+    Claim(
+        "newcomers",
+        "A client that joins later gains from the base: a new head on it beats training from scratch with ten examples",
+        COMPANION,
+        UNSTATED,
+        "paired gain above 0.05 in every seed; close if its median is above 0",
+        ("newcomers",),
+        rules_concept.newcomers,
+    ),
+    Claim(
+        "head-step-memory",
+        "A fine-tuning step of the head needs at most half of the memory of a joint step",
+        COMPANION,
+        UNSTATED,
+        "peak beyond weights and inputs at most 50 %; close up to 75 %",
+        ("steps",),
+        rules_concept.head_step_memory,
+    ),
+)

@@ -1,0 +1,95 @@
+"""One run of one method on one federation, and what is kept of it."""
+
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+from torch import nn
+
+from lib.federated.history import History
+from lib.federated.local import LocalSGD
+from lib.federated.run import run
+from lib.federated.types import Algorithm, Federation
+from lib.nets import mlp
+
+Progress = Callable[[Iterable, str], Iterable]
+DIGITS_NET = functools.partial(mlp, (64, 64, 64, 32, 10))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How long and how clients train: rounds, and the settings of local SGD in each of them."""
+
+    rounds: int = 30
+    steps: int = 20
+    batch_size: int = 16
+    lr: float = 0.05
+    momentum: float = 0.9
+
+    @property
+    def local(self) -> LocalSGD:
+        """The settings of one client's work in one round."""
+        return LocalSGD(lr=self.lr, momentum=self.momentum, batch_size=self.batch_size, epochs=None, steps=self.steps)
+
+
+def track(items: Iterable, label: str, progress: Progress | None) -> Iterable:
+    """Return `items`, wrapped in `progress` if there is one."""
+    return progress(items, label) if progress else items
+
+
+def train(
+    algorithm: Algorithm, federation: Federation, plan: Plan, *, seed: int, evaluate_every: int | None = None
+) -> History:
+    """Run `algorithm` as `plan` says; all clients take part in every round, and a client that fails is an error.
+
+    `evaluate_every` None evaluates after the last round only.
+    """
+    every = plan.rounds if evaluate_every is None else evaluate_every
+    return run(algorithm, federation, rounds=plan.rounds, seed=seed, evaluate_every=every, on_failure="raise", chunk=64)
+
+
+def by_round(history: History) -> pd.DataFrame:
+    """Return one row an evaluated round.
+
+    Columns: round, accuracy (mean over clients, each on its own test images), spread (standard deviation over clients),
+    local_accuracy (the same mean before the bases are sent, NaN where it was not asked for), kib_up (KiB of tensors
+    that a client sends in a round).
+    """
+    table = history.table
+    table = table[table["personal_accuracy"].notna()]
+    if "local_accuracy" not in table:
+        table = table.assign(local_accuracy=float("nan"))
+    grouped = table.groupby("round", sort=True)
+    return pd.DataFrame(
+        {
+            "accuracy": grouped["personal_accuracy"].mean(),
+            "spread": grouped["personal_accuracy"].std(ddof=0),
+            "local_accuracy": grouped["local_accuracy"].mean(),
+            "kib_up": grouped["bytes_up"].mean() / 1024,
+        }
+    ).reset_index()
+
+
+def arm(
+    name: str,
+    algorithm: Algorithm,
+    federation: Federation,
+    plan: Plan,
+    *,
+    seed: int,
+    evaluate_every: int | None = None,
+    **columns: object,
+) -> tuple[pd.DataFrame, History]:
+    """Train one method and return its rows, with `method`, `seed` and `columns` in front, and its history."""
+    history = train(algorithm, federation, plan, seed=seed, evaluate_every=evaluate_every)
+    rows = by_round(history)
+    for place, (column, value) in enumerate({**columns, "method": name, "seed": seed}.items()):
+        rows.insert(place, column, value)
+    return rows, history
+
+
+def check_build(build: Callable[[], nn.Module], units: int) -> None:
+    """Raise ValueError unless the network has more than `units` units."""
+    if len(build().blocks) <= units:
+        raise ValueError(f"the network has {len(build().blocks)} units: choose fewer than that many personal ones")

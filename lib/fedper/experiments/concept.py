@@ -1,0 +1,102 @@
+"""Concept shift: clients that give the same input different labels, against the ceiling of any single model."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lib.fedper.aesthetics import aesthetics_federation, level_probabilities, picture_pool
+from lib.fedper.baselines import method
+from lib.fedper.ceiling import permutation_ceiling, personal_ceiling, single_model_ceiling
+from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
+from lib.fedper.experiments.finetuning import finetuned
+from lib.fedper.federations import class_federation, digits, permuted
+from lib.nets import mlp
+
+AESTHETICS_NET = functools.partial(mlp, (32, 64, 32, 5))
+
+
+def aesthetics(
+    *,
+    shares: Sequence[float] = (1.0, 0.3, 0.0),
+    methods: Sequence[str] = ("FedAvg", "FedPer 1", "local only"),
+    users: int = 30,
+    seeds: int = 3,
+    seed: int = 0,
+    rounds: int = 16,
+    steps: int = 15,
+    lr: float = 0.03,
+    evaluate_every: int = 2,
+    ceiling_users: int = 1500,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return accuracy over rounds on the surrogate of aesthetic scores, for each share of individual taste.
+
+    Returns:
+        One row an evaluated round: a (share of individual taste), single_ceiling (no single model can do better, for
+        any amount of data), personal_ceiling (no model can, given the rating noise), method, seed, and the columns of
+        `arms.by_round`. Chance is one in five.
+    """
+    plan = Plan(rounds=rounds, steps=steps, lr=lr)
+    parts = []
+    cells = [(a, s) for a in shares for s in range(seed, seed + seeds)]
+    for a, s in track(cells, "aesthetics", progress):
+        pool = picture_pool(seed=s)
+        ceilings = _ceilings(a, s, ceiling_users)
+        federation = aesthetics_federation(pool, a=a, users=users, seed=s)
+        for name in methods:
+            algorithm = method(name, AESTHETICS_NET, plan.local)
+            labels = {"a": a, **ceilings}
+            rows, history = arm(name, algorithm, federation, plan, seed=s, evaluate_every=evaluate_every, **labels)
+            parts += [rows, finetuned(rows, algorithm, history, federation, plan, seed=s)]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def _ceilings(a: float, seed: int, users: int) -> dict[str, float]:
+    # 800 pictures give the mean over the pool to three digits at a fifth of its memory.
+    votes = level_probabilities(picture_pool(pictures=800, seed=seed), a=a, users=users, seed=seed)
+    return {"single_ceiling": single_model_ceiling(votes), "personal_ceiling": personal_ceiling(votes)}
+
+
+def renamed_labels(
+    *,
+    renamed: Sequence[int] = (0, 5, 10),
+    methods: Sequence[str] = ("FedAvg", "FedPer 1"),
+    clients: int = 10,
+    seeds: int = 3,
+    seed: int = 0,
+    rounds: int = 20,
+    steps: int = 20,
+    lr: float = 0.05,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the final accuracy on digits of all classes where each client shuffles the names of some classes.
+
+    `renamed` are the numbers of classes whose names a client permutes at random among themselves.
+
+    Returns:
+        One row a run: renamed, single_ceiling (exact for these permutations), method, seed, and the columns of
+        `arms.by_round`.
+    """
+    plan = Plan(rounds=rounds, steps=steps, lr=lr)
+    x, y = digits()
+    parts = []
+    cells = [(count, s) for count in renamed for s in range(seed, seed + seeds)]
+    for count, s in track(cells, "renamed labels", progress):
+        plain = class_federation(x, y, clients=clients, classes_per_client=10, seed=s, name="digits")
+        names = _permutations(clients, count, np.random.default_rng([s, count]))
+        federation = permuted(plain, names)
+        labels = {"renamed": count, "single_ceiling": permutation_ceiling(names, np.bincount(y))}
+        for name in methods:
+            parts.append(arm(name, method(name, DIGITS_NET, plan.local), federation, plan, seed=s, **labels)[0])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _permutations(clients: int, renamed: int, rng: np.random.Generator) -> np.ndarray:
+    """Return one permutation of the ten class names a client, which moves at most `renamed` of them."""
+    names = np.tile(np.arange(10), (clients, 1))
+    for row in names:
+        moved = rng.choice(10, size=renamed, replace=False)
+        row[moved] = rng.permutation(moved)
+    return names

@@ -1,0 +1,114 @@
+"""Numerical checks of the propositions in `lib.fedper.theory`."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lib.federated.algorithms import FedAvg, FedRep, LocalOnly
+from lib.federated.local import LocalSGD
+from lib.federated.model import Model, squared_error
+from lib.federated.stack import select
+from lib.federated.types import Algorithm, Federation
+from lib.fedper.experiments.arms import DIGITS_NET, Progress, track
+from lib.fedper.federations import class_federation, digits
+from lib.fedper.fedper import FedPer, fedper
+from lib.fedper.theory import (
+    block_descent,
+    largest_difference,
+    linear_federation,
+    linear_representation,
+    subspace_distance,
+    trajectory,
+)
+
+
+def block_descent_check(
+    *, rates: Sequence[float] = (0.02, 0.05, 0.4), personal_units: int = 1, rounds: int = 40, seed: int = 0
+) -> pd.DataFrame:
+    """Run FedPer with one full-batch step a round beside block gradient descent on the pooled objective.
+
+    Returns:
+        One row a learning rate and round: lr, round, objective (of the descent), difference (largest absolute
+        difference between the weights of the two, base and personal layers, float32).
+    """
+    federation = class_federation(*digits(), classes_per_client=4, seed=seed)
+    rows = []
+    for lr in rates:
+        algorithm = fedper(
+            DIGITS_NET,
+            personal_units=personal_units,
+            local=LocalSGD(lr=lr, batch_size=None, epochs=1),
+            head_init="common",
+            seed=seed,
+        )
+        base = algorithm.init(seed).tensors
+        head = select(algorithm.model.init(seed), algorithm.personal)
+        descent = block_descent(algorithm.model, federation, base, [head] * len(federation), lr=lr, steps=rounds)
+        steps = trajectory(algorithm, federation, rounds=rounds, seed=seed)
+        for round, (one, (state, memories)) in enumerate(zip(descent, steps, strict=True)):
+            apart = [largest_difference(one.base, state.tensors)]
+            apart += [largest_difference(one.personal[c], memory) for c, memory in memories.items()]
+            rows.append({"lr": lr, "round": round, "objective": one.objective, "difference": max(apart)})
+    return pd.DataFrame(rows)
+
+
+def shared_representation(
+    *,
+    examples: Sequence[int] = (10, 40),
+    clients: int = 30,
+    d: int = 20,
+    r: int = 2,
+    rounds: int = 60,
+    lr: float = 0.1,
+    head_steps: int = 5,
+    seeds: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return how fast the shared linear directions are found, in the setting of Collins et al., arXiv 2102.07078.
+
+    FedPer takes one joint full-batch step a round, FedRep `head_steps` steps on the head and then one on the base,
+    FedAvg one step on one model for all, and local training one on a model of its own.
+
+    Returns:
+        One row a method, seed and recorded round: examples (a client), method, seed, round, distance (sine of the
+        largest principal angle between base and true directions; NaN for local training, which has no common base),
+        error (test error over the variance of the response, mean over clients).
+    """
+    rows = []
+    cells = [(n, s) for n in examples for s in range(seed, seed + seeds)]
+    for n, s in track(cells, "shared representation", progress):
+        federation, directions = linear_federation(clients=clients, examples=n, d=d, r=r, seed=s)
+        for name, algorithm in _linear_methods(d, r, lr, head_steps).items():
+            steps = trajectory(algorithm, federation, rounds=rounds, seed=s)
+            for round, (state, memories) in enumerate(steps):
+                if round % 10 == 0 and round:
+                    base = state.tensors.get("blocks.0.0.weight")
+                    distance = subspace_distance(base.numpy(), directions) if base is not None else np.nan
+                    error = _relative_error(algorithm, federation, state, memories)
+                    rows.append([n, name, s, round, distance, error])
+    return pd.DataFrame(rows, columns=["examples", "method", "seed", "round", "distance", "error"])
+
+
+def _linear_methods(d: int, r: int, lr: float, head_steps: int) -> dict[str, Algorithm]:
+    model = Model(functools.partial(linear_representation, d, r), squared_error)
+    once = LocalSGD(lr=lr, batch_size=None, epochs=1)
+    head = LocalSGD(lr=lr, batch_size=None, epochs=head_steps)
+    personal = model.names[1:]
+    return {
+        "FedRep": FedRep(model=model, local=once, head=head, personal=personal),
+        "FedPer": FedPer(model=model, local=once, personal=personal),
+        "FedAvg": FedAvg(model=model, local=once),
+        "local only": LocalOnly(model=model, local=once),
+    }
+
+
+def _relative_error(algorithm: Algorithm, federation: Federation, state, memories) -> float:
+    """Return the mean over clients of test error (half squared) over half the variance of the responses."""
+    rngs = [np.random.default_rng(0) for _ in federation.clients]
+    kept = [memories.get(c, {}) for c in range(len(federation))]
+    found = algorithm.evaluate_cohort(state, federation.clients, kept, rngs)
+    scales = [float(data.test_y.square().mean()) / 2 for data in federation.clients]
+    return float(np.mean([metrics["personal_loss"] / scale for metrics, scale in zip(found, scales, strict=True)]))

@@ -1,0 +1,186 @@
+"""Figures of label skew: accuracy over rounds, by number of personal units, and where FedPer begins to lose."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.fedper.figures.parts import INTERVALS, curves, gains, known_methods, last_round, listed, medians, place
+from lib.report.intervals import summarize
+from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
+
+ACCURACY = "accuracy (mean over clients)"
+
+
+def accuracy_by_round(
+    table: pd.DataFrame, *, methods: tuple[str, ...] = ("FedAvg", "FedPer 1", "FedPer 2"), data: str = "the digits"
+) -> Figure:
+    """Draw accuracy against rounds, one panel a number of classes a client (after figure 2 of the paper)."""
+    table = table[table["method"].isin(methods)]
+    ks = sorted(table["classes_per_client"].unique())
+    fig, axes = new_figure(1, len(ks), width=2.3 * len(ks) + 0.8, height=3.0, sharey=True)
+    for axis, k in zip(axes[0], ks, strict=True):
+        part = table[table["classes_per_client"] == k]
+        curves(axis, part, "round", "accuracy", [name for name in methods if name in set(part["method"])])
+        axis.set(title=f"$k = {k}$", xlabel="round", ylim=(0, 1.02))
+    axes[0, 0].set_ylabel(ACCURACY)
+    axes[0, -1].legend(fontsize=8, loc="lower right")
+    final = medians(last_round(table), "classes_per_client")
+    first, last = ks[0], ks[-1]
+    ours = [name for name in known_methods(table) if name != "FedAvg"]
+    best = final[ours].max(axis=1)
+    text = "; ".join(f"{name} {listed(final[name])}" for name in final)
+    order = "falls" if best[first] > best[last] else "does not fall"
+    caption = f"""On {data} FedPer's final accuracy {order} as clients hold more classes while FedAvg's
+        {"rises" if final["FedAvg"][last] > final["FedAvg"][first] else "does not rise"}: the gain is
+        {best[first] - final["FedAvg"][first]:+.2f} with $k={first}$ classes a client and
+        {best[last] - final["FedAvg"][last]:+.2f} with $k={last}$. Final accuracy by $k$: {text}. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"{len(ks)} panels of accuracy against rounds. Final by k: {text}.")
+
+
+def accuracy_by_units(table: pd.DataFrame) -> Figure:
+    """Draw final accuracy and its spread over clients against the number of personal units (after figure 4)."""
+    final = last_round(table)
+    final = final[~final["method"].str.endswith("FT")]
+    ks = sorted(final["classes_per_client"].unique())
+    fig, axes = new_figure(1, 2, width=8.4)
+    for index, k in enumerate(ks):
+        for axis, value in zip(axes[0], ("accuracy", "spread"), strict=True):
+            rows = summarize(final[final["classes_per_client"] == k], ["personal_units"], value)
+            rows = rows.sort_values("personal_units")
+            label = f"$k = {k}$"
+            series(axis, rows["personal_units"], rows["median"], rows["low"], rows["high"], label=label, index=index)
+    counts = sorted(final["personal_units"].unique())
+    names = {0: "0\nFedAvg", max(counts): f"{max(counts)}\nlocal only"}
+    for axis, label in zip(axes[0], (ACCURACY, "standard deviation over clients"), strict=True):
+        axis.set_xticks(counts, [names.get(count, f"{count}") for count in counts])
+        axis.set(xlabel="personal units $K_P$", ylabel=label)
+    axes[0, 0].legend(fontsize=8)
+    middle = final.pivot_table(
+        index="classes_per_client", columns="personal_units", values="accuracy", aggfunc="median"
+    )
+    inner = middle[[count for count in counts if 0 < count < max(counts)]]
+    best = ", ".join(f"{k}: $K_P={inner.loc[k].idxmax()}$ ({inner.loc[k].max():.3f})" for k in ks)
+    wide = middle.max(axis=1) - middle.min(axis=1)
+    caption = f"""Sharing some units and keeping the rest: best number of personal units by $k$ {best}. Between one and
+        {max(counts) - 1} of them accuracy moves by at most {(inner.max(axis=1) - inner.min(axis=1)).max():.3f}, between
+        all choices, FedAvg and local training included, by up to {wide.max():.3f}. {INTERVALS}"""
+    return describe(fig, caption=caption, alt="Accuracy and its spread over clients against personal units, by k.")
+
+
+def crossover(classes: pd.DataFrame, skew: pd.DataFrame, *, method: str = "FedPer 1") -> Figure:
+    """Draw the paired gain of FedPer over FedAvg against classes a client and against Dirichlet concentration."""
+    fig, axes = new_figure(1, 2, width=8.4, sharey=True)
+    sides = ((classes, "classes_per_client", "classes a client $k$"), (skew, "alpha", r"Dirichlet $\alpha$"))
+    found = []
+    for axis, (table, by, label) in zip(axes[0], sides, strict=True):
+        rows = gains(table, by, method)
+        summary = summarize(rows, [by], "gain").sort_values(by)
+        series(axis, summary[by], summary["median"], summary["low"], summary["high"], label=method, index=place(method))
+        axis.plot(rows[by], rows["gain"], ".", color=COLOURS[6], markersize=4, zorder=3)
+        axis.axhline(0, **GUIDE)
+        axis.set_xlabel(label)
+        found.append(summary.set_index(by)["median"])
+    axes[0, 1].set_xscale("log")
+    axes[0, 0].set_ylabel(f"accuracy of {method} minus FedAvg")
+    parts = [_sign_change(series_, name) for series_, name in zip(found, ("$k$", r"$\alpha$"), strict=True)]
+    caption = f"""The gain of FedPer over FedAvg on the same partitions. By number of classes a client the
+        median gain is {listed(found[0])} ({parts[0]}); by Dirichlet concentration {listed(found[1])} ({parts[1]}). Dots
+        are single seeds. {INTERVALS}"""
+    alt = f"Gain over FedAvg against classes a client and Dirichlet concentration: {parts[0]}, {parts[1]}."
+    return describe(fig, caption=caption, alt=alt)
+
+
+def _sign_change(gain: pd.Series, name: str) -> str:
+    lost = gain.index[gain.to_numpy() < 0]
+    if len(lost) == 0:
+        return "no sign change here"
+    before = gain.index[gain.index < lost.min()]
+    return (
+        f"the sign changes between {name} = {before.max():g} and {lost.min():g}" if len(before) else "always negative"
+    )
+
+
+def comparison(table: pd.DataFrame) -> Figure:
+    """Draw the final accuracy of all methods, for the numbers of classes a client at which all of them ran."""
+    table = last_round(table)
+    methods = known_methods(table)
+    present = table.groupby("classes_per_client")["method"].nunique()
+    ks = sorted(present.index[present == len(methods)])
+    fig, axes = new_figure(1, len(ks), width=3.4 * len(ks) + 0.6, height=0.26 * len(methods) + 1.2, sharey=True)
+    for axis, k in zip(axes[0], ks, strict=True):
+        part = table[table["classes_per_client"] == k]
+        for row, name in enumerate(methods):
+            values = part[part["method"] == name]["accuracy"]
+            mid = values.median()
+            spread = [[mid - values.min()], [values.max() - mid]]
+            axis.errorbar([mid], [row], xerr=spread, fmt="o", color=COLOURS[place(name) % len(COLOURS)], capsize=2)
+        axis.set_yticks(range(len(methods)), methods)
+        axis.set_ylim(len(methods) - 0.5, -0.5)
+        axis.set(title=f"$k = {k}$", xlabel=ACCURACY)
+    final = medians(table, "classes_per_client")
+    best = "; ".join(f"$k={k}$: {_ranking(final.loc[k])}" for k in ks)
+    leaders = ", ".join(f"{final.loc[k].idxmax()} {final.loc[k].max():.3f} ($k={k}$)" for k in ks)
+    caption = f"""Same network, partitions and local steps for all. The most accurate method is {leaders}. Points are
+        medians over seeds, bars the range over seeds."""
+    return describe(fig, caption=caption, alt=f"Final accuracy by method, one panel a k. {best}.")
+
+
+def _ranking(values: pd.Series) -> str:
+    ranked = values.dropna().sort_values(ascending=False)
+    return ", ".join(f"{name} {value:.3f}" for name, value in ranked.items())
+
+
+def timing(classes: pd.DataFrame, common: pd.DataFrame) -> Figure:
+    """Draw accuracy before and after aggregation, and with a common initial head, against rounds."""
+    ks = sorted(common["classes_per_client"].unique())
+    fig, axes = new_figure(1, len(ks), width=4.2 * len(ks), sharey=True)
+    notes = []
+    for axis, k in zip(axes[0], ks, strict=True):
+        part = classes[(classes["classes_per_client"] == k) & classes["local_accuracy"].notna()]
+        shared = common[common["classes_per_client"] == k]
+        lines = (
+            ("FedPer 1, after aggregation", part[part["method"] == "FedPer 1"], "accuracy"),
+            ("FedPer 1, before it", part[part["method"] == "FedPer 1"], "local_accuracy"),
+            ("FedAvg, after aggregation", part[part["method"] == "FedAvg"], "accuracy"),
+            ("FedAvg, before it", part[part["method"] == "FedAvg"], "local_accuracy"),
+            ("FedPer 1, common head", shared, "accuracy"),
+        )
+        for index, (label, rows, value) in enumerate(lines):
+            summary = summarize(rows, ["round"], value).sort_values("round")
+            args = (summary["round"], summary["median"], summary["low"], summary["high"])
+            series(axis, *args, label=label, index=index)
+        axis.set(title=f"$k = {k}$", xlabel="round")
+        notes.append(f"$k={k}$: {_timing_note(part, shared)}")
+    axes[0, 0].set_ylabel(ACCURACY)
+    axes[0, -1].legend(fontsize=7, loc="lower right")
+    caption = f"""When one looks decides what one sees. {"; ".join(notes)}. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy before and after aggregation against rounds. {notes[0]}.")
+
+
+def _timing_note(part: pd.DataFrame, shared: pd.DataFrame) -> str:
+    early = int(np.sort(part["round"].unique())[1])
+    at = part[part["round"] == early].groupby("method")[["accuracy", "local_accuracy"]].median()
+    head = shared[shared["round"] == early]["accuracy"].median()
+    return (
+        f"in round {early} FedPer 1 has {at.loc['FedPer 1', 'local_accuracy']:.2f} before and "
+        f"{at.loc['FedPer 1', 'accuracy']:.2f} after aggregation, FedAvg {at.loc['FedAvg', 'local_accuracy']:.2f} and "
+        f"{at.loc['FedAvg', 'accuracy']:.2f}, FedPer 1 with a common initial head {head:.2f}"
+    )
+
+
+def accuracy_by_user(table: pd.DataFrame) -> Figure:
+    """Draw accuracy against rounds where every client is one user of the data set."""
+    fig, axes = new_figure(width=5.6)
+    curves(axes[0, 0], table, "round", "accuracy")
+    axes[0, 0].set(xlabel="round", ylabel=ACCURACY)
+    axes[0, 0].legend(fontsize=8)
+    final = last_round(table).groupby("method")["accuracy"].median().sort_values(ascending=False)
+    text = ", ".join(f"{name} {value:.3f}" for name, value in final.items())
+    caption = f"""One client a user, all classes at every client: {final.index[0]} is the most accurate in the end.
+        Final accuracy: {text}. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy against rounds. Final: {text}.")
+
+
+def joined(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return tables of several experiments on the same partitions as one."""
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,91 @@
+"""Figures of concept shift: a single model's ceiling, and who gets past it."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round, listed, medians
+from lib.report.intervals import summarize
+from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
+
+CHANCE = 0.2
+
+
+def aesthetics(table: pd.DataFrame) -> Figure:
+    """Draw accuracy against rounds with chance and ceilings, one panel a share of individual taste."""
+    shares = sorted(table["a"].unique(), reverse=True)
+    fig, axes = new_figure(1, len(shares), width=3.6 * len(shares) + 0.8, sharey=True)
+    notes = []
+    for axis, a in zip(axes[0], shares, strict=True):
+        part = table[table["a"] == a]
+        curves(axis, part, "round", "accuracy", [name for name in known_methods(part) if not name.endswith("FT")])
+        ceiling = part["single_ceiling"].median()
+        axis.axhline(CHANCE, **GUIDE | {"linestyle": ":"})
+        axis.axhline(ceiling, **GUIDE)
+        axis.set(title=f"share of individual taste $a = {a:g}$", xlabel="round")
+        final = last_round(part).groupby("method")["accuracy"].median()
+        text = ", ".join(f"{name} {final[name]:.3f}" for name in known_methods(part))
+        notes.append(f"$a={a:g}$: ceiling {ceiling:.3f}, {text}")
+    axes[0, 0].set_ylabel("accuracy on five levels")
+    axes[0, 0].legend(fontsize=8)
+    best = table["personal_ceiling"].median()
+    caption = f"""Five-level scores by users of different taste (surrogate). Dotted: chance; dashed: the ceiling of any
+        single model, whatever its size and data. Final accuracy: {"; ".join(notes)}. A model that knew each
+        user's taste would reach {best:.2f}, the rest is rating noise. {INTERVALS}"""
+    alt = f"Accuracy against rounds with the single-model ceiling. {'; '.join(notes)}."
+    return describe(fig, caption=caption, alt=alt)
+
+
+def renamed_labels(table: pd.DataFrame) -> Figure:
+    """Draw final accuracy against the number of classes that clients rename, with the single-model ceiling."""
+    fig, axes = new_figure(width=5.2)
+    curves(axes[0, 0], table, "renamed", "accuracy")
+    bound = summarize(table, ["renamed"], "single_ceiling").sort_values("renamed")
+    axes[0, 0].plot(bound["renamed"], bound["median"], **GUIDE, label="ceiling of a single model")
+    axes[0, 0].set(xlabel="classes that each client renames", ylabel="accuracy (mean over clients)", ylim=(0, 1.02))
+    axes[0, 0].legend(fontsize=8)
+    final = medians(table, "renamed")
+    text = "; ".join(f"{name} {listed(final[name])}" for name in final)
+    caption = f"""Clients see the same digits but name some classes differently. Final accuracy by number of renamed
+        classes: {text}; ceiling of any single model {listed(bound.set_index("renamed")["median"])}. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy against renamed classes: {text}.")
+
+
+def base_ablation(table: pd.DataFrame) -> Figure:
+    """Draw the final accuracy of FedPer with a deep and with a linear base, one panel a task."""
+    tasks = list(dict.fromkeys(table["task"]))
+    fig, axes = new_figure(1, len(tasks), width=2.6 * len(tasks) + 0.8, height=2.8)
+    notes = []
+    for axis, task in zip(axes[0], tasks, strict=True):
+        wide = table[table["task"] == task].pivot_table(index="seed", columns="base", values="accuracy")
+        for values in wide[["linear", "deep"]].to_numpy():
+            axis.plot([0, 1], values, color=COLOURS[0], marker="o", markersize=4, linewidth=0.8)
+        axis.set_xticks([0, 1], ["linear", "deep"])
+        axis.set(title=task, xlabel="base", xlim=(-0.4, 1.4))
+        middle = (wide["deep"] - wide["linear"]).median()
+        notes.append(f"{task} {middle:+.3f} (deep {wide['deep'].median():.3f}, linear {wide['linear'].median():.3f})")
+    axes[0, 0].set_ylabel("accuracy of FedPer 1")
+    caption = f"""What a deep shared base gains over a single linear layer, median over seeds: {"; ".join(notes)}. A
+        line joins the two runs of one seed."""
+    return describe(fig, caption=caption, alt=f"Deep against linear base: {'; '.join(notes)}.")
+
+
+def newcomers(table: pd.DataFrame) -> Figure:
+    """Draw the accuracy of clients that join after training against their number of labelled examples."""
+    fig, axes = new_figure(width=5.6)
+    axis = axes[0, 0]
+    for index, way in enumerate(dict.fromkeys(table["way"])):
+        rows = summarize(table[table["way"] == way], ["examples"], "accuracy").sort_values("examples")
+        series(axis, rows["examples"], rows["median"], rows["low"], rows["high"], label=way, index=index)
+    counts = sorted(table["examples"].unique())
+    axis.set(
+        xscale="log", xlabel="labelled examples of the new client", ylabel="accuracy on the client's own test data"
+    )
+    axis.set_xticks(counts, [f"{count}" for count in counts])
+    axis.xaxis.minorticks_off()
+    axis.legend(fontsize=8)
+    wide = table.pivot_table(index="examples", columns="way", values="accuracy", aggfunc="median")
+    few, many = wide.iloc[0], wide.iloc[-1]
+    text = "; ".join(f"{way} {few[way]:.2f} and {many[way]:.2f}" for way in wide)
+    caption = f"""A client that joins later has no personalization layers. With {wide.index[0]} and with
+        {wide.index[-1]} examples: {text}. Best with fewest examples: {few.idxmax()}. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy of new clients against examples: {text}.")

@@ -1,0 +1,57 @@
+"""Pieces that several figures share."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from lib.report.intervals import summarize
+from lib.report.style import series
+
+# One colour and marker a method, in every figure.
+ORDER = (
+    "FedAvg", "FedPer 1", "FedPer 2", "local only", "FedPer 3", "FedRep", "FedAvg + FT", "FedPer 1 + FT", "LG-FedAvg",
+    "Ditto", "FedProx",
+)  # fmt: skip
+INTERVALS = "Curves are medians over seeds, bands 90 % bootstrap intervals."
+
+
+def place(method: str) -> int:
+    """Return the colour index of `method`; FedPer without a number of units is drawn as FedPer 1."""
+    method = "FedPer 1" if method == "FedPer" else method
+    return ORDER.index(method) if method in ORDER else len(ORDER)
+
+
+def known_methods(table: pd.DataFrame) -> list[str]:
+    """Return the methods of `table` in the order of `ORDER`; refuses an empty table."""
+    if table.empty:
+        raise ValueError("the table is empty: run the experiment with at least one method and seed")
+    return sorted(table["method"].unique(), key=place)
+
+
+def curves(axis: Axes, table: pd.DataFrame, x: str, y: str, methods: Sequence[str] | None = None) -> None:
+    """Draw `y` against `x`, one curve with its interval a method."""
+    for name in methods or known_methods(table):
+        rows = summarize(table[table["method"] == name], [x], y).sort_values(x)
+        series(axis, rows[x], rows["median"], rows["low"], rows["high"], label=name, index=place(name))
+
+
+def last_round(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the last round."""
+    return table[table["round"] == table["round"].max()]
+
+
+def medians(table: pd.DataFrame, by: str, value: str = "accuracy") -> pd.DataFrame:
+    """Return the median over seeds of `value`, one row a `by` and one column a method."""
+    return table.pivot_table(index=by, columns="method", values=value, aggfunc="median")
+
+
+def gains(table: pd.DataFrame, by: str, method: str, reference: str = "FedAvg") -> pd.DataFrame:
+    """Return the paired difference in final accuracy of `method` and `reference`: columns `by`, seed, gain."""
+    wide = last_round(table).pivot_table(index=[by, "seed"], columns="method", values="accuracy")
+    return (wide[method] - wide[reference]).rename("gain").dropna().reset_index()
+
+
+def listed(values: pd.Series, digits: int = 2) -> str:
+    """Return ``"2: 0.98, 4: 0.95"`` of a series."""
+    return ", ".join(f"{key:g}: {value:.{digits}f}" for key, value in values.items())

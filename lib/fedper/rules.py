@@ -1,0 +1,183 @@
+"""The rules that judge the claims about label skew: one function a claim, from tables to a verdict."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lib.report import Verdict, grade
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def final(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the last round."""
+    return table[table["round"] == table["round"].max()]
+
+
+def paired(table: pd.DataFrame, first: str, second: str, value: str = "accuracy", **where: object) -> np.ndarray:
+    """Return the difference of `value` between two methods in the last round, one number a seed that has both."""
+    rows = final(table)
+    for column, wanted in where.items():
+        rows = rows[rows[column] == wanted]
+    wide = rows.pivot_table(index="seed", columns="method", values=value)
+    if first not in wide or second not in wide:
+        return np.array([np.nan])
+    return (wide[first] - wide[second]).dropna().to_numpy()
+
+
+def middles(table: pd.DataFrame, method: str, by: str = "classes_per_client") -> pd.Series:
+    """Return the median final accuracy of `method` over seeds, by `by` in ascending order."""
+    rows = final(table)
+    return rows[rows["method"] == method].groupby(by)["accuracy"].median().sort_index()
+
+
+def _listed(values: np.ndarray) -> str:
+    return ", ".join(f"{value:+.3f}" for value in np.sort(values))
+
+
+def heterogeneity(tables: Tables) -> Verdict:
+    """FedPer against FedAvg on the digits with two classes a client, paired by seed."""
+    gain = paired(tables["classes"], "FedPer 2", "FedAvg", classes_per_client=2)
+    measured = f"gain at k=2, by seed: {_listed(gain)}"
+    return grade(gain.min(), reproduced=gain.min() > 0.1, close=np.median(gain) > 0.05, measured=measured)
+
+
+def cifar10_gain(tables: Tables) -> Verdict:
+    """FedPer against FedAvg on CIFAR-10 with four classes a client, paired by seed."""
+    gain = paired(tables["cifar10"], "FedPer 2", "FedAvg", classes_per_client=4)
+    level = middles(tables["cifar10"], "FedPer 2").get(4, np.nan), middles(tables["cifar10"], "FedAvg").get(4, np.nan)
+    measured = f"FedPer 2 {level[0]:.2f}, FedAvg {level[1]:.2f}; gain by seed {_listed(gain)}"
+    detail = "a far smaller network and a third of the images: the levels do not compare, the gap does"
+    return grade(gain.min(), reproduced=gain.min() > 0.1, close=gain.min() > 0.05, measured=measured, detail=detail)
+
+
+def order_in_k(name: str, *, slack: float):
+    """Return the rule that FedPer falls and FedAvg rises with the number of classes a client, on table `name`."""
+
+    def rule(tables: Tables) -> Verdict:
+        ours, theirs = middles(tables[name], "FedPer 2"), middles(tables[name], "FedAvg")
+        falls, rises = np.diff(ours), np.diff(theirs)
+        measured = "; ".join(
+            f"{label} {', '.join(f'{value:.3f} (k={k})' for k, value in values.items())}"
+            for label, values in (("FedPer 2", ours), ("FedAvg", theirs))
+        )
+        strict = bool((falls < slack).all() and (rises > -slack).all())
+        ends = ours.iloc[0] > ours.iloc[-1] and theirs.iloc[0] < theirs.iloc[-1]
+        return grade(falls.max(), reproduced=strict and ends, close=ends, measured=measured)
+
+    return rule
+
+
+def any_units(tables: Tables) -> Verdict:
+    """The smallest paired gain over FedAvg of one to three personal units with two and with four classes a client."""
+    table = tables["classes"]
+    gains = {
+        (k, units): np.median(paired(table, f"FedPer {units}", "FedAvg", classes_per_client=k))
+        for k in (2, 4)
+        for units in (1, 2, 3)
+    }
+    worst = min(gains, key=gains.get)
+    measured = f"smallest median gain {gains[worst]:+.3f} (k={worst[0]}, {worst[1]} personal units)"
+    good = sum(gain > 0.02 for gain in gains.values())
+    return grade(gains[worst], reproduced=good == len(gains), close=good >= 4, measured=measured)
+
+
+def units_matter_little(tables: Tables) -> Verdict:
+    """The range over one to three personal units against the gain over FedAvg, with four classes a client."""
+    rows = {units: middles(tables["classes"], f"FedPer {units}").get(4, np.nan) for units in (1, 2, 3)}
+    gain = float(np.median(list(rows.values()))) - middles(tables["classes"], "FedAvg").get(4, np.nan)
+    share = (max(rows.values()) - min(rows.values())) / gain
+    best = {k: _best_units(tables["classes"], k) for k in sorted(tables["classes"]["classes_per_client"].unique())}
+    measured = f"range {share:.0%} of the gain over FedAvg; best units " + ", ".join(
+        f"{units} (k={k})" for k, units in best.items()
+    )
+    return grade(share, reproduced=0 <= share <= 0.5, close=0 <= share <= 1, measured=measured)
+
+
+def _best_units(table: pd.DataFrame, k: int) -> int:
+    return max((1, 2, 3), key=lambda units: middles(table, f"FedPer {units}")[k])
+
+
+def less_spread(tables: Tables) -> Verdict:
+    """The standard deviation over clients of FedPer against that of FedAvg, paired, with two and four classes."""
+    change = {k: paired(tables["classes"], "FedPer 2", "FedAvg", "spread", classes_per_client=k) for k in (2, 4)}
+    measured = "; ".join(f"k={k}: {_listed(values)}" for k, values in change.items()) + " (FedPer 2 minus FedAvg)"
+    every = all((values < 0).all() for values in change.values())
+    middle = max(np.median(values) for values in change.values())
+    return grade(middle, reproduced=every, close=middle < 0, measured=measured)
+
+
+def near_identical(tables: Tables) -> Verdict:
+    """How far FedPer is from FedAvg with all ten classes at every client."""
+    gap = np.median(paired(tables["classes"], "FedPer 2", "FedAvg", classes_per_client=10))
+    measured = f"FedPer 2 minus FedAvg at k=10: {gap:+.3f}"
+    return grade(gap, reproduced=abs(gap) <= 0.05, close=abs(gap) <= 0.1, measured=measured)
+
+
+def beats_local(tables: Tables) -> Verdict:
+    """FedPer against local training with eight classes a client, where a client alone has too little."""
+    gain = {k: np.median(paired(tables["classes"], "FedPer 2", "local only", classes_per_client=k)) for k in (4, 8, 10)}
+    measured = ", ".join(f"{value:+.3f} (k={k})" for k, value in gain.items())
+    detail = "" if gain[4] > 0 else "with four classes the digits are so easy that a client needs no one else"
+    return grade(gain[8], reproduced=gain[8] > 0.02, close=gain[8] > 0, measured=measured, detail=detail)
+
+
+def crossover(tables: Tables) -> Verdict:
+    """The sign of FedPer's gain at both ends of the skew, by classes a client and by Dirichlet shares."""
+    skew = tables["skew"]
+    low, high = skew["alpha"].min(), skew["alpha"].max()
+    ends = {
+        "k=2": np.median(paired(tables["classes"], "FedPer 1", "FedAvg", classes_per_client=2)),
+        "k=10": np.median(paired(tables["classes"], "FedPer 1", "FedAvg", classes_per_client=10)),
+        f"alpha={low:g}": np.median(paired(skew, "FedPer 1", "FedAvg", alpha=low)),
+        f"alpha={high:g}": np.median(paired(skew, "FedPer 1", "FedAvg", alpha=high)),
+    }
+    gain_k, loss_k, gain_a, loss_a = ends.values()
+    measured = ", ".join(f"{value:+.3f} ({name})" for name, value in ends.items())
+    both = min(gain_k, gain_a) > 0.01 and loss_k < -0.01 and loss_a < 0
+    return grade(loss_k, reproduced=both, close=gain_k > 0 > loss_k, measured=measured)
+
+
+def cifar10_crossover(tables: Tables) -> Verdict:
+    """The sign of FedPer's gain on CIFAR-10 with four and with all ten classes a client."""
+    gain = {k: np.median(paired(tables["cifar10"], "FedPer 2", "FedAvg", classes_per_client=k)) for k in (4, 8, 10)}
+    measured = ", ".join(f"{value:+.3f} (k={k})" for k, value in gain.items())
+    return grade(
+        gain[10], reproduced=gain[4] > 0.01 and gain[10] < -0.01, close=gain[10] < gain[4] / 2, measured=measured
+    )
+
+
+def cifar100_gain(tables: Tables) -> Verdict:
+    """FedPer against FedAvg on CIFAR-100 with ten classes a client, paired by seed."""
+    gain = paired(tables["cifar100"], "FedPer 1", "FedAvg", classes_per_client=10)
+    measured = f"gain by seed {_listed(gain)}"
+    detail = "25 images a class where only the subset is at hand"
+    return grade(gain.min(), reproduced=gain.min() > 0.1, close=gain.min() > 0.02, measured=measured, detail=detail)
+
+
+def finetuned_fedavg(tables: Tables) -> Verdict:
+    """FedAvg with a few fine-tuning steps against FedPer, with two and four classes a client."""
+    change = {k: np.median(paired(tables["classes"], "FedAvg + FT", "FedPer 1", classes_per_client=k)) for k in (2, 4)}
+    measured = ", ".join(f"{value:+.3f} (k={k})" for k, value in change.items())
+    worst = min(change.values())
+    return grade(worst, reproduced=worst >= -0.02, close=worst >= -0.05, measured=measured)
+
+
+def fedrep(tables: Tables) -> Verdict:
+    """FedRep against FedPer 1 on the same partitions with four classes a client."""
+    both = pd.concat([tables["classes"], tables["others"]])
+    gain = paired(both, "FedRep", "FedPer 1", classes_per_client=4)
+    measured = f"FedRep minus FedPer 1 at k=4, by seed: {_listed(gain)}"
+    return grade(np.median(gain), reproduced=gain.min() > 0, close=np.median(gain) > -0.02, measured=measured)
+
+
+def timing(tables: Tables) -> Verdict:
+    """The sign of what aggregation does to accuracy, for FedPer with four classes and FedAvg with ten, early on."""
+    table = tables["classes"]
+    early = sorted(table["round"].unique())[1]
+    rows = table[(table["round"] == early) & table["local_accuracy"].notna()]
+    change = (rows["accuracy"] - rows["local_accuracy"]).groupby([rows["method"], rows["classes_per_client"]]).median()
+    loss, gain = change["FedPer 1", 4], change["FedAvg", 10]
+    measured = f"round {early}: {loss:+.3f} (FedPer 1, k=4), {gain:+.3f} (FedAvg, k=10)"
+    return grade(gain, reproduced=loss < -0.02 and gain > 0.02, close=loss < 0 < gain, measured=measured)

@@ -1,0 +1,94 @@
+"""A small federation of digits, and algorithms that fail on purpose; importable in the processes of Ray too."""
+
+import functools
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+
+from lib.federated.algorithms.fedavg import FedAvg
+from lib.federated.algorithms.partially_shared import PartiallyShared
+from lib.federated.local import LocalSGD
+from lib.federated.model import Model
+from lib.federated.types import ClientData, Federation, Update
+from lib.nets.perceptron import mlp
+
+MODEL = Model(functools.partial(mlp, (64, 16, 10)))
+HEAD = MODEL.parameter_names[-2:]
+SGD = LocalSGD(lr=0.1, batch_size=16, epochs=1)
+
+
+def digits(clients, *, examples=40):
+    """Return a federation of `examples` training and 20 test digits a client, the labels mixed."""
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(5).permutation(len(x))[: clients * (examples + 20)].reshape(clients, -1)
+    x, y = torch.tensor(x / 16, dtype=torch.float32), torch.tensor(y)
+    parts = [(p[:examples], p[examples:]) for p in order]
+    return Federation("digits", tuple(ClientData(x[a], y[a], x[b], y[b]) for a, b in parts), 10)
+
+
+def fedavg(**options):
+    return FedAvg(model=MODEL, local=SGD, **options)
+
+
+def personal_heads():
+    return PartiallyShared(model=MODEL, local=SGD, personal=HEAD)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreliable(PartiallyShared):
+    """Clients that know who they are by their number of examples, and fail in the rounds `when`."""
+
+    raises: int = 0
+    nan: int = 0
+    hangs: int = 0
+    seconds: float = 0.0
+    when: tuple[int, ...] = (2,)
+
+    def configure(self, state, round, cohort, rng):
+        sent = super().configure(state, round, cohort, rng)
+        for instruction in sent.values():
+            instruction.scalars["round"] = round
+        return sent
+
+    def train_cohort(self, instructions, datas, memories, rngs):
+        return [self.train(*one) for one in zip(instructions, datas, memories, rngs, strict=True)]
+
+    def train(self, instruction, data, memory, rng):
+        update, memory = super().train(instruction, data, memory, rng)
+        if instruction.scalars["round"] not in self.when:
+            return update, memory
+        if data.examples == self.raises:
+            raise OSError("disk full")
+        if data.examples == self.nan:
+            return Update({k: v * float("nan") for k, v in update.tensors.items()}, update.scalars), memory
+        if data.examples == self.hangs:
+            time.sleep(self.seconds)
+            return None
+        return update, memory
+
+
+def numbered(clients):
+    """Return `digits` in which client c has 40 + c training examples, so that an algorithm can tell them apart."""
+    federation = digits(clients, examples=40 + clients)
+    parts = [
+        ClientData(c.train_x[: 40 + i], c.train_y[: 40 + i], c.test_x, c.test_y)
+        for i, c in enumerate(federation.clients)
+    ]
+    return Federation("numbered digits", tuple(parts), 10)
+
+
+def assert_same_weights(one, other, tolerance=1e-6):
+    """Check that two histories end at the same server state and the same memories."""
+    assert one.state.round == other.state.round
+    for a, b in [
+        (one.state.tensors, other.state.tensors),
+        (one.state.optimizer, other.state.optimizer),
+        *((one.memories[c], other.memories[c]) for c in one.memories),
+    ]:
+        assert list(a) == list(b)
+        for name in a:
+            torch.testing.assert_close(a[name], b[name], rtol=0, atol=tolerance)
+    assert set(one.memories) == set(other.memories)

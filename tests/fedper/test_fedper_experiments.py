@@ -1,0 +1,191 @@
+"""What the experiments promise: shapes, pairing, refusals, and the expected effects with safe margins."""
+
+import functools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.fedper import figures
+from lib.fedper.baselines import METHODS, method
+from lib.fedper.experiments import (
+    accuracy_by_classes,
+    accuracy_by_skew,
+    aesthetics,
+    base_ablation,
+    common_heads,
+    newcomers,
+    other_methods,
+    real_tables,
+    renamed_labels,
+    step_costs,
+    transfer_counts,
+    unit_sizes,
+)
+from lib.fedper.experiments.ablation import linear_base
+from lib.fedper.experiments.arms import DIGITS_NET, Plan
+from lib.fedper.federations import class_federation, digits, dirichlet_federation, permuted
+from lib.fedper.rules import paired
+
+TINY = {"rounds": 2, "steps": 2, "seeds": 1}
+
+
+@pytest.fixture(scope="module")
+def tiny_classes():
+    return accuracy_by_classes(classes_per_client=(4, 10), evaluate_every=1, **TINY)
+
+
+def test_clients_hold_their_classes_in_training_and_test():
+    made = class_federation(*digits(), classes_per_client=3, seed=1)
+    total = 0
+    for client in made.clients:
+        assert len(client.train_y.unique()) <= 3 and set(client.test_y.tolist()) <= set(client.train_y.tolist())
+        total += len(client.train_y) + len(client.test_y)
+        assert len(client.test_y) == round((len(client.train_y) + len(client.test_y)) / 6)
+    assert total == 1797
+    sizes = [client.examples for client in dirichlet_federation(*digits(), alpha=0.1, seed=0).clients]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_renaming_changes_labels_and_nothing_else():
+    made = class_federation(*digits(), classes_per_client=10, seed=1)
+    names = np.tile(np.arange(10), (10, 1))
+    names[3] = names[3][::-1]
+    changed = permuted(made, names)
+    assert (changed.clients[3].train_y == 9 - made.clients[3].train_y).all()
+    assert (changed.clients[0].test_y == made.clients[0].test_y).all()
+    assert changed.clients[3].train_x is made.clients[3].train_x
+    with pytest.raises(ValueError, match="one row a client"):
+        permuted(made, names[:3])
+
+
+def test_table_of_classes_is_tidy_and_reproducible(tiny_classes):
+    again = accuracy_by_classes(classes_per_client=(4, 10), evaluate_every=1, **TINY)
+    pd.testing.assert_frame_equal(tiny_classes, again)
+    assert set(tiny_classes["method"]) == {
+        "FedAvg", "FedPer 1", "FedPer 2", "FedPer 3", "local only", "FedAvg + FT", "FedPer 1 + FT",
+    }  # fmt: skip
+    keys = ["classes_per_client", "method", "seed", "round"]
+    assert not tiny_classes.duplicated(keys).any() and tiny_classes["accuracy"].between(0, 1).all()
+    sizes = unit_sizes()
+    sent = tiny_classes.groupby("personal_units")["kib_up"].first() * 1024
+    # Two numbers of the client's own accuracy and the number of examples go along, eight bytes each.
+    assert sent.tolist() == [4 * sum(sizes[: 4 - units]) + 24 for units in range(5)]
+    with pytest.raises(ValueError, match="units"):
+        accuracy_by_classes(personal_units=(0, 5), **TINY)
+
+
+def test_progress_sees_every_cell():
+    seen = []
+
+    def progress(items, label):
+        seen.append((label, len(list(items))))
+        return items
+
+    common_heads(classes_per_client=(4,), progress=progress, **TINY)
+    assert seen == [("initial heads", 1)]
+
+
+@pytest.mark.parametrize("name", [*METHODS, "FedPer 1", "FedPer 2 + FT"])
+def test_every_method_runs(name):
+    algorithm = method(name, DIGITS_NET, Plan(rounds=1, steps=2).local)
+    assert algorithm.local.steps == 2
+    with pytest.raises(ValueError, match="unknown method"):
+        method(f"{name}?", DIGITS_NET, Plan().local)
+
+
+def test_skewed_clients_gain_and_identical_ones_lose():
+    def table(ks, units):
+        return accuracy_by_classes(
+            classes_per_client=ks, personal_units=units, seeds=2, rounds=25, steps=25, evaluate_every=25
+        )
+
+    skewed = table((2, 4), (0, 2))
+    assert paired(skewed, "FedPer 2", "FedAvg", classes_per_client=2).min() > 0.1
+    for k in (2, 4):
+        assert paired(skewed, "FedPer 2", "FedAvg", "spread", classes_per_client=k).mean() < 0
+    assert paired(table((10,), (0, 1)), "FedAvg", "FedPer 1", classes_per_client=10).mean() > 0.005
+    assert paired(table((8,), (2, 4)), "FedPer 2", "local only", classes_per_client=8).mean() > 0.01
+
+
+def test_no_single_model_passes_the_ceiling_and_fedper_does():
+    art = aesthetics(shares=(1.0,), methods=("FedAvg", "FedPer 1"), seeds=1, rounds=16)
+    last = art[art["round"] == 16].set_index("method")
+    assert last.loc["FedAvg", "accuracy"] < last.loc["FedAvg", "single_ceiling"] + 0.03
+    assert last.loc["FedPer 1", "accuracy"] > last.loc["FedPer 1", "single_ceiling"] + 0.03
+    assert last["single_ceiling"].iloc[0] == pytest.approx(0.271, abs=0.01)
+    assert last["personal_ceiling"].iloc[0] == pytest.approx(0.70, abs=0.01)
+    names = renamed_labels(renamed=(0, 10), seeds=1).set_index(["renamed", "method"])
+    assert names.loc[(0, "FedAvg"), "single_ceiling"] == 1
+    assert names.loc[(10, "FedAvg"), "accuracy"] < names.loc[(10, "FedAvg"), "single_ceiling"] + 0.03
+    assert names.loc[(10, "FedPer 1"), "accuracy"] > names.loc[(10, "FedPer 1"), "single_ceiling"] + 0.3
+
+
+def test_linear_base_is_linear():
+    import torch
+
+    net = linear_base(6, 3, 2)
+    x, zero = torch.randn(2, 6), torch.zeros(1, 6)
+    assert torch.allclose(net(x.sum(0, keepdim=True)) - net(zero), (net(x) - net(zero)).sum(0, keepdim=True), atol=1e-5)
+
+
+def test_transfer_counts_are_exact():
+    table = transfer_counts().set_index(["network", "personal_units"])
+    assert table.loc[("ResNet-34", 0), "parameters"] == 21_289_802 and table.loc[("MobileNet-v1", 0), "saved"] == 0
+    assert table.loc[("MobileNet-v1", 2), "personal_parameters"] == 1_072_138
+    assert table.loc[("MobileNet-v1", 2), "mib_up"] == pytest.approx((4 * (3_217_226 - 1_072_138) + 8) / 2**20)
+    assert table.loc[("ResNet-34", 2), "saved"] == pytest.approx(4_725_770 / 21_289_802, abs=1e-6)
+
+
+def test_head_steps_cost_less():
+    table = step_costs(width=0.25, batch_size=4, personal_units=(1,), repeats=1).set_index("personal_units")
+    assert table.loc[1, "extra_mib"] < table.loc[0, "extra_mib"] and table.loc[1, "mflop"] < table.loc[0, "mflop"] / 2
+    assert table.loc[1, "personal_kib"] == pytest.approx(4 * (256 * 10 + 10) / 1024)
+
+
+def test_every_figure_is_finished(tiny_classes):
+    skew = accuracy_by_skew(alphas=(0.1, 10.0), **TINY)
+    others = other_methods(classes_per_client=(4, 10), **TINY)
+    common = common_heads(classes_per_client=(4,), evaluate_every=1, **TINY)
+    art = aesthetics(shares=(1.0,), methods=("FedAvg", "FedPer 1"), ceiling_users=50, evaluate_every=1, **TINY)
+    drawn = [
+        figures.split_diagram(unit_sizes()),
+        figures.accuracy_by_round(tiny_classes),
+        figures.accuracy_by_units(tiny_classes),
+        figures.crossover(tiny_classes, skew),
+        figures.comparison(figures.joined(tiny_classes, others)),
+        figures.timing(tiny_classes, common),
+        figures.pareto(tiny_classes),
+        figures.aesthetics(art),
+        figures.renamed_labels(renamed_labels(renamed=(0, 4), **TINY)),
+        figures.base_ablation(base_ablation(**TINY)),
+        figures.newcomers(newcomers(examples=(5, 10), adaptation_steps=2, **TINY)),
+        figures.transfer(transfer_counts()),
+        figures.accuracy_by_user(tiny_classes[tiny_classes["classes_per_client"] == 4]),
+    ]
+    for figure in drawn:
+        assert len(figure.scarce_caption) > 60 and figure.scarce_alt and "nan" not in figure.scarce_caption
+        figure.canvas.draw()
+    with pytest.raises(ValueError, match="empty"):
+        figures.comparison(tiny_classes.iloc[:0])
+
+
+def test_real_tables_refuse_an_unknown_data_set():
+    assert real_tables(["digits"]) == {}
+    with pytest.raises(ValueError, match="unknown data set 'cifar'"):
+        real_tables(["cifar"])
+
+
+def test_real_tables_on_the_sample_of_femnist():
+    from lib.data import needed
+
+    if needed.absent("femnist-digits"):
+        pytest.skip("needs femnist-digits: set SCARCE_DATA_MIRROR")
+    table = real_tables(["femnist-digits"], seeds=1, rounds=1)["femnist"]
+    assert set(table["method"]) == {"FedAvg", "FedPer 1", "local only"} and table["accuracy"].between(0, 1).all()
+
+
+def test_build_is_picklable():
+    import pickle
+
+    assert isinstance(pickle.loads(pickle.dumps(DIGITS_NET)), functools.partial)
