@@ -113,22 +113,26 @@ def fill_cell(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -
 def store_outputs(paper: str, run: Path) -> Path:
     """Put the outputs of a finished run into the notebook's source, so that it reads well where it is hosted.
 
-    Only what a reader sees is kept: no timing, no standard error, no execution counts, so differences stay small.
+    Only what a reader sees is kept: no timing and no standard error, so differences stay small.
     """
     path = NOTEBOOKS / f"{paper}.ipynb"
     page = json.loads(path.read_text(encoding="utf-8"))
     executed = json.loads((run / f"{paper}.ipynb").read_text(encoding="utf-8"))
-    ran = iter(cell for cell in executed["cells"] if cell["cell_type"] == "code")
-    for cell in page["cells"]:
-        if cell["cell_type"] == "code":
-            cell["outputs"] = [output for output in next(ran)["outputs"] if output.get("name") != "stderr"]
-            cell["execution_count"] = None
-            for output in cell["outputs"]:
-                output.pop("execution_count", None)
+    for count, (cell, done) in enumerate(zip(_code(page), _code(executed), strict=True), start=1):
+        # nbval takes a cell without a count for one that was never run.
+        cell["execution_count"] = count
+        cell["outputs"] = [output for output in done["outputs"] if output.get("name") != "stderr"]
+        for output in cell["outputs"]:
+            if "execution_count" in output:
+                output["execution_count"] = count
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     temporary.replace(path)
     return path
+
+
+def _code(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
 def build(stage: Path, work: Path) -> Path:
