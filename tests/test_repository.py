@@ -55,6 +55,8 @@ def test_notebooks_are_thin_executed_and_clean(path):
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
     assert any("image/png" in output.get("data", {}) for output in outputs)
+    # nbval refuses outputs of a cell that carries no count.
+    assert all(cell["execution_count"] for cell in cells if cell["outputs"])
     assert sum("NBVAL_CHECK_OUTPUT" in source for source in sources) == 1
     assert path.stat().st_size < 3_000_000
 
