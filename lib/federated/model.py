@@ -28,14 +28,21 @@ def squared_error(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 class Model:
     """A network and its loss.
 
+    What travels and is aggregated are the parameters that require a gradient, and the buffers. Frozen parameters stay
+    in the network that `build` returns: every process builds the same ones, from torch's generator at seed 0 or a file.
+
     Attributes:
         build: returns a fresh ``nn.Module``; a function of a module or a ``functools.partial`` of one, so that it can
-            travel to another process. The network must not draw random numbers when it is called (no dropout).
+            travel to another process. The network must not draw random numbers when it is called (no dropout), unless
+            `dropout` is set.
         loss: per-example loss, ``(outputs (n, ...), targets (n, ...)) -> (n,)``.
+        dropout: the network draws from torch's generator when it trains. Only an algorithm that seeds every call can
+            train it (those of `lib.spry`); the others refuse.
     """
 
     build: Callable[[], nn.Module]
     loss: Loss = cross_entropy
+    dropout: bool = False
 
     def init(self, seed: int) -> Tensors:
         """Return initial parameters and floating-point buffers, by name; the same seed gives the same values.
@@ -43,43 +50,54 @@ class Model:
         Torch's global generator is set for the time of the construction and restored.
         """
         net = _built(self.build, seed)
-        values = [*net.named_parameters(), *net.named_buffers()]
-        return {name: value.detach() for name, value in values if value.is_floating_point()}
+        values = dict(net.named_parameters()) | dict(net.named_buffers())
+        return {name: values[name].detach() for name in self.names}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all parameters and floating-point buffers, in order."""
+        """Names of all trainable parameters and floating-point buffers, in order."""
         return self.parameter_names + self.buffer_names
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
-        """Names of the parameters, which are trained."""
-        return _names(self.build)[0]
+        """Names of the parameters that require a gradient, which are trained."""
+        return _names(self.build, self.dropout)[0]
 
     @property
     def buffer_names(self) -> tuple[str, ...]:
         """Names of the floating-point buffers (running statistics of batch normalization); not trained."""
-        return _names(self.build)[1]
+        return _names(self.build, self.dropout)[1]
+
+    @property
+    def has_frozen(self) -> bool:
+        """Whether the network has parameters that do not require a gradient, as a finetuned one has."""
+        return any(not value.requires_grad for value in _template(self.build, self.dropout).parameters())
 
     def trains_one_by_one(self, data: ClientData, batch_size: int | None) -> bool:
         """Return whether clients like `data` should train one after the other instead of stacked.
 
         Networks with buffers must, because running statistics have no place in a stack; others when it is faster.
         """
-        return bool(self.buffer_names) or better_one_by_one(_template(self.build), data, batch_size)
+        return bool(self.buffer_names) or better_one_by_one(self._net(False), data, batch_size)
 
     def __call__(self, values: Tensors, x: torch.Tensor, *, train: bool = False) -> torch.Tensor:
         """Return the outputs of one network with `values` on inputs ``(n, ...)``."""
-        return functional_call(_template(self.build, train), values, (x,))
+        return functional_call(self._net(train), values, (x,))
 
     def stacked(self, values: Tensors, x: torch.Tensor, *, train: bool = False) -> torch.Tensor:
         """Return the outputs ``(C, n, ...)`` of C networks with stacked `values` on inputs ``(C, n, ...)``.
 
-        A single network is called directly. Networks with buffers can be stacked for evaluation only.
+        A single network is called directly. Networks with buffers can be stacked for evaluation only. Raises ValueError
+        for training a network with dropout, whose calls must be seeded one by one.
         """
+        if train and self.dropout:
+            raise ValueError("a network with dropout needs an algorithm that seeds its calls (lib.spry): set p to 0")
         if len(x) == 1:
             return self({name: value[0] for name, value in values.items()}, x[0], train=train).unsqueeze(0)
-        return stacked_call(_template(self.build, train), values, x)
+        return stacked_call(self._net(train), values, x)
+
+    def _net(self, train: bool) -> nn.Module:
+        return _template(self.build, self.dropout, train)
 
 
 def _built(build: Callable[[], nn.Module], seed: int) -> nn.Module:
@@ -89,16 +107,19 @@ def _built(build: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 
 @functools.lru_cache(maxsize=32)
-def _names(build: Callable[[], nn.Module]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    net = _template(build)
-    parameters = tuple(name for name, _ in net.named_parameters())
-    return parameters, tuple(name for name, value in net.named_buffers() if value.is_floating_point())
+def _names(build: Callable[[], nn.Module], dropout: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    net = _template(build, dropout)
+    trained = tuple(name for name, value in net.named_parameters() if value.requires_grad)
+    # Buffers outside the state dict are constants that `build` makes again, such as rotary frequencies.
+    kept = set(net.state_dict())
+    return trained, tuple(n for n, value in net.named_buffers() if value.is_floating_point() and n in kept)
 
 
 @functools.lru_cache(maxsize=32)
-def _template(build: Callable[[], nn.Module], train: bool = False) -> nn.Module:
+def _template(build: Callable[[], nn.Module], dropout: bool = False, train: bool = False) -> nn.Module:
     net = _built(build, 0).train(train)
-    random = [type(module).__name__ for module in net.modules() if isinstance(module, nn.modules.dropout._DropoutNd)]
-    if random:
+    layers = [module for module in net.modules() if isinstance(module, nn.modules.dropout._DropoutNd)]
+    random = [type(layer).__name__ for layer in layers if layer.p > 0]
+    if random and not dropout:
         raise ValueError(f"the network draws random numbers when called ({random[0]}); build it without dropout")
     return net

@@ -1,5 +1,6 @@
 """Networks without state: initial values, stacked calls, losses, metrics."""
 
+import functools
 import pickle
 
 import pytest
@@ -152,3 +153,35 @@ def test_chains_of_linear_layers_are_batched_and_equal_the_networks(build, shape
 )
 def test_convolutions_over_large_minibatches_and_running_statistics_train_one_by_one(model, shape, batch, alone):
     assert model.trains_one_by_one(toy_federation((40,), shape=shape).clients[0], batch) == alone
+
+
+def half_frozen(p=0.0):
+    net = nn.Sequential(nn.Linear(3, 4), nn.Dropout(p), nn.Tanh(), nn.Linear(4, 2))
+    net[0].requires_grad_(False)
+    net.register_buffer("constant", torch.ones(3), persistent=False)
+    return net
+
+
+def test_frozen_parameters_stay_in_the_network_and_are_the_same_in_every_process():
+    model, x = Model(half_frozen), torch.randn(5, 3)
+    assert model.names == model.parameter_names == ("3.weight", "3.bias") == tuple(model.init(4))
+    assert model.has_frozen and not MLP.has_frozen
+    torch.manual_seed(0)
+    expected = half_frozen()
+    expected.load_state_dict(model.init(4), strict=False)
+    torch.testing.assert_close(model(model.init(4), x), expected(x))
+    stacked = model.stacked(stack([model.init(4), model.init(5)]), torch.stack([x, x]))
+    torch.testing.assert_close(stacked[0], expected(x))
+    torch.testing.assert_close(stacked[1], model(model.init(5), x))
+
+
+def test_dropout_that_does_nothing_is_accepted_and_other_dropout_must_be_announced():
+    half = functools.partial(half_frozen, 0.5)
+    with pytest.raises(ValueError, match="without dropout"):
+        _ = Model(half).names
+    model, x = Model(half, dropout=True), torch.ones(1, 200, 3)
+    values = model.init(0)
+    torch.testing.assert_close(model(values, x[0]), Model(half_frozen)(values, x[0]))  # not when it is evaluated
+    assert len(model(values, x[0], train=True).unique(dim=0)) > 1
+    with pytest.raises(ValueError, match=r"seeds its calls"):
+        model.stacked(stack([values]), x, train=True)
