@@ -182,9 +182,7 @@ def _backbone(
     shape = {"hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads}
     inner = {"intermediate_size": 4 * hidden}
     rates = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
-    classifier = (
-        {"classifier_dropout": dropout} if family in ("bert", "roberta") else {"classifier_dropout_prob": dropout}
-    )
+    rates["classifier_dropout_prob" if family == "albert" else "classifier_dropout"] = dropout
     # RoBERTa counts positions from the padding id plus one.
     places = {"max_position_embeddings": length + (2 if family == "roberta" else 0)}
     options = {
@@ -195,8 +193,8 @@ def _backbone(
         | {"dropout": dropout, "attention_dropout": dropout, "seq_classif_dropout": dropout},
         "opt": shape
         | ends
-        | {"ffn_dim": 4 * hidden, "word_embed_proj_dim": hidden}
-        | {"dropout": dropout, "attention_dropout": dropout},
+        | {"ffn_dim": 4 * hidden, "word_embed_proj_dim": hidden, "attention_dropout": dropout}
+        | {"dropout": dropout},
         "llama": shape | inner | ends | {"num_key_value_heads": heads, "attention_dropout": dropout},
     }[family]
     name = {"opt": "OPT", "bert": "Bert", "roberta": "Roberta", "distilbert": "DistilBert"}.get(family, family.title())
