@@ -1,0 +1,1 @@
+"""Experiments of Spry: parameters in, tidy table out."""

@@ -1,0 +1,1 @@
+"""Figures of Spry: tidy table in, captioned figure out."""
