@@ -34,7 +34,7 @@ class ForwardGradient:
 
 
 def forward_gradient(
-    loss: Loss, params: Tensors, directions: Tensors, *, backend: Backend = "func", at_once: bool = False
+    loss: Loss, params: Tensors, directions: Tensors, *, backend: Backend | None = None, at_once: bool = False
 ) -> ForwardGradient:
     """Return the forward gradient of `loss` at `params` along `directions`.
 
@@ -46,12 +46,14 @@ def forward_gradient(
         params: values of the parameters.
         directions: ``(K, *shape)`` for some of the names; the others are constants and carry no tangent.
         backend: ``"func"``, `torch.func.jvp`, or ``"dual"``, `torch.autograd.forward_ad`; both give the same numbers.
+            None is the quicker one that can do it: ``"dual"``, or ``"func"`` at once.
         at_once: propagate the K tangents together (`torch.func.vmap`): the values are computed once, at the memory of K
             tangents and with the same random numbers for all K. PyTorch can do this with ``"func"`` only.
 
     Raises ValueError if there is no direction, if names or shapes do not fit, or for ``"dual"`` at once.
     """
     count = check_directions(params, directions)
+    backend = backend or ("func" if at_once else "dual")
     if backend not in ("func", "dual"):
         raise ValueError(f"backend is {backend!r}: choose 'func' or 'dual'")
     if at_once and backend == "dual":

@@ -24,9 +24,11 @@ class _Weights(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
+        q, k, *_ = inputs
+        needs_q, needs_k, *_ = ctx.needs_input_grad
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(inputs[0], inputs[1], output)
-        ctx.save_for_forward(inputs[0], inputs[1], output)
+        ctx.save_for_backward(q if needs_k else None, k if needs_q else None, output)
+        ctx.save_for_forward(q, k, output)
 
     @staticmethod
     def jvp(ctx, q_t, k_t, *_):
@@ -59,9 +61,11 @@ class _Mix(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
+        weights, v = inputs
+        needs_weights, needs_v = ctx.needs_input_grad
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
+        ctx.save_for_backward(weights if needs_v else None, v if needs_weights else None)
+        ctx.save_for_forward(weights, v)
 
     @staticmethod
     def jvp(ctx, weights_t, v_t):

@@ -23,9 +23,12 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
+        x, weight, _ = inputs
+        needs_x, needs_weight, _ = ctx.needs_input_grad
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*inputs[:2])
-        ctx.save_for_forward(*inputs[:2])
+        # Like PyTorch's own layer, keep no activation for the backward pass that a frozen weight has no use for.
+        ctx.save_for_backward(x if needs_weight else None, weight if needs_x else None)
+        ctx.save_for_forward(x, weight)
 
     @staticmethod
     def jvp(ctx, x_t, weight_t, bias_t):
