@@ -78,11 +78,11 @@ class Model:
 
         Networks with buffers must, because running statistics have no place in a stack; others when it is faster.
         """
-        return bool(self.buffer_names) or better_one_by_one(self._net(False), data, batch_size)
+        return bool(self.buffer_names) or better_one_by_one(self.network(False), data, batch_size)
 
     def __call__(self, values: Tensors, x: torch.Tensor, *, train: bool = False) -> torch.Tensor:
         """Return the outputs of one network with `values` on inputs ``(n, ...)``."""
-        return functional_call(self._net(train), values, (x,))
+        return functional_call(self.network(train), values, (x,))
 
     def stacked(self, values: Tensors, x: torch.Tensor, *, train: bool = False) -> torch.Tensor:
         """Return the outputs ``(C, n, ...)`` of C networks with stacked `values` on inputs ``(C, n, ...)``.
@@ -94,9 +94,13 @@ class Model:
             raise ValueError("a network with dropout needs an algorithm that seeds its calls (lib.spry): set p to 0")
         if len(x) == 1:
             return self({name: value[0] for name, value in values.items()}, x[0], train=train).unsqueeze(0)
-        return stacked_call(self._net(train), values, x)
+        return stacked_call(self.network(train), values, x)
 
-    def _net(self, train: bool) -> nn.Module:
+    def network(self, train: bool = False) -> nn.Module:
+        """Return the network that calls go through, in that mode; its own trainable values are never used.
+
+        It is built at the first use, which must be outside ``torch.func`` transforms if `build` freezes parameters.
+        """
         return _template(self.build, self.dropout, train)
 
 

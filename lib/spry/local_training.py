@@ -93,17 +93,19 @@ def estimates(
         batch: the clients' minibatches.
         iteration: number of the local iteration, from 0, which the perturbations and the dropout masks depend on.
     """
+    method.model.network(train=method.dropout_mode != "eval")  # built here, since a transform may not freeze weights
     drawn = [method.directions(instruction, iteration) for instruction in sent]
     moving, still = {n: values[n] for n in trained}, {n: v for n, v in values.items() if n not in set(trained)}
     if len(sent) == 1:
         moving, still = ({n: value[0] for n, value in part.items()} for part in (moving, still))
-        call = seeded_call(method.model, method.dropout_mode, mask_seed(sent[0].scalars, iteration))
+        seed = mask_seed(sent[0].scalars, iteration)
+        call = seeded_call(method.model, method.dropout_mode, seed)
         loss = _loss(method.model, still, batch.x[0], batch.y[0], batch.weights[0], call)
         found = method.estimate(loss, moving, {n: v.to(moving[n]) for n, v in drawn[0].items()})
         return Estimates(found.loss[None], found.jvps[None], {n: g[None] for n, g in found.gradient.items()})
 
     def one(moving, still, directions, x, y, weights):
-        loss = _loss(method.model, still, x, y, weights, lambda values, x: method.model(values, x, train=True))
+        loss = _loss(method.model, still, x, y, weights, seeded_call(method.model, method.dropout_mode, 0))
         found = method.estimate(loss, moving, directions)
         return found.loss, found.jvps, found.gradient
 

@@ -21,11 +21,11 @@ from lib.federated.server_optimizers import ServerOptimizer, fedyogi
 from lib.federated.stack import owned as copies
 from lib.federated.stack import stack
 from lib.federated.types import ClientData, Instruction, Memory, Scalars, ServerState, Tensors, Update
-from lib.spry.released import positional_zip
 from lib.spry.client_optimizers import OPTIMIZERS
 from lib.spry.forward_gradient import Backend, ForwardGradient, Loss, forward_gradient
 from lib.spry.local_training import DropoutMode, local_training
 from lib.spry.perturbations import Key, perturbation
+from lib.spry.released import positional_zip
 from lib.spry.units import Unit, aggregate_units, assign_units, classifier_share, units
 
 SEED = "spry.seed"  # the run's seed, which the server needs to make perturbations again
@@ -126,7 +126,7 @@ class Spry(CohortAlgorithm):
         return tuple(name for unit in self.share(sent) for name in unit.names)
 
     def directions(self, sent: Instruction, iteration: int) -> Tensors:
-        """Return the client's perturbations ``(K, *shape)``: a function of what was sent, so the server can repeat it."""
+        """Return the client's perturbations ``(K, *shape)``, a function of what was sent."""
         seed, round, client = (sent.scalars[name] for name in ("seed", "round", "client"))
         client = client if self.v_sharing == "independent" else 0
         iteration = 0 if self.v_sharing == "shared_round" else iteration

@@ -30,17 +30,20 @@ def softmax_model(features: int = 256, classes: int = 10, blocks: int = 16) -> M
 
 
 def digits_features(features: int = 256, *, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return random ReLU features ``(1797, features)`` of scikit-learn's digits, of unit length, and the labels."""
+    """Return random ReLU features ``(1797, features)`` of scikit-learn's digits, and the labels ``(1797,)``.
+
+    Features are standardized and divided by the root of their number, so that the mean squared length is one.
+    """
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    x = (x - x.mean(axis=0)) / (x.std() + 1e-9)
-    hidden = np.maximum(x @ rng.standard_normal((x.shape[1], features)) / np.sqrt(x.shape[1]), 0)
-    return hidden / np.linalg.norm(hidden, axis=1, keepdims=True), y
+    hidden = np.maximum(x @ rng.standard_normal((x.shape[1], features)), 0)
+    spread = np.where(hidden.std(axis=0) > 0, hidden.std(axis=0), 1)
+    return (hidden - hidden.mean(axis=0)) / spread / np.sqrt(features), y
 
 
 def digits_federation(
-    *, clients: int = 24, alpha: float = 1.0, features: int = 256, test_examples: int = 360, seed: int = 0
+    *, clients: int = 24, alpha: float = 1.0, features: int = 256, test_examples: int = 381, seed: int = 0
 ) -> Federation:
     """Return digits as random features, label-skewed clients of equal size, one test set, held by the first client.
 
