@@ -24,10 +24,12 @@ __all__ = [
 def load(name: str, **options: Any) -> Any:
     """Return data set `name` as plain arrays and tables in a frozen dataclass (see `lib.data.loaders`).
 
-    Names: ``digits`` (bundled), ``voc2012`` (option `scores`), ``movielens-small``, ``sst2``, ``cifar10``,
-    ``cifar100``, ``mnist``, ``femnist-digits`` (options `train`, `test`), ``flickr-aes``. Files are looked for in the
-    data folder (``SCARCE_DATA``, default ``data`` beside the package), then in ``SCARCE_DATA_MIRROR``. Nothing is
-    downloaded. Raises DataError, a ValueError, if a file is missing, truncated or altered.
+    Names: ``digits`` (bundled), ``voc2012`` (option `scores`), ``movielens-small``, ``sst2``, ``ag-news`` (options
+    `train`, `test`), ``multirc``, ``cifar10``, ``cifar100``, ``mnist``, ``femnist-digits`` (options `train`, `test`),
+    ``flickr-aes``. Files are looked for in the data folder (``SCARCE_DATA``, default ``data`` beside the package), then
+    in ``SCARCE_DATA_MIRROR``. Nothing is downloaded.
+
+    Raises DataError, a ValueError, if a file is missing, truncated or altered.
     """
     from lib.data.loaders import LOADERS
 

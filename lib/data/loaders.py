@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lib.data import loaders_images, store
+from lib.data import loaders_images, loaders_texts, store
 from lib.data.errors import DataError
 from lib.data.flickr_aes import flickr_aes
 from lib.data.voc_boxes import CLASSES, parse_boxes
@@ -172,6 +172,8 @@ LOADERS = {
     "voc2012": voc2012,
     "movielens-small": movielens_small,
     "sst2": sst2,
+    "ag-news": loaders_texts.ag_news,
+    "multirc": loaders_texts.multirc,
     "cifar10": loaders_images.cifar10,
     "cifar100": loaders_images.cifar100,
     "mnist": loaders_images.mnist,

@@ -3,6 +3,7 @@
 from lib.data.entries import DataFile, DataSet
 from lib.data.errors import DataError
 from lib.data.registry_images import IMAGES
+from lib.data.registry_texts import TEXTS
 
 __all__ = ["REGISTRY", "DataFile", "DataSet", "entry"]
 
@@ -81,7 +82,9 @@ SST2 = DataSet(
     ),
 )
 
-REGISTRY: dict[str, DataSet] = {entry.name: entry for entry in (DIGITS, VOC2012, MOVIELENS_SMALL, SST2, *IMAGES)}
+REGISTRY: dict[str, DataSet] = {
+    entry.name: entry for entry in (DIGITS, VOC2012, MOVIELENS_SMALL, SST2, *TEXTS, *IMAGES)
+}
 
 
 def entry(name: str) -> DataSet:

@@ -1,0 +1,14 @@
+"""MultiRC from its official source into the data folder, checksums verified.
+
+Usage: python data_scripts/multirc.py
+"""
+
+import sys
+
+from lib.data import DataError, fetch
+
+if __name__ == "__main__":
+    try:
+        fetch("multirc")
+    except DataError as error:
+        sys.exit(str(error))
