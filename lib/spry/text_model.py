@@ -93,7 +93,7 @@ def text_model(
         net = _backbone(family, layers, hidden, heads, vocabulary, length, classes, dropout)
         net = finetuned(net, family, method=method, rank=rank, alpha=alpha, dropout=dropout)
     if dropout == 0:
-        _remove_dropout(net)
+        remove_dropout(net)
     return TextModel(skip_frozen_tangents(net) if skip_frozen else net)
 
 
@@ -202,7 +202,8 @@ def _backbone(
     return getattr(transformers, f"{name}ForSequenceClassification")(config)
 
 
-def _remove_dropout(net: nn.Module) -> None:
+def remove_dropout(net: nn.Module) -> None:
+    """Replace every dropout layer of `net` by the identity."""
     for module in list(net.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
