@@ -108,8 +108,9 @@ def cosines(candidates: Tensors, previous: Tensors) -> torch.Tensor:
 
     Where `previous` is zero all cosines are zero.
     """
-    products = sum(value.flatten(1) @ previous[name].flatten().to(value) for name, value in candidates.items())
-    lengths = sum(value.flatten(1).square().sum(dim=1) for value in candidates.values()).sqrt()
+    rows = {name: value.reshape(len(value), -1) for name, value in candidates.items()}
+    products = sum(value @ previous[name].flatten().to(value) for name, value in rows.items())
+    lengths = sum(value.square().sum(dim=1) for value in rows.values()).sqrt()
     length = sum(previous[name].square().sum() for name in candidates).sqrt().to(lengths)
     return torch.where(length > 0, products / (lengths * length), torch.zeros_like(products))
 
