@@ -49,7 +49,7 @@ class _Product(torch.autograd.Function):
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad
         if grad is None:
             return None, None, None
-        rows = grad.flatten(0, -2) if grad.dim() > 1 else grad.unsqueeze(0)
+        rows = grad.reshape(-1, grad.shape[-1])
         return (
             grad @ weight if needs_x else None,
             rows.T @ x.reshape(-1, x.shape[-1]) if needs_weight else None,

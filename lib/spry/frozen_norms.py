@@ -102,7 +102,11 @@ class _RmsNorm(torch.autograd.Function):
         if grad is None:
             return None, None, None
         x_grad = _project(grad * weight, x, scale).to(x.dtype) if needs_x else None
-        return x_grad, (grad * (x * scale)).flatten(0, -2).sum(dim=0).to(weight.dtype) if needs_weight else None, None
+        return (
+            x_grad,
+            (grad * (x * scale)).reshape(-1, x.shape[-1]).sum(dim=0).to(weight.dtype) if needs_weight else None,
+            None,
+        )
 
 
 def _project(v: torch.Tensor, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
