@@ -95,7 +95,11 @@ def estimates(
     """
     method.model.network(train=method.dropout_mode != "eval")  # built here, since a transform may not freeze weights
     drawn = [method.directions(instruction, iteration) for instruction in sent]
-    moving, still = {n: values[n] for n in trained}, {n: v for n, v in values.items() if n not in set(trained)}
+    # Tangents refuse the expanded views that `stack` makes of what all clients were sent.
+    moving, still = (
+        {n: values[n].contiguous() for n in trained},
+        {n: v for n, v in values.items() if n not in set(trained)},
+    )
     if len(sent) == 1:
         moving, still = ({n: value[0] for n, value in part.items()} for part in (moving, still))
         seed = mask_seed(sent[0].scalars, iteration)
