@@ -117,7 +117,7 @@ def test_dropout_inside_differences_drowns_the_derivative_unless_the_mask_is_sha
                 split=False, perturbations=4, dropout_mode="eval" if mode == "eval" else "shared_mask", **options
             )
             found = Baffle(perturbations=4, step=1e-3, dropout_mode=mode, **options)
-            slopes.append((one_step(found, DROPOUT, federation)[2].jvps - one_step(exact, DROPOUT, federation)[2].jvps))
+            slopes.append(one_step(found, DROPOUT, federation)[2].jvps - one_step(exact, DROPOUT, federation)[2].jvps)
         return torch.cat(slopes).square().mean().sqrt().item()
 
     assert error("shared_mask") < 1e-2 and error("eval") < 1e-2
