@@ -202,9 +202,13 @@ def _backbone(
     return getattr(transformers, f"{name}ForSequenceClassification")(config)
 
 
+class _NoDropout(nn.Identity):
+    p = 0.0  # the attention layers of the BERT family read their dropout layer's rate
+
+
 def remove_dropout(net: nn.Module) -> None:
     """Replace every dropout layer of `net` by the identity."""
     for module in list(net.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
-                setattr(module, name, nn.Identity())
+                setattr(module, name, _NoDropout())
