@@ -65,9 +65,10 @@ def text_model(
     alpha: float = 1,
     dropout: float = 0.1,
     seed: int = 0,
+    redraw: bool = False,
     skip_frozen: bool = True,
 ) -> TextModel:
-    """Return a transformer with random weights; the same arguments give the same weights.
+    """Return a transformer with random weights; the same arguments give the same weights unless `redraw` is set.
 
     Args:
         family: ``"bert"``, ``"roberta"``, ``"distilbert"``, ``"albert"``, ``"opt"`` or ``"llama"``.
@@ -82,19 +83,35 @@ def text_model(
         alpha: LoRA's scale; the update is multiplied by ``alpha / rank``.
         dropout: rate everywhere, LoRA included; at 0 there is no dropout module at all.
         seed: of the random weights. Torch's global generator is left as it was.
+        redraw: draw the trainable tensors from torch's generator as it stands, so that `Model.init(seed)` gives other
+            ones for every seed on the same backbone.
         skip_frozen: apply `skip_frozen_tangents`; the values are the same either way.
 
     Raises ValueError for an unknown family or method, or for BitFit on Llama, which has no biases.
     """
     if family not in LORA:
         raise ValueError(f"unknown family {family!r}: choose one of {', '.join(LORA)}")
+    own = int(torch.randint(2**31, ())) if redraw else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = _backbone(family, layers, hidden, heads, vocabulary, length, classes, dropout)
+        if own is not None:
+            torch.manual_seed(own)
+            _redraw_head(net)
         net = finetuned(net, family, method=method, rank=rank, alpha=alpha, dropout=dropout)
     if dropout == 0:
         remove_dropout(net)
     return TextModel(skip_frozen_tangents(net) if skip_frozen else net)
+
+
+def _redraw_head(net: nn.Module) -> None:
+    """Draw the linear layers of the head anew, as transformers does: normal weights, no bias."""
+    for name, part in net.named_children():
+        for layer in part.modules() if name in HEADS else ():
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=net.config.initializer_range)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
 
 def finetuned(

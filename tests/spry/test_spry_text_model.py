@@ -1,8 +1,11 @@
 """Small transformers: what is trainable, and jvp against backpropagation for every family and method."""
 
+import functools
+
 import pytest
 import torch
 
+from lib.federated.model import Model
 from lib.spry.forward_gradient import forward_gradient
 from lib.spry.perturbations import Key, perturbation
 from lib.spry.text_model import LORA, METHODS, dropout_loss, text_model, trainable
@@ -134,3 +137,18 @@ def test_unknown_names_are_refused():
         text_model("bert", method="full")
     with pytest.raises(ValueError, match="dropout mode"):
         dropout_loss(torch.nn.Linear(1, 1), *batch(), mode="other")
+
+
+@pytest.mark.parametrize("family", ["bert", "opt"])
+def test_redrawn_tensors_follow_the_seed_and_the_backbone_does_not(family):
+    model = Model(functools.partial(text_model, family, dropout=0, redraw=True))
+    first, again, other = model.init(1), model.init(1), model.init(2)
+    drawn = [name for name in first if "lora_A" in name or (name.rpartition(".")[0].endswith(("classifier", "score")))]
+    drawn = [name for name in drawn if name.endswith("weight")]
+    assert len(drawn) >= 3
+    for name in first:
+        assert torch.equal(first[name], again[name])
+        assert torch.equal(first[name], other[name]) == (name not in drawn)
+    nets = [text_model(family, dropout=0, redraw=True) for _ in range(2)]
+    frozen = [{n: v for n, v in net.named_parameters() if not v.requires_grad} for net in nets]
+    assert frozen[0] and all(torch.equal(frozen[0][name], frozen[1][name]) for name in frozen[0])
