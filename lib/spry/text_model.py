@@ -109,7 +109,7 @@ def _redraw_head(net: nn.Module) -> None:
     for name, part in net.named_children():
         for layer in part.modules() if name in HEADS else ():
             if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=net.config.initializer_range)
+                nn.init.normal_(layer.weight, std=0.02)  # initializer_range of every family here
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 
