@@ -79,6 +79,7 @@ def _classifier(shape: Shape) -> nn.Module:
         "num_labels": shape.classes,
         "pad_token_id": 0,
         "attn_implementation": "eager",
+        "use_cache": False,
     }
     if family in ("bert", "roberta"):
         places = {"max_position_embeddings": shape.positions + (2 if family == "roberta" else 0)}
@@ -86,7 +87,7 @@ def _classifier(shape: Shape) -> nn.Module:
         types = {"type_vocab_size": 1 if family == "roberta" else 2}
         options = {"intermediate_size": shape.inner} | places | rates | types
     else:
-        options = {"max_position_embeddings": shape.positions, "use_cache": False}
+        options = {"max_position_embeddings": shape.positions}
         options |= {"bos_token_id": None, "eos_token_id": None, "attention_dropout": 0.0}
         if family == "opt":
             options |= {"ffn_dim": shape.inner, "word_embed_proj_dim": shape.hidden, "dropout": 0.0}
@@ -125,7 +126,9 @@ def step_function(
         optimizer.zero_grad()
 
     if method == "checkpointed backprop":
-        net.net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        # The name changed in transformers 5.
+        enable = getattr(net.net, "activation_checkpointing_enable", None) or net.net.gradient_checkpointing_enable
+        enable({"use_reentrant": False})
     return (forward if method == "forward mode" else backward), optimizer
 
 

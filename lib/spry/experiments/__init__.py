@@ -1,1 +1,23 @@
 """Experiments of Spry: parameters in, tidy table out."""
+
+from lib.spry.experiments.bias import label_skew_bias
+from lib.spry.experiments.convergence import convergence_floor
+from lib.spry.experiments.costs import communication_table, counted_costs, step_operations
+from lib.spry.experiments.dropout import dropout_noise
+from lib.spry.experiments.estimator import estimator_error, one_step_error
+from lib.spry.experiments.memory import memory_by_depth, paper_predictions
+from lib.spry.experiments.splitting import splitting_rounds
+
+__all__ = [
+    "communication_table",
+    "convergence_floor",
+    "counted_costs",
+    "dropout_noise",
+    "estimator_error",
+    "label_skew_bias",
+    "memory_by_depth",
+    "one_step_error",
+    "paper_predictions",
+    "splitting_rounds",
+    "step_operations",
+]

@@ -1,1 +1,18 @@
 """Figures of Spry: tidy table in, captioned figure out."""
+
+from lib.spry.figures.costs import communication, dropout_noise, step_operations
+from lib.spry.figures.memory import memory_bars, memory_by_depth, predicted_at_paper_shapes
+from lib.spry.figures.theory import convergence_floor, estimator_error, label_skew_bias, splitting_rounds
+
+__all__ = [
+    "communication",
+    "convergence_floor",
+    "dropout_noise",
+    "estimator_error",
+    "label_skew_bias",
+    "memory_bars",
+    "memory_by_depth",
+    "predicted_at_paper_shapes",
+    "splitting_rounds",
+    "step_operations",
+]

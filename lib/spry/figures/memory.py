@@ -111,7 +111,7 @@ def predicted_at_paper_shapes(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("predicted peak (GiB)")
     axes[0, -1].legend(fontsize=6)
     caption = f"""Predictions, not measurements, at the shapes of the paper's memory figure. GiB with backprop,
-        checkpointed backprop and forward mode: {"; ".join(notes)}. The weights are the larger part of most bars, so the ratio of
-        the peaks is far from that of the transients; the model counts every number in two bytes, while softmax and
-        norms work in four."""
+        checkpointed backprop and forward mode: {"; ".join(notes)}. The weights are the larger part of most bars,
+        so the ratio of the peaks is far from that of the transients; the model counts every number in two
+        bytes, while softmax and norms work in four."""
     return describe(fig, caption=caption, alt=f"Stacked bars of predicted memory. {'; '.join(notes)}.")
