@@ -187,6 +187,7 @@ def measure(
         rank=rank,
         bytes_per_number=dtype.itemsize,
         bits_per_weight=None if weights == "full" else 4 + 8 * dtype.itemsize / 64,
+        kept=weights == "4bit kept",
     )
     rows = [
         [method, shape.layers, name, count, numbers.get(name, 0.0)] for name, count in found.result.by_category.items()

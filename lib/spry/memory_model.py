@@ -69,22 +69,30 @@ def parameter_counts(shape: Shape, *, rank: int = 1) -> Counts:
     roberta = shape.family == "roberta"
     frozen += (shape.positions + (2 if roberta else 0)) * h + (1 if roberta else 2) * h + 2 * h
     dense = h * h + h
-    return Counts(frozen + (0 if roberta else dense), linear, adapters + h * c + c + (dense if roberta else 0))
+    return Counts(
+        frozen + (0 if roberta else dense),
+        linear + (0 if roberta else h * h),
+        adapters + h * c + c + (dense if roberta else 0),
+    )
 
 
-def saved_by_layer(shape: Shape, length: int, *, rank: int = 1) -> float:
+def saved_by_layer(shape: Shape, length: int, *, rank: int = 1, half: bool = False) -> float:
     """Return what backpropagation keeps of one layer, in hidden vectors a token.
 
     Frozen weights need no gradient, so inputs of frozen linear layers are not kept. BERT and OPT keep query, key,
     value, two normalized inputs, LoRA's input (6), the activation's input (f) and the softmax (s); Llama keeps gate,
-    its activation and the up projection (3 f). Twice `rank` numbers a token are LoRA's, up to 4 the norms'.
+    its activation and the up projection (3 f). Twice `rank` numbers a token are LoRA's, up to 4 the norms'. In half
+    precision OPT and Llama keep a float32 softmax beside its copy (2 s), and Llama float32 inputs of two norms (2).
     """
     f, s = shape.inner / shape.hidden, shape.heads * length / shape.hidden
     small = (2 * rank + (2 if shape.family == "llama" else 4)) / shape.hidden
-    return 6 + (3 * f if shape.family == "llama" else f) + s + small
+    wide = {"opt": 2 * s, "llama": 2 * s + 2}.get(shape.family, 0) if half else 0
+    return 6 + (3 * f if shape.family == "llama" else f) + s + small + wide
 
 
-def transient_vectors(shape: Shape, method: str, *, batch: int, length: int, rank: int = 1) -> float:
+def transient_vectors(
+    shape: Shape, method: str, *, batch: int, length: int, rank: int = 1, half: bool = False
+) -> float:
     """Return the largest sum of tensors that flow through the network at one time, in hidden vectors a token.
 
     Each tuple lists the moments that can be the largest: residual, feed-forward layer, attention. `method` is one of
@@ -96,7 +104,8 @@ def transient_vectors(shape: Shape, method: str, *, batch: int, length: int, ran
         raise ValueError(f"method is {method!r}: choose one of {', '.join(METHODS)}")
     f, s = shape.inner / shape.hidden, shape.heads * length / shape.hidden
     family = "bert" if shape.family == "roberta" else shape.family
-    layer = saved_by_layer(shape, length, rank=rank)
+    layer = saved_by_layer(shape, length, rank=rank, half=half)
+    wide = layer - saved_by_layer(shape, length, rank=rank)
     # What is alive in all of the network: the causal mask and the rotary tables.
     rotary = 2 / (shape.heads * batch) if family == "llama" else 0
     alive = rotary + (0 if family == "bert" else length / shape.hidden)
@@ -114,7 +123,7 @@ def transient_vectors(shape: Shape, method: str, *, batch: int, length: int, ran
             "opt": (7 + 3 * f + s, 6 + 3 * s),
             "llama": (6 + 6 * f + s, 5 + 3 * s),
         }
-        return shape.layers + max(moments[family]) + alive
+        return shape.layers + max(moments[family]) + wide + alive
     if method == "forward mode":  # values and tangents
         moments = {
             "bert": (16 + 2 * s, 12 + 2 * f + 2 * s, 5 + 4 * f + 2 * s, 13 + 3 * s),
@@ -139,6 +148,7 @@ def predicted(
     rank: int = 1,
     bytes_per_number: int = 4,
     bits_per_weight: float | None = None,
+    kept: bool = False,
 ) -> dict[str, float]:
     """Return the bytes at the peak of one finetuning step by category, the categories of `lib.profiling`.
 
@@ -151,21 +161,23 @@ def predicted(
         batch: sequences in the minibatch.
         length: tokens in a sequence.
         rank: LoRA's r.
-        bytes_per_number: 4 for float32 (the counts were made for it), 2 for bfloat16; there softmax and norms still
-            work in float32, so the prediction of transients is a lower end.
-        bits_per_weight: of the frozen linear layers if they are quantized, scales included. The largest weight
-            dequantized is then alive beside the activations.
+        bytes_per_number: 4 for float32, 2 for bfloat16 (where the float32 softmax inside a moment is neglected).
+        bits_per_weight: of the frozen linear layers if they are quantized, scales included. The largest weight is
+            then dequantized beside the activations, which is rough: it may not coincide with their largest moment.
+        kept: whether backpropagation keeps dequantized weights until its backward pass (a layer's if checkpointed).
 
     Returns:
         Bytes by category: parameters, gradients, optimizer_state, inputs, activations_and_transients.
     """
     counts, b = parameter_counts(shape, rank=rank), bytes_per_number
-    vectors = transient_vectors(shape, method, batch=batch, length=length, rank=rank)
+    vectors = transient_vectors(shape, method, batch=batch, length=length, rank=rank, half=b == 2)
     transients = vectors * batch * length * shape.hidden * b
     weights = (counts.frozen + counts.trained) * b
     if bits_per_weight is not None:
         weights += counts.linear * (bits_per_weight / 8 - b)
-        transients += max(shape.inner, shape.hidden) * shape.hidden * b
+        largest = max(shape.inner, shape.hidden) * shape.hidden * b
+        held = {"backprop": counts.linear, "checkpointed backprop": counts.linear / shape.layers} if kept else {}
+        transients += held[method] * b if method in held else largest
     if method == "forward mode":
         transients += counts.trained * b
     backward = method in METHODS[:2]

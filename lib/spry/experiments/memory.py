@@ -36,18 +36,27 @@ def memory_by_depth(
     return pd.concat(tables, ignore_index=True)
 
 
-def paper_predictions(*, batch: int = 8, length: int = 64, rank: int = 1, weights: str = "full") -> pd.DataFrame:
-    """Return the model's predictions at the paper's shapes, bfloat16, with full or ``"4bit"`` frozen weights.
+KEPT = "backprop, weights kept"
 
-    Batch and length behind the paper's bars are not known; these are the released scripts' defaults. Returns one row
-    a shape, method and category: shape, method, category, predicted (bytes).
+
+def paper_predictions(
+    *, batch: int = 8, length: int = 256, rank: int = 1, bits_per_weight: float | None = 4.25
+) -> pd.DataFrame:
+    """Return the model's predictions at the paper's shapes in bfloat16, with quantized frozen weights (None: without).
+
+    Batch and length behind the paper's bars are not known. Quantized, backpropagation appears twice: `KEPT` keeps all
+    dequantized weights until its backward pass, as libraries without a backward rule of their own do.
+
+    Returns:
+        One row a shape, method and category: shape, method, category, predicted (bytes).
     """
-    bits = 4.25 if weights == "4bit" else None
-    plan = {"batch": batch, "length": length, "rank": rank, "bytes_per_number": 2, "bits_per_weight": bits}
+    plan = {"batch": batch, "length": length, "rank": rank, "bytes_per_number": 2, "bits_per_weight": bits_per_weight}
+    arms = [(method, method, False) for method in METHODS]
+    arms = arms if bits_per_weight is None else [(KEPT, "backprop", True), *arms]
     rows = [
-        [name, method, category, count]
+        [name, label, category, count]
         for name, shape in PAPER_SHAPES.items()
-        for method in METHODS
-        for category, count in predicted(shape, method, **plan).items()
+        for label, method, kept in arms
+        for category, count in predicted(shape, method, **plan, kept=kept).items()
     ]
     return pd.DataFrame(rows, columns=["shape", "method", "category", "predicted"])
