@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from lib.fedper.experiments.rates import tuned
 from lib.report import Verdict, grade
 
 Tables = Mapping[str, pd.DataFrame]
@@ -170,6 +171,27 @@ def fedrep(tables: Tables) -> Verdict:
     gain = paired(both, "FedRep", "FedPer 1", classes_per_client=4)
     measured = f"FedRep minus FedPer 1 at k=4, by seed: {_listed(gain)}"
     return grade(np.median(gain), reproduced=gain.min() > 0, close=np.median(gain) > -0.02, measured=measured)
+
+
+def tuned_order(tables: Tables) -> Verdict:
+    """FedPer 1 against FedAvg, each at the rate that was best on other partitions, with four and ten classes."""
+    rows = tuned(tables["rates"])
+    gain = {k: np.median(paired(rows, "FedPer 1", "FedAvg", classes_per_client=k)) for k in (4, 10)}
+    measured = ", ".join(f"gain {value:+.3f} (k={k})" for k, value in gain.items())
+    good = gain[4] > 0.01 and gain[10] < -0.01
+    return grade(gain[4], reproduced=good, close=gain[4] > 0 > gain[10], measured=measured)
+
+
+def networks(tables: Tables) -> Verdict:
+    """FedPer 2 against FedAvg on each of the paper's networks, with four and ten classes a client."""
+    gains = {
+        name: [np.median(paired(rows, "FedPer 2", "FedAvg", classes_per_client=k)) for k in (4, 10)]
+        for name, rows in tables["cifar10_networks"].groupby("network")
+    }
+    measured = "; ".join(f"{name} {few:+.3f} (k=4), {all_:+.3f} (k=10)" for name, (few, all_) in gains.items())
+    good = all(few > 0.05 and all_ < 0.02 for few, all_ in gains.values())
+    close = all(few > 0 and all_ < few / 2 for few, all_ in gains.values())
+    return grade(min(few for few, _ in gains.values()), reproduced=good, close=close, measured=measured)
 
 
 def timing(tables: Tables) -> Verdict:

@@ -4,6 +4,7 @@ import numpy as np
 
 from lib.fedper.rules import Tables, final, paired
 from lib.report import Verdict, grade
+from lib.report.intervals import fitted_slope
 
 CHANCE = 0.2
 
@@ -86,6 +87,20 @@ def block_descent(tables: Tables) -> Verdict:
     names = ", ".join(f"{rate:g}" for rate in stable)
     measured = f"largest difference {worst:.1e} at learning rates {names}, objective falling throughout"
     return grade(worst, reproduced=worst <= 1e-6, close=worst <= 1e-4, measured=measured)
+
+
+def stationarity(tables: Tables) -> Verdict:
+    """The log-log slope of the mean squared gradient against rounds, jointly and in turn, and their last values."""
+    middle = tables["stationarity"].groupby(["method", "rounds"])["squared_gradient"].median()
+    slopes, last = {}, {}
+    for name in ("FedPer", "FedRep"):
+        slopes[name] = fitted_slope(middle[name].index.to_numpy(), middle[name].to_numpy())
+        last[name] = middle[name].iloc[-1]
+    apart = abs(last["FedPer"] / last["FedRep"] - 1)
+    measured = ", ".join(f"slope {value:+.2f} ({name})" for name, value in slopes.items())
+    measured += f"; last values {apart:.0%} apart"
+    worst = max(slopes.values())
+    return grade(worst, reproduced=worst <= -0.4 and apart <= 0.15, close=worst <= -0.25, measured=measured)
 
 
 def shared_representation(tables: Tables) -> Verdict:

@@ -5,9 +5,11 @@ from lib.fedper.experiments.classes import accuracy_by_classes, common_heads, ot
 from lib.fedper.experiments.concept import aesthetics, renamed_labels
 from lib.fedper.experiments.costs import step_costs, transfer_counts, unit_sizes
 from lib.fedper.experiments.newcomers import newcomers
+from lib.fedper.experiments.rates import tuned
 from lib.fedper.experiments.real import real_tables
 from lib.fedper.experiments.skew import accuracy_by_skew
 from lib.fedper.experiments.statements import block_descent_check, shared_representation
+from lib.fedper.experiments.stationarity import stationarity
 
 __all__ = [
     "accuracy_by_classes",
@@ -21,7 +23,9 @@ __all__ = [
     "real_tables",
     "renamed_labels",
     "shared_representation",
+    "stationarity",
     "step_costs",
     "transfer_counts",
+    "tuned",
     "unit_sizes",
 ]

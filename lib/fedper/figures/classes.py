@@ -168,6 +168,28 @@ def _timing_note(part: pd.DataFrame, shared: pd.DataFrame) -> str:
     )
 
 
+def networks(table: pd.DataFrame) -> Figure:
+    """Draw accuracy against rounds, one row of panels a network and one column a number of classes a client."""
+    names, ks = list(table["network"].unique()), sorted(table["classes_per_client"].unique())
+    fig, axes = new_figure(len(names), len(ks), width=3.8 * len(ks), height=2.4 * len(names), sharey=True)
+    notes = []
+    for row, name in zip(axes, names, strict=True):
+        part = table[table["network"] == name]
+        for axis, k in zip(row, ks, strict=True):
+            curves(axis, part[part["classes_per_client"] == k], "round", "accuracy")
+            axis.set_title(f"{name}, $k = {k}$")
+        row[0].set_ylabel("accuracy")
+        method = next(label for label in known_methods(part) if label != "FedAvg")
+        gain = gains(part, "classes_per_client", method).groupby("classes_per_client")["gain"].median()
+        notes.append(f"{name}: " + ", ".join(f"{value:+.3f} ($k={k}$)" for k, value in gain.items()))
+    for axis in axes[-1]:
+        axis.set_xlabel("round")
+    axes[0, -1].legend(fontsize=8)
+    caption = f"""CIFAR-10 on narrow versions of the paper's networks: median gain over FedAvg {"; ".join(notes)}.
+        {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy against rounds by network and classes. {notes[0]}.")
+
+
 def accuracy_by_user(table: pd.DataFrame) -> Figure:
     """Draw accuracy against rounds where every client is one user of the data set."""
     fig, axes = new_figure(width=5.6)

@@ -13,7 +13,7 @@ ORDER = (
     "FedAvg", "FedPer 1", "FedPer 2", "local only", "FedPer 3", "FedRep", "FedAvg + FT", "FedPer 1 + FT", "LG-FedAvg",
     "Ditto", "FedProx",
 )  # fmt: skip
-INTERVALS = "Curves are medians over seeds, bands 90 % bootstrap intervals."
+INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
 
 
 def place(method: str) -> int:

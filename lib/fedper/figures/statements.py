@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round
+from lib.report.intervals import fitted_slope
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure
 
 
@@ -84,6 +85,29 @@ def shared_representation(table: pd.DataFrame) -> Figure:
     caption = f"""Distance of the base to the true directions after {int(final["round"].max())} rounds:
         {"; ".join(notes)}. Dashed: the error of answering zero. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Subspace distance and test error against rounds; {notes[0]}.")
+
+
+def stationarity(table: pd.DataFrame) -> Figure:
+    """Draw the mean squared gradient against the number of rounds, with the slope that the analysis gives."""
+    fig, axes = new_figure(width=5.6)
+    axis = axes[0, 0]
+    curves(axis, table, "rounds", "squared_gradient")
+    middle = table.groupby(["method", "rounds"])["squared_gradient"].median()
+    horizons = np.array(sorted(table["rounds"].unique()), dtype=float)
+    start = float(middle["FedPer"].iloc[0])
+    axis.plot(horizons, start * np.sqrt(horizons[0] / horizons), label=r"$R^{-1/2}$", **GUIDE)
+    axis.set(xscale="log", yscale="log", xlabel="rounds $R$", ylabel="mean squared gradient")
+    axis.set_xticks(horizons, [f"{value:g}" for value in horizons])
+    axis.minorticks_off()
+    axis.legend(fontsize=8)
+    slopes = {name: fitted_slope(horizons, middle[name].to_numpy()) for name in known_methods(table)}
+    text = ", ".join(f"{name} {slope:+.2f}" for name, slope in slopes.items())
+    gap = middle["FedPer"].iloc[-1] / middle["FedRep"].iloc[-1] - 1
+    caption = f"""Half of the clients a round, noisy minibatches, learning rate $\\propto R^{{-1/2}}$: the mean squared
+        gradient falls with log-log slope {text}, against $-1/2$ in the analysis (dashed). After
+        {horizons[-1]:g} rounds training jointly is {abs(gap):.0%} {"above" if gap > 0 else "below"} training in turn.
+        {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Mean squared gradient against rounds, log-log slopes {text}.")
 
 
 def transfer(table: pd.DataFrame) -> Figure:
