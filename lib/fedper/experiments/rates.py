@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from lib.federated.checks import ClientError
+from lib.federated.types import Federation
 from lib.fedper.baselines import method
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
 from lib.fedper.federations import class_federation, digits
@@ -28,7 +30,8 @@ def learning_rates(
     Rates are to be chosen on the rows of use "tuning", whose partitions are others than those of use "judging".
 
     Returns:
-        One row a run: use, lr, classes_per_client, method, seed, and the columns of `arms.by_round`.
+        One row a run: use, lr, classes_per_client, method, seed, and the columns of `arms.by_round`. A run whose
+        weights overflow has accuracy zero.
     """
     x, y = digits()
     uses = [("tuning", s) for s in range(TUNING + seed, TUNING + seed + seeds)]
@@ -37,11 +40,17 @@ def learning_rates(
     for k, (use, s) in track([(k, use) for k in classes_per_client for use in uses], "learning rates", progress):
         federation = class_federation(x, y, clients=clients, classes_per_client=k, seed=s, name="digits")
         for lr in rates:
-            plan = Plan(rounds=rounds, steps=steps, lr=lr)
-            for name in methods:
-                algorithm = method(name, DIGITS_NET, plan.local)
-                parts.append(arm(name, algorithm, federation, plan, seed=s, use=use, lr=lr, classes_per_client=k)[0])
+            labels = {"use": use, "lr": lr, "classes_per_client": k}
+            parts += [_arm(name, federation, Plan(rounds=rounds, steps=steps, lr=lr), s, labels) for name in methods]
     return pd.concat(parts, ignore_index=True)
+
+
+def _arm(name: str, federation: Federation, plan: Plan, seed: int, labels: dict[str, object]) -> pd.DataFrame:
+    """Return the rows of one run; one whose weights overflow counts as having learnt nothing (accuracy zero)."""
+    try:
+        return arm(name, method(name, DIGITS_NET, plan.local), federation, plan, seed=seed, **labels)[0]
+    except ClientError:
+        return pd.DataFrame([{**labels, "method": name, "seed": seed, "round": plan.rounds, "accuracy": 0.0}])
 
 
 def tuned(table: pd.DataFrame) -> pd.DataFrame:
