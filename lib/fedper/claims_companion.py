@@ -56,8 +56,8 @@ PROPOSITIONS = (
     Claim(
         "stationarity",
         "With few clients a round and noisy minibatches the squared gradient falls as one over the root of the rounds, "
-        "jointly (FedPer) nearly as fast as in turn (FedRep)",
-        "companion; rate of Pillutla et al., arXiv 2204.03809",
+        "jointly (FedPer) nearly as fast as in turn (FedRep); the rate is that of arXiv 2204.03809",
+        COMPANION,
         UNSTATED,
         "log-log slope at most -0.4 for both and the last values within 15 % of each other; close if both slopes are "
         "at most -0.25",

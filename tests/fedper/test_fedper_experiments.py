@@ -1,11 +1,14 @@
 """What the experiments promise: shapes, pairing, refusals, and the expected effects with safe margins."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch.nn.functional as F
 
+from lib.federated.model import Model
 from lib.fedper import figures
 from lib.fedper.baselines import METHODS, method
 from lib.fedper.experiments import (
@@ -18,14 +21,20 @@ from lib.fedper.experiments import (
     other_methods,
     real_tables,
     renamed_labels,
+    stationarity,
     step_costs,
     transfer_counts,
+    tuned,
     unit_sizes,
 )
 from lib.fedper.experiments.ablation import linear_base
 from lib.fedper.experiments.arms import DIGITS_NET, Plan
+from lib.fedper.experiments.rates import learning_rates
+from lib.fedper.experiments.real import networks_on_cifar10
+from lib.fedper.experiments.stationarity import squared_gradient
 from lib.fedper.federations import class_federation, digits, dirichlet_federation, permuted
 from lib.fedper.rules import paired
+from lib.nets import mlp
 
 TINY = {"rounds": 2, "steps": 2, "seeds": 1}
 
@@ -183,6 +192,57 @@ def test_real_tables_on_the_sample_of_femnist():
         pytest.skip("needs femnist-digits: set SCARCE_DATA_MIRROR")
     table = real_tables(["femnist-digits"], seeds=1, rounds=1)["femnist"]
     assert set(table["method"]) == {"FedAvg", "FedPer 1", "local only"} and table["accuracy"].between(0, 1).all()
+
+
+def test_rates_are_chosen_on_other_partitions():
+    rows = [("tuning", 0.1, 1000, 0.9), ("tuning", 0.2, 1000, 0.8), ("judging", 0.1, 0, 0.1), ("judging", 0.2, 0, 1.0)]
+    table = pd.DataFrame(rows, columns=["use", "lr", "seed", "accuracy"]).assign(classes_per_client=4, method="FedAvg")
+    chosen = tuned(table)
+    assert chosen["lr"].tolist() == [0.1] and chosen["accuracy"].tolist() == [0.1]
+
+
+def test_a_rate_that_overflows_counts_as_nothing_learnt():
+    table = learning_rates(rates=(0.05, 1e30), methods=("FedAvg",), classes_per_client=(4,), **TINY)
+    assert (table.loc[table["lr"] == 1e30, "accuracy"] == 0).all()
+    assert (table.loc[table["lr"] == 0.05, "accuracy"] > 0).all()
+    assert set(table["use"]) == {"tuning", "judging"} and not set(table[table["use"] == "tuning"]["seed"]) & {0}
+    assert (tuned(table)["lr"] == 0.05).all()
+    assert figures.learning_rates(table).axes
+
+
+def test_squared_gradient_is_that_of_the_objective():
+    model = Model(functools.partial(mlp, (64, 5, 10)))
+    federation = class_federation(*digits(), clients=3, classes_per_client=10, seed=0)
+    values = [{name: value.double() for name, value in model.init(seed).items()} for seed in range(3)]
+    head = [name for name in model.names if name.startswith("blocks.1")]
+    base = {name: value for name, value in values[0].items() if name not in head}
+    heads = [{name: one[name] for name in head} for one in values]
+    as_double = tuple(replace(data, train_x=data.train_x.double()) for data in federation.clients)
+    federation = replace(federation, clients=as_double)
+    leaves = {name: value.clone().requires_grad_() for name, value in base.items()}
+    own = [{name: value.clone().requires_grad_() for name, value in one.items()} for one in heads]
+    losses = [
+        F.cross_entropy(model(leaves | block, data.train_x), data.train_y)
+        for block, data in zip(own, federation.clients, strict=True)
+    ]
+    sizes = [data.examples for data in federation.clients]
+    sum(n / sum(sizes) * loss for n, loss in zip(sizes, losses, strict=True)).backward()
+    expected = sum(float(leaf.grad.square().sum()) for leaf in leaves.values())
+    for n, block in zip(sizes, own, strict=True):  # undo the client's weight: L_j itself, not its share of F
+        expected += sum(float((leaf.grad * sum(sizes) / n).square().sum()) for leaf in block.values()) / 3
+    assert squared_gradient(model, federation, base, heads) == pytest.approx(expected, rel=1e-9)
+
+
+def test_gradient_falls_with_more_rounds():
+    table = stationarity(horizons=(8, 128), seeds=1)
+    wide = table.pivot_table(index="rounds", columns="method", values="squared_gradient")
+    assert (wide.loc[128] < wide.loc[8]).all()
+    assert figures.stationarity(table).axes
+
+
+def test_the_papers_networks_are_refused_by_a_wrong_name():
+    with pytest.raises(ValueError, match="choose from ResNet-34"):
+        networks_on_cifar10(networks=("ResNet-50",))
 
 
 def test_build_is_picklable():

@@ -89,7 +89,7 @@ def _mean_squared_gradient(
 def squared_gradient(model: Model, federation: Federation, base: Tensors, heads: Sequence[Tensors]) -> float:
     """Return ``||grad_base F||^2 + mean_j ||grad_j L_j||^2`` with ``F = sum_j (n_j / n) L_j``, on all examples."""
     values = stack([{name: (base | head)[name] for name in model.names} for head in heads])
-    sizes = torch.tensor([float(data.examples) for data in federation.clients])
+    sizes = torch.tensor([data.examples for data in federation.clients]).to(next(iter(base.values())))
     whole = LocalSGD(batch_size=None, epochs=1)
     (batch,) = cohort_batches(federation.clients, whole, [np.random.default_rng(0) for _ in federation.clients])
     grads = gradients(model, values, batch, model.parameter_names)
