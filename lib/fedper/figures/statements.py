@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.ticker import LogFormatter
 
 from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round
 from lib.report.intervals import fitted_slope
@@ -98,7 +99,8 @@ def stationarity(table: pd.DataFrame) -> Figure:
     axis.plot(horizons, start * np.sqrt(horizons[0] / horizons), label=r"$R^{-1/2}$", **GUIDE)
     axis.set(xscale="log", yscale="log", xlabel="rounds $R$", ylabel="mean squared gradient")
     axis.set_xticks(horizons, [f"{value:g}" for value in horizons])
-    axis.minorticks_off()
+    axis.xaxis.minorticks_off()
+    axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     axis.legend(fontsize=8)
     slopes = {name: fitted_slope(horizons, middle[name].to_numpy()) for name in known_methods(table)}
     text = ", ".join(f"{name} {slope:+.2f}" for name, slope in slopes.items())
