@@ -42,8 +42,9 @@ def test_heterogeneity(gain, status):
     assert rules.cifar10_gain({"cifar10": table.assign(classes_per_client=4)}).status == status
 
 
-def test_heterogeneity_without_the_method_is_not_reproduced():
-    assert rules.heterogeneity({"classes": rows({(2, "FedAvg"): [0.5]})}).status == "not reproduced"
+def test_a_rule_without_the_method_says_what_it_lacks():
+    with pytest.raises(KeyError, match="FedPer 2 beside FedAvg"):
+        rules.heterogeneity({"classes": rows({(2, "FedAvg"): [0.5]})})
 
 
 def test_order_in_k():
@@ -117,10 +118,13 @@ def test_savings_and_block_descent():
             "round": [0, 1, 2] * 2,
             "objective": [3, 2, 1, 3, 4, 1],
             "difference": [0, 1e-7, 2e-7, 0, 1, 1],
+            "bound": 0.5,
         }
     )
     assert rules_concept.block_descent({"block": block}).status == "reproduced"
     assert rules_concept.block_descent({"block": block[block["lr"] == 1]}).status == "not reproduced"
+    rising = block.assign(bound=2.0, difference=0.0)
+    assert rules_concept.block_descent({"block": rising}).status == "not reproduced"
     assert rules_concept.block_descent({"block": block.assign(difference=1e-2)}).status == "not reproduced"
 
 

@@ -51,7 +51,11 @@ def block_descent(table: pd.DataFrame) -> Figure:
         later = rows[rows["difference"] > 0]
         axes[0, 1].plot(later["round"], later["difference"], **look)
         falls = "falls in every round" if (rows["objective"].diff().dropna() <= 0).all() else "does not always fall"
-        notes.append(rf"$\eta={lr:g}$: the objective {falls}, largest difference {rows['difference'].max():.1e}")
+        bound = rows["bound"].iloc[0]
+        where = f"{'below' if lr <= bound else 'above'} the bound {bound:.2g}"
+        notes.append(
+            rf"$\eta={lr:g}$, {where}: the objective {falls}, largest difference {rows['difference'].max():.1e}"
+        )
     axes[0, 1].axhline(1e-6, **GUIDE)
     axes[0, 0].set(xlabel="round", ylabel="weighted objective $F$", yscale="log")
     axes[0, 1].set(xlabel="round", ylabel="largest difference of a weight", yscale="log")
@@ -81,8 +85,8 @@ def shared_representation(table: pd.DataFrame) -> Figure:
     for n in sizes:
         middle = final[final["examples"] == n].groupby("method")[["distance", "error"]].median()
         angle = ", ".join(f"{name} {middle.loc[name, 'distance']:.1e}" for name in ("FedRep", "FedPer", "FedAvg"))
-        alone = middle.loc["local only", "error"]
-        notes.append(f"with {n} examples {angle}, while local training is left with error {alone:.2f}")
+        errors = ", ".join(f"{name} {middle.loc[name, 'error']:.1e}" for name in ("FedPer", "local only"))
+        notes.append(f"with {n} examples {angle} (test errors: {errors})")
     caption = f"""Distance of the base to the true directions after {int(final["round"].max())} rounds:
         {"; ".join(notes)}. Dashed: the error of answering zero. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Subspace distance and test error against rounds; {notes[0]}.")
