@@ -18,6 +18,7 @@ from lib.fedper.experiments import (
     aesthetics,
     base_ablation,
     common_heads,
+    digits_partition,
     newcomers,
     other_methods,
     real_tables,
@@ -250,6 +251,16 @@ def test_gradient_falls_with_more_rounds():
 def test_the_papers_networks_are_refused_by_a_wrong_name():
     with pytest.raises(ValueError, match="choose from ResNet-34"):
         networks_on_cifar10(networks=("ResNet-50",))
+
+
+def test_the_partition_shown_is_the_one_trained_on():
+    table = digits_partition(classes_per_client=3, clients=6, seed=2)
+    federation = class_federation(*digits(), clients=6, classes_per_client=3, seed=2)
+    assert table["examples"].sum() == 1797
+    for client, data in enumerate(federation.clients):
+        rows = table[table["client"] == client].set_index("class")["examples"]
+        counts = np.bincount(np.r_[data.train_y, data.test_y], minlength=10)
+        assert rows.reindex(range(10)).tolist() == counts.tolist() and (rows > 0).sum() <= 3
 
 
 def test_build_is_picklable():

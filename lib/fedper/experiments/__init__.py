@@ -1,7 +1,7 @@
 """Experiments of FedPer: parameters in, tidy table out."""
 
 from lib.fedper.experiments.ablation import base_ablation
-from lib.fedper.experiments.classes import accuracy_by_classes, common_heads, other_methods
+from lib.fedper.experiments.classes import accuracy_by_classes, common_heads, digits_partition, other_methods
 from lib.fedper.experiments.concept import aesthetics, renamed_labels
 from lib.fedper.experiments.costs import step_costs, transfer_counts, unit_sizes
 from lib.fedper.experiments.newcomers import newcomers
@@ -18,6 +18,7 @@ __all__ = [
     "base_ablation",
     "block_descent_check",
     "common_heads",
+    "digits_partition",
     "newcomers",
     "other_methods",
     "real_tables",

@@ -1,5 +1,6 @@
 """Figures of FedPer: tidy table in, captioned figure out."""
 
+from lib.federated.partition_plot import partition_figure
 from lib.fedper.figures.classes import (
     accuracy_by_round,
     accuracy_by_units,
@@ -35,6 +36,7 @@ __all__ = [
     "networks",
     "newcomers",
     "pareto",
+    "partition_figure",
     "renamed_labels",
     "shared_representation",
     "split_diagram",
