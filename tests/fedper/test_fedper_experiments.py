@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import torch.nn.functional as F
 
 from lib.federated.model import Model
@@ -30,7 +31,7 @@ from lib.fedper.experiments import (
     unit_sizes,
 )
 from lib.fedper.experiments.ablation import linear_base
-from lib.fedper.experiments.arms import DIGITS_NET, Plan
+from lib.fedper.experiments.arms import DIGITS_NET, Plan, arm
 from lib.fedper.experiments.rates import learning_rates
 from lib.fedper.experiments.real import networks_on_cifar10
 from lib.fedper.experiments.stationarity import squared_gradient
@@ -99,8 +100,17 @@ def test_progress_sees_every_cell():
 
 @pytest.mark.parametrize("name", [*METHODS, "FedPer 1", "FedPer 2 + FT"])
 def test_every_method_runs(name):
-    algorithm = method(name, DIGITS_NET, Plan(rounds=1, steps=2).local)
+    plan = Plan(rounds=1, steps=2)
+    algorithm = method(name, DIGITS_NET, plan.local)
     assert algorithm.local.steps == 2
+    x, y = digits()
+    federation = class_federation(x[:200], y[:200], clients=3, classes_per_client=4, seed=0)
+    rows, history = arm(name, algorithm, federation, plan, seed=0)
+    assert rows["round"].tolist() == [1] and rows["accuracy"].between(0, 1).all()
+    assert (history.table["status"] == "trained").all() and history.failures.empty
+    start = algorithm.init(0).tensors
+    assert bool(start) == (name != "local only")
+    assert all(not torch.equal(value, start[key]) for key, value in history.state.tensors.items())
     with pytest.raises(ValueError, match="unknown method"):
         method(f"{name}?", DIGITS_NET, Plan().local)
 
@@ -139,8 +149,6 @@ def test_no_single_model_passes_the_ceiling_and_fedper_does():
 
 
 def test_linear_base_is_linear():
-    import torch
-
     net = linear_base(6, 3, 2)
     x, zero = torch.randn(2, 6), torch.zeros(1, 6)
     assert torch.allclose(net(x.sum(0, keepdim=True)) - net(zero), (net(x) - net(zero)).sum(0, keepdim=True), atol=1e-5)
