@@ -267,7 +267,7 @@ CASES = {
         {YES: [(0.3,)], NEARLY: [(0.6,)], NO: [(0.9,)]},
     ),
 }
-ELSEWHERE = {"block-descent", "shared-representation"}  # the first has a test of its own; the second needs one
+ELSEWHERE = {"block-descent", "shared-representation"}  # each has a test of its own
 BY_ID = {claim.id: claim for claim in CLAIMS}
 MEASURED = ["accuracy", "spread", "squared_gradient", "saved", "extra_mib"]
 
@@ -292,19 +292,7 @@ def test_rule(claim, status, arguments):
     assert verdict.status == status and "nan" not in verdict.measured
 
 
-IGNORED = {
-    "single-model-ceiling": "max() and min() of a list pass over NaN in its second table",
-    "tuned": "a rate cannot be chosen among NaN",
-}
-
-
-@pytest.mark.parametrize(
-    "claim",
-    [
-        pytest.param(claim, marks=pytest.mark.xfail(strict=True, reason=IGNORED[claim])) if claim in IGNORED else claim
-        for claim in CASES
-    ],
-)
+@pytest.mark.parametrize("claim", CASES)
 def test_nothing_follows_from_what_was_not_measured(claim):
     make, verdicts = CASES[claim]
     tables = make(*verdicts[YES][0])
@@ -340,3 +328,23 @@ def test_block_descent():
     rising = block.assign(bound=2.0, difference=0.0)
     assert rules_concept.block_descent({"block": rising}).status == "not reproduced"
     assert rules_concept.block_descent({"block": block.assign(difference=1e-2)}).status == "not reproduced"
+
+
+def representation(rep, per, avg, error, alone):
+    names = {"FedRep": (rep, 0.1), "FedPer": (per, error), "FedAvg": (avg, 2.0), "local only": (float("nan"), alone)}
+    rows = [(10, name, seed, 60, *values) for name, values in names.items() for seed in (0, 1)]
+    return pd.DataFrame(rows, columns=["examples", "method", "seed", "round", "distance", "error"])
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ((0.3, 0.4, 1.0, 0.2, 0.5), "reproduced"),
+        ((0.55, 0.6, 1.0, 0.2, 0.5), "close"),  # the order holds, the ends do not
+        ((0.3, 0.4, 1.0, 0.6, 0.5), "close"),  # training alone is better
+        ((0.5, 0.4, 1.0, 0.2, 0.5), "not reproduced"),
+        ((0.3, float("nan"), 1.0, 0.2, 0.5), "not reproduced"),
+    ],
+)
+def test_shared_representation(values, status):
+    assert rules_concept.shared_representation({"representation": representation(*values)}).status == status

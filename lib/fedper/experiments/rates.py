@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from lib.federated.checks import ClientError
@@ -56,6 +57,6 @@ def _arm(name: str, federation: Federation, plan: Plan, seed: int, labels: dict[
 def tuned(table: pd.DataFrame) -> pd.DataFrame:
     """Return the "judging" rows of each method at the rate that is best in the median on the "tuning" rows."""
     by = ["classes_per_client", "method"]
-    middle = table[table["use"] == "tuning"].groupby([*by, "lr"])["accuracy"].median()
+    middle = table[table["use"] == "tuning"].groupby([*by, "lr"])["accuracy"].median().fillna(-np.inf)
     chosen = middle.groupby(by).idxmax().map(lambda key: key[-1]).rename("lr").reset_index()
     return table[table["use"] == "judging"].merge(chosen, on=[*by, "lr"]).sort_values([*by, "seed"], ignore_index=True)
