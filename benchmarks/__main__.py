@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
-from benchmarks import book, design, profiling, regret  # noqa: E402  (threads are fixed before numpy is imported)
+from benchmarks import book, design, federated, federated_flower, profiling, regret  # noqa: E402  (threads are fixed before numpy is imported)
 from lib.report.page import write_json  # noqa: E402
 from lib.report.paths import RESULTS  # noqa: E402
 from lib.report.provenance import machine, versions  # noqa: E402
@@ -98,6 +98,53 @@ def profiling_rows(found: dict) -> list[dict]:
     ]
 
 
+def federated_rows(found: dict) -> list[dict]:
+    """Rows on the in-process federated engine against a plain loop, its growth and its memory."""
+    growth, many, same = found["growth"], found["many"], f"weights within {found['worst_difference']:.0e}"
+    rows = [
+        peer(
+            f"{row['network']}: a round of 25 clients, 10 steps each",
+            "clients stacked",
+            "one network and one loop a client (torch.optim.SGD)",
+            same,
+            f"{row['time_ratio']:.1f} times faster",
+            "8 times" if row["network"].startswith("MLP") else "not slower",
+            row["time_ratio"] >= (8 if row["network"].startswith("MLP") else 1),
+        )
+        for row in found["networks"]
+    ]
+    return [
+        *rows,
+        target(
+            "Time of a round against cohort size, log-log slope", "run", f"{growth:.2f}", "at most 1.1", growth <= 1.1
+        ),
+        target(
+            f"{many['clients']:,} clients in one round, the MLP",
+            "run",
+            f"{many['peak_mib']:.0f} MiB, {many['peak_over_needed']:.1f} times their data and updates",
+            "at most 4 GiB",
+            many["peak_mib"] <= 4096,
+        ),
+    ]
+
+
+def flower_rows(found: dict) -> list[dict]:
+    """Rows on the in-process engine against Flower's simulation with the same algorithm object, start excluded."""
+    names = {"training": "training only", "training_and_evaluation": "with evaluation of all clients"}
+    return [
+        peer(
+            f"FedAvg, 100 clients, 10 a round, {said}",
+            "in-process engine",
+            "Flower's simulation on Ray",
+            f"weights within {found[key]['largest_difference']:.0e}",
+            f"{found[key]['ratio']:.0f} times faster a round",
+            "100 times",
+            found[key]["ratio"] >= 100,
+        )
+        for key, said in names.items()
+    ]
+
+
 def book_rows(found: dict) -> list[dict]:
     """Rows on building the book."""
     rows = [
@@ -112,6 +159,7 @@ def book_rows(found: dict) -> list[dict]:
 def main() -> None:
     """Measure, print and record."""
     rows = design_rows(design.measure()) + regret_rows(regret.measure()) + profiling_rows(profiling.measure())
+    rows += federated_rows(federated.measure()) + flower_rows(federated_flower.measure())
     rows += book_rows(book.measure())
     content = {
         "date": datetime.now(UTC).date().isoformat(),

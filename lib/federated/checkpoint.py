@@ -4,6 +4,7 @@ Every generator is a function of seed, round and client, so a checkpoint needs n
 """
 
 import dataclasses
+import hashlib
 import os
 import re
 import tempfile
@@ -21,10 +22,18 @@ def run_identity(algorithm: Algorithm, federation: Federation, **options: Any) -
     # Functions print with their address, which differs from process to process.
     described = re.sub(r" at 0x[0-9a-f]+", "", repr(algorithm))
     sizes = [(client.examples, len(client.test_x)) for client in federation.clients]
-    # The seed of the partition shows in the data alone, so a cheap sum of them is part of the identity.
-    total = sum(float(client.train_x.double().sum()) for client in federation.clients)
-    facts = {"algorithm": described, "federation": f"{federation.name}, {sizes}, {total:.6g}"}
+    facts = {"algorithm": described, "federation": f"{federation.name}, {sizes}, {_digest(federation)}"}
     return facts | {name: repr(value) for name, value in options.items()}
+
+
+def _digest(federation: Federation) -> str:
+    """Return a digest of every client's data in order: the seed of a partition shows in the data alone."""
+    digest = hashlib.sha256()
+    for client in federation.clients:
+        for part in (client.train_x, client.train_y, client.test_x, client.test_y):
+            digest.update(f"{part.dtype}, {tuple(part.shape)};".encode())
+            digest.update(part.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def save_checkpoint(

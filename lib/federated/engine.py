@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from lib.federated.checks import ClientError, update_problem
+from lib.federated.checks import ClientError, MalformedUpdate, expectation, update_problem
 from lib.federated.history import Recorder
 from lib.federated.seeds import client_rng, evaluation_rng
 from lib.federated.types import Algorithm, Federation, Instruction, Memory, ServerState, Update
@@ -48,6 +48,7 @@ def train_clients(
 
 
 def accept(
+    algorithm: Algorithm,
     state: ServerState,
     instructions: dict[int, Instruction],
     answers: dict[int, Answer],
@@ -65,10 +66,13 @@ def accept(
     updates = {}
     for client in sorted(instructions):
         answer = answers.get(client, Answer(None, {}, float("nan")))
-        problem = update_problem(answer.update, state.tensors)
-        if answer.error is not None:
+        problem = update_problem(answer.update, **expectation(algorithm, instructions[client], state.tensors))
+        if isinstance(answer.error, MalformedUpdate):
+            problem = "malformed", str(answer.error)
+        elif answer.error is not None:
             problem = "raised", f"{type(answer.error).__name__}: {answer.error}"
-        recorder.trained(round, client, instructions[client], answer.update, seconds=answer.seconds)
+        usable = answer.update if problem is None else None
+        recorder.trained(round, client, instructions[client], usable, seconds=answer.seconds)
         if problem is None:
             updates[client], memories[client] = answer.update, answer.memory
         elif on_failure == "raise":

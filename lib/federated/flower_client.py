@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from lib.federated.checks import MalformedUpdate, expectation, update_problem
 from lib.federated.flower_api import ClientApp, ConfigRecord, Context, Message
 from lib.federated.flower_records import pack, to_arrays, to_tensors, unpack
 from lib.federated.seeds import client_rng, evaluation_rng
@@ -31,10 +32,10 @@ def make_client_app(
         simulated: also answer the messages that read and write a memory, which a checkpoint of a simulation needs. A
             real client never shows its memory.
 
-    A client that raises replies with the status "raised" and its error, one that is too slow with "missing". What it
-    would keep from a training becomes its memory when the server says, in the next message, that it accepted the update
-    of that round; so a client whose update was lost, late or refused goes on from the memory that it had before, as on
-    the local engine.
+    A client that raises replies with the status "raised" and its error, one that is too slow with "missing", one whose
+    update is no usable one with "malformed". What it would keep from a training becomes its memory when the server
+    says, in the next message, that it accepted the update of that round; so a client whose update was lost, late or
+    refused goes on from the memory that it had before, as on the local engine.
     """
     app = ClientApp()
 
@@ -50,10 +51,14 @@ def make_client_app(
 
         def work(algorithm: Algorithm, data: ClientData):
             rng = client_rng(envelope["seed"], envelope["round"], int(context.node_config[CLIENT]))
-            result = algorithm.train(Instruction(tensors, scalars), data, memory, rng)
-            if result is None:  # stands for a client that never answers, on every engine
-                raise TimeoutError("the client did not answer")
-            return result[0].tensors, result[0].scalars, result[1]
+            sent = Instruction(tensors, scalars)
+            update, kept = algorithm.train(sent, data, memory, rng) or (None, {})
+            problem = update_problem(update, **expectation(algorithm, sent))
+            if problem and problem[0] == "missing":  # None stands for a client that never answers, on every engine
+                raise TimeoutError(problem[1])
+            if problem and problem[0] == "malformed":  # before it is packed: not everything fits in a message
+                raise MalformedUpdate(problem[1])
+            return update.tensors, update.scalars, kept
 
         return answer(message, context, envelope, work)
 
@@ -119,7 +124,8 @@ def _outcome(load: Callable, work: Work, deadline: float | None) -> tuple[Tensor
         how = {"status": "done"}
     except Exception as error:
         result = {}, {}, None
-        status = "missing" if isinstance(error, TimeoutError) else "raised"
+        kinds = {TimeoutError: "missing", MalformedUpdate: "malformed"}
+        status = next((name for kind, name in kinds.items() if isinstance(error, kind)), "raised")
         how = {"status": status, "error": type(error).__name__, "message": str(error)}
     return *result, how | {"seconds": time.perf_counter() - start}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from lib.federated.checkpoint import load_checkpoint, save_checkpoint
-from lib.federated.checks import ClientError
+from lib.federated.checks import ClientError, MalformedUpdate
 from lib.federated.cohort import sample_cohort
 from lib.federated.engine import Answer, accept
 from lib.federated.flower_api import ErrorCode, Grid, Message
@@ -113,7 +113,7 @@ def _play(algorithm, fleet, state, recorder, round, cohort_size, on_failure, dev
     instructions = algorithm.configure(state, round, cohort, configure_rng(fleet.seed, round))
     answers = _train(fleet, instructions, round, device)
     # The clients hold the memories themselves; here the engine's check of the answers needs a place to put them.
-    updates = accept(state, instructions, answers, {}, recorder, round=round, on_failure=on_failure)
+    updates = accept(algorithm, state, instructions, answers, {}, recorder, round=round, on_failure=on_failure)
     fleet.accepted |= dict.fromkeys(updates, round)
     return algorithm.aggregate(state, updates) if updates else replace(state, round=round)
 
@@ -124,6 +124,8 @@ def _train(fleet: Fleet, instructions: dict[int, Instruction], round: int, devic
     for client, (tensors, scalars, envelope) in fleet.ask("train", contents, round=round, device=device).items():
         update = Update(tensors, scalars) if envelope["status"] == "done" else None
         error = _error(envelope) if envelope["status"] == "raised" else None
+        if envelope["status"] == "malformed":
+            error = MalformedUpdate(envelope["message"])
         answers[client] = Answer(update, {}, envelope["seconds"], error)
     return answers
 

@@ -19,8 +19,9 @@ class History:
         table: one row per round and client that was in the cohort or was evaluated: ``round`` (from 1), ``client``,
             ``status`` ("trained", "not sampled", or how it failed: "raised", "not finite", "malformed", "missing"),
             ``examples`` (training examples it reported), ``bytes_up`` and ``bytes_down`` (content of the messages of
-            this round), ``seconds`` (of training; clients trained together share the time equally), then the
-            algorithm's metrics after the round's aggregation and further numbers of its updates, NaN where not known.
+            this round; 0 up for an update that the server cannot use), ``seconds`` (of training; clients trained
+            together share the time equally), then the algorithm's metrics after the round's aggregation and further
+            numbers of its updates, NaN where not known.
         state: the server's state after the last round.
         memories: what each client that has trained keeps, by client.
         failures: one row a failure: ``round``, ``client``, ``status``, ``message``.
@@ -42,7 +43,7 @@ class Recorder:
     def trained(
         self, round: int, client: int, instruction: Instruction, update: Update | None, *, seconds: float = float("nan")
     ) -> None:
-        """Note that `client` was sent `instruction` and answered `update` (None: it did not answer)."""
+        """Note that `client` was sent `instruction` and answered `update` (None: nothing of use)."""
         row = self._row(round, client)
         row |= {"status": "trained", "bytes_down": payload_bytes(instruction), "seconds": float(seconds)}
         if update is not None:

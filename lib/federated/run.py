@@ -89,7 +89,9 @@ def run(
         cohort = sample_cohort(len(federation), cohort_size, cohort_rng(seed, round))
         instructions = algorithm.configure(state, round, cohort, configure_rng(seed, round))
         answers = train_clients(algorithm, federation, instructions, memories, round=round, seed=seed, chunk=chunk)
-        updates = accept(state, instructions, answers, memories, recorder, round=round, on_failure=on_failure)
+        updates = accept(
+            algorithm, state, instructions, answers, memories, recorder, round=round, on_failure=on_failure
+        )
         state = algorithm.aggregate(state, updates) if updates else replace(state, round=round)
         if evaluate_every and (round % evaluate_every == 0 or round == rounds):
             found = evaluate_clients(algorithm, federation, state, memories, round=round, seed=seed, chunk=chunk)

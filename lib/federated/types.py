@@ -92,7 +92,8 @@ class Algorithm(Protocol):
 
     An algorithm may also offer ``train_cohort(instructions, datas, memories, rngs) -> list[tuple[Update, Memory]]`` and
     ``evaluate_cohort(state, datas, memories, rngs) -> list[dict[str, float]]``, which do the work of several clients
-    at once and agree with the one-by-one functions.
+    at once and agree with the one-by-one functions. Where it offers ``expected_update(instruction) -> Tensors``, an
+    update whose tensors differ from those in a name, a shape or a type counts as malformed.
     """
 
     def init(self, seed: int) -> ServerState:

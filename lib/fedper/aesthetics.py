@@ -77,14 +77,20 @@ def aesthetics_federation(
     return Federation(f"aesthetics a={a:g}", tuple(clients), LEVELS)
 
 
-def level_probabilities(pool: Pool, *, a: float, users: int = 1500, noise: float = 0.3, seed: int = 0) -> np.ndarray:
+def own_tastes(pool: Pool, *, a: float, users: int = 30, seed: int = 0) -> np.ndarray:
+    """Return the tastes of the users of `aesthetics_federation` with the same arguments, ``(users, factors)``."""
+    return tastes(users, pool.factors.shape[1], a, np.random.default_rng([seed, 1]))
+
+
+def level_probabilities(pool: Pool, weights: np.ndarray, *, noise: float = 0.3, seed: int = 0) -> np.ndarray:
     """Return the probability of each level for each user and picture, shape ``(users, pictures, 5)``, float32.
 
+    `weights` are the users' tastes, shape ``(users, factors)``.
     The rating noise is integrated out, so nothing here depends on a draw of it; thresholds are the quintiles of each
     user's noisy scores over the pool.
     """
     rng = np.random.default_rng([seed, 2])
-    means = pool.factors @ tastes(users, pool.factors.shape[1], a, rng).T
+    means = pool.factors @ weights.T
     noisy = means + noise * rng.standard_normal(means.shape)
     cuts = np.quantile(noisy, np.arange(1, LEVELS) / LEVELS, axis=0)
     below = norm.cdf((cuts[:, :, None] - means.T[None]) / noise).astype(np.float32)

@@ -78,7 +78,8 @@ class FedPer(PartiallyShared):
             return values
         sgd = replace(self.local, epochs=epochs, steps=None)
         trained = [name for name in self.model.parameter_names if name in set(self.personal)]
-        return local_sgd(self.model, values, datas, sgd, rngs, trained=trained)
+        tuned = local_sgd(self.model, values, datas, sgd, rngs, trained=trained)
+        return {name: tuned[name] if name in self.personal else values[name] for name in values}
 
 
 def fedper(
@@ -100,10 +101,10 @@ def fedper(
         build: returns a fresh network with units in ``blocks`` (`lib.nets`).
         personal_units: K_P, counted in units from the classifier backwards; 0 is FedAvg.
         local: settings of local training.
-        head_init: "independent" lets each client draw its personalization layers (as in the paper), "common" gives all
+        head_init: "independent" lets each client draw its personalization layers, "common" gives all
             those that the network has at `seed`.
         bn_policy: what becomes of running statistics, see `lib.fedper.split.apply_bn_policy`.
-        weight_by: a client's share of the average, by number of "examples" (as in the paper) or "uniform".
+        weight_by: a client's share of the average, by number of "examples" or "uniform".
         eval_timing: when clients are evaluated, see `FedPer`.
         ft_epochs_train: see `FedPer`.
         ft_epochs_eval: see `FedPer`.

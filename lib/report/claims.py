@@ -60,7 +60,9 @@ def judge(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.Dat
     for claim in claims:
         used = {name: tables[name] for name in claim.needs if name in tables and len(tables[name])}
         missing = [name for name in claim.needs if name not in used]
-        verdict = claim.holds(used) if not missing else Verdict(NOT_RUN, "", f"needs the table {', '.join(missing)}")
+        verdict = (
+            _verdict(claim, used) if not missing else Verdict(NOT_RUN, "", f"needs the table {', '.join(missing)}")
+        )
         recorded = sorted({table.attrs["recorded"] for table in used.values() if "recorded" in table.attrs})
         rows.append(
             {
@@ -80,6 +82,14 @@ def judge(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.Dat
     if table["id"].duplicated().any():
         raise ValueError(f"two claims share an id: {table.loc[table['id'].duplicated(), 'id'].tolist()}")
     return table
+
+
+def _verdict(claim: Claim, tables: Mapping[str, pd.DataFrame]) -> Verdict:
+    """Return the verdict, "not run here" where a table lacks the rows (a method, a setting) that the rule asks for."""
+    try:
+        return claim.holds(tables)
+    except (KeyError, IndexError) as lacking:
+        return Verdict(NOT_RUN, "", f"this run lacks the setting {lacking} that the rule asks for")
 
 
 def claims_text(judged: pd.DataFrame) -> str:

@@ -37,6 +37,53 @@ def personal_heads():
     return PartiallyShared(model=MODEL, local=SGD, personal=HEAD)
 
 
+# Ways of `spoilt`, and what the server says to them.
+MALFORMED = {
+    "no update": "the client sent a dict",
+    "no dict": "tensors is no dict by name",
+    "missing tensor": "is missing",
+    "extra tensor": "tensor 'more' was not expected",
+    "no tensors": "is missing",
+    "shape": "has shape",
+    "type": "has type torch.float64; torch.float32 was expected",
+    "no tensor": "is a list; a tensor was expected",
+    "list": "scalar 'losses' is a list",
+    "nothing": "scalar 'loss' is a NoneType",
+    "tensor": "scalar 'loss' is a Tensor",
+    "too large": "scalar 'steps' does not fit in 64 bits",
+    "examples": "positive number of examples",
+    "text": "positive number of examples",
+    "no examples": "positive number of examples",
+}
+
+
+def spoilt(update, how):
+    """Return `update` made malformed in one of the ways of `MALFORMED`."""
+    name = next(iter(update.tensors))
+    value, rest = update.tensors[name], {key: v for key, v in update.tensors.items() if key != name}
+    if how == "no update":
+        return {"examples": 3}
+    tensors = {
+        "no dict": list(update.tensors.values()),
+        "missing tensor": rest,
+        "extra tensor": update.tensors | {"more": torch.zeros(2)},
+        "no tensors": {},
+        "shape": update.tensors | {name: value[:, :2]},
+        "type": update.tensors | {name: value.double()},
+        "no tensor": update.tensors | {name: value.tolist()},
+    }
+    scalars = {
+        "list": {"losses": [0.1, 0.2]},
+        "nothing": {"loss": None},
+        "tensor": {"loss": torch.tensor(0.1)},
+        "too large": {"steps": 2**63},
+        "examples": {"examples": 0},
+        "text": {"examples": "3"},
+    }
+    kept = {} if how == "no examples" else update.scalars | scalars.get(how, {})
+    return Update(tensors.get(how, update.tensors), kept)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Unreliable(PartiallyShared):
     """Clients that know who they are by their number of examples, and fail in the rounds `when`."""
@@ -44,6 +91,8 @@ class Unreliable(PartiallyShared):
     raises: int = 0
     nan: int = 0
     hangs: int = 0
+    malformed: int = 0
+    how: str = ""
     seconds: float = 0.0
     when: tuple[int, ...] = (2,)
 
@@ -64,6 +113,8 @@ class Unreliable(PartiallyShared):
             raise OSError("disk full")
         if data.examples == self.nan:
             return Update({k: v * float("nan") for k, v in update.tensors.items()}, update.scalars), memory
+        if data.examples == self.malformed:
+            return spoilt(update, self.how), memory
         if data.examples == self.hangs:
             time.sleep(self.seconds)
             return None

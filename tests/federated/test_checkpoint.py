@@ -76,6 +76,25 @@ def test_a_crash_while_writing_leaves_the_previous_checkpoint(tmp_path, monkeypa
     assert path.read_bytes() == good and list(tmp_path.iterdir()) == [path]
 
 
+def repartitioned():
+    """The toy federation with the same training examples dealt to the same sizes of clients in another order."""
+    clients = toy_federation().clients
+    sizes, rng = [client.examples for client in clients], torch.Generator().manual_seed(1)
+    order = torch.randperm(sum(sizes), generator=rng)
+    x = torch.cat([client.train_x for client in clients])[order].split(sizes)
+    y = torch.cat([client.train_y for client in clients])[order].split(sizes)
+    dealt = tuple(replace(client, train_x=a, train_y=b) for client, a, b in zip(clients, x, y, strict=True))
+    return replace(toy_federation(), clients=dealt)
+
+
+def relabelled(part):
+    """The toy federation with the labels of one client's `part` moved on by one example."""
+    first, *rest = toy_federation().clients
+    labels = getattr(first, part).roll(1)
+    assert not torch.equal(labels, getattr(first, part))
+    return replace(toy_federation(), clients=(replace(first, **{part: labels}), *rest))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -85,6 +104,9 @@ def test_a_crash_while_writing_leaves_the_previous_checkpoint(tmp_path, monkeypa
         {"algorithm": FedAvg(model=MLP)},
         {"federation": toy_federation((7, 12, 3, 21))},
         {"federation": toy_federation(seed=1)},
+        {"federation": repartitioned()},
+        {"federation": relabelled("train_y")},
+        {"federation": relabelled("test_y")},
     ],
 )
 def test_the_checkpoint_of_another_run_is_refused(tmp_path, change):

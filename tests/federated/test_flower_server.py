@@ -5,7 +5,7 @@ import functools
 import pandas as pd
 import pytest
 import torch
-from flower_cases import Unreliable, assert_same_weights, digits, fedavg, numbered, personal_heads
+from flower_cases import MALFORMED, Unreliable, assert_same_weights, digits, fedavg, numbered, personal_heads
 
 from lib.federated.checkpoint import run_identity
 from lib.federated.checks import ClientError
@@ -80,6 +80,17 @@ def test_a_client_that_fails_is_left_out_as_on_the_local_engine(failure):
     remote = flower(unreliable(**failure), federation, rounds=3)
     assert_same_history(local, remote)
     assert len(remote.failures) == len(failure) and set(remote.failures["round"]) == {2}
+
+
+@pytest.mark.parametrize("how", MALFORMED)
+def test_a_malformed_update_is_left_out_as_on_the_local_engine(how):
+    federation, algorithm = numbered(3), unreliable(malformed=41, how=how)
+    local, remote = run(algorithm, federation, rounds=3), flower(algorithm, federation, rounds=3)
+    assert_same_history(local, remote)
+    assert remote.failures[["round", "client", "status"]].to_numpy().tolist() == [[2, 1, "malformed"]]
+    assert MALFORMED[how] in remote.failures["message"][0]
+    with pytest.raises(ClientError, match=r"client 1 failed in round 2 \(malformed\)"):
+        flower(algorithm, federation, rounds=3, on_failure="raise")
 
 
 def test_a_client_over_its_deadline_is_missing_and_keeps_its_old_memory():

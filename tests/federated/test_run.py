@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from federated_toys import MLP, NORM, assert_close, assert_equal, plain_training, toy_federation
+from flower_cases import MALFORMED, spoilt
 
 from lib.federated import LocalSGD, run, seeds
 from lib.federated.algorithms import FedAvg, PartiallyShared
-from lib.federated.checks import ClientError, update_problem
+from lib.federated.checks import ClientError, expectation, update_problem
 from lib.federated.cohort import sample_cohort
 from lib.federated.communication import payload_bytes
 from lib.federated.types import Instruction, ServerState, Update
@@ -122,16 +123,15 @@ class Faulty(PartiallyShared):
             raise OSError("disk is full")
         if self.kind == "none":
             return None
+        memory = {name: value * float("nan") for name, value in memory.items()}
+        if self.kind in MALFORMED:
+            return spoilt(update, self.kind), memory
         tensors, scalars = dict(update.tensors), dict(update.scalars)
         if self.kind in ("nan", "inf"):
             tensors["0.weight"] = tensors["0.weight"] * float(self.kind)
-        elif self.kind == "shape":
-            tensors["0.weight"] = tensors["0.weight"][:, :2]
-        elif self.kind == "examples":
-            scalars = {"examples": 0}
         elif self.kind == "nan loss":
             scalars["train_loss"] = float("nan")
-        return Update(tensors, scalars), {name: value * float("nan") for name, value in memory.items()}
+        return Update(tensors, scalars), memory
 
 
 FAULTS = {
@@ -139,9 +139,8 @@ FAULTS = {
     "none": ("missing", "did not answer"),
     "nan": ("not finite", "lower the learning rate"),
     "inf": ("not finite", "lower the learning rate"),
-    "shape": ("malformed", "has shape"),
-    "examples": ("malformed", "positive number of examples"),
     "nan loss": ("not finite", "'train_loss'"),
+    **{kind: ("malformed", message) for kind, message in MALFORMED.items()},
 }
 
 
@@ -155,6 +154,7 @@ def test_a_client_that_fails_is_left_out_and_reported(kind, chunk):
     assert history.failures["message"].str.contains(message, regex=False).all()
     rows = history.table[history.table["client"] == 1]
     assert (rows["status"] == status).all() and (rows["bytes_down"] > 0).all()
+    assert (rows["bytes_up"] == 0).all() and rows["examples"].isna().all()
     assert 1 not in history.memories and set(history.memories) == {0, 2, 3}
     # The others get what they would get in a federation where the client never takes part.
     assert_close(history.state.tensors, without_client_one(federation, chunk))
@@ -234,10 +234,55 @@ def test_payload_bytes_are_the_bytes_of_the_content():
 
 
 def test_update_problem_accepts_what_is_fine():
-    state = ServerState(0, {"w": torch.zeros(2)})
-    assert update_problem(Update({"w": torch.ones(2), "more": torch.ones(7)}, {"examples": 1}), state.tensors) is None
-    assert update_problem(Update({"n": torch.tensor([1, 2])}, {"examples": 1})) is None
-    assert update_problem(Update({}, {}))[0] == "malformed"
+    sent, scalars = {"w": torch.zeros(2), "n": torch.tensor(1)}, {"examples": 1, "loss": 0.5, "last": True, "by": "me"}
+    update = Update({"n": torch.tensor(2), "w": torch.ones(2)}, scalars)
+    assert update_problem(update, sent, exact=True) is None
+    large = Update({"w": torch.tensor([3e38, 3e38]), "z": torch.tensor([1j])}, scalars)  # a sum that overflows
+    assert update_problem(large) is None
+
+
+def test_only_an_algorithm_that_says_what_it_expects_refuses_other_names():
+    """Clients that each train some of the tensors, or send something else than tensors of the server, are fine."""
+    sent = Instruction({"w": torch.zeros(2), "v": torch.zeros(3)})
+    part = Update({"w": torch.ones(2), "slopes": torch.ones(7)}, {"examples": 1})
+    assert update_problem(part, **expectation(object(), sent, sent.tensors)) is None
+    wrong = Update({"w": torch.ones(3)}, {"examples": 1})
+    assert update_problem(wrong, **expectation(object(), sent, sent.tensors))[0] == "malformed"
+    averaging = expectation(FedAvg(model=MLP), sent)
+    assert update_problem(part, **averaging) == ("malformed", "tensor 'slopes' was not expected")
+    assert update_problem(Update({"w": torch.ones(2)}, part.scalars), **averaging)[1] == "tensor 'v' is missing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halves(FedAvg):
+    """Each client sends the one tensor that it was told to train; the server takes it over."""
+
+    def configure(self, state, round, cohort, rng):
+        names = ("0.weight", "2.weight")
+        return {c: Instruction(state.tensors, {"name": names[c % 2]}) for c in cohort}
+
+    def expected_update(self, instruction):
+        name = instruction.scalars["name"]
+        return {name: instruction.tensors[name]}
+
+    def train_cohort(self, instructions, datas, memories, rngs):
+        results = super().train_cohort(instructions, datas, memories, rngs)
+        return [
+            (Update({name: update.tensors[name] for name in self.expected_update(sent)}, update.scalars), {})
+            for sent, (update, _) in zip(instructions, results, strict=True)
+        ]
+
+    def aggregate(self, state, updates):
+        tensors = state.tensors | {name: v for update in updates.values() for name, v in update.tensors.items()}
+        return ServerState(state.round + 1, tensors)
+
+
+def test_clients_may_send_different_tensors():
+    history = run(Halves(model=MLP, local=SGD), toy_federation((7, 12)), rounds=1)
+    assert history.failures.empty
+    start = MLP.init(0)
+    moved = [name for name, value in history.state.tensors.items() if not torch.equal(value, start[name])]
+    assert moved == ["0.weight", "2.weight"]
 
 
 def test_progress_wraps_the_rounds():

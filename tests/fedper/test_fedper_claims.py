@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from lib.fedper import CLAIMS, rules, rules_concept
-from lib.report import COMPANION, STATUSES, judge
+from lib.report import COMPANION, judge
+from lib.report.claims import NOT_RUN
 from lib.report.published import published
 
 
@@ -35,103 +36,315 @@ def test_nothing_of_the_papers_body_is_presented_as_read():
         assert value["known"] != "code"
 
 
-@pytest.mark.parametrize(("gain", "status"), [(0.2, "reproduced"), (0.07, "close"), (0.0, "not reproduced")])
-def test_heterogeneity(gain, status):
-    table = rows({(2, "FedAvg"): [0.5, 0.6], (2, "FedPer 2"): [0.5 + gain, 0.6 + gain]})
-    assert rules.heterogeneity({"classes": table}).status == status
-    assert rules.cifar10_gain({"cifar10": table.assign(classes_per_client=4)}).status == status
+def pair(first, second, gains, **options):
+    """Return a table of two methods: {group: gains of `first` over `second` by seed}."""
+    cells = {}
+    for group, gain in gains.items():
+        gain = np.atleast_1d(gain)
+        cells |= {(group, first): 0.5 + gain, (group, second): np.full(len(gain), 0.5)}
+    return rows(cells, **options)
 
 
-def test_heterogeneity_without_the_method_is_not_reproduced():
-    assert rules.heterogeneity({"classes": rows({(2, "FedAvg"): [0.5]})}).status == "not reproduced"
+def levels(*, by="classes_per_client", **methods):
+    """Return a table of one seed: {method, with _ for a space: {group: accuracy}}."""
+    cells = {(group, name.replace("_", " ")): [v] for name, found in methods.items() for group, v in found.items()}
+    return rows(cells, by=by)
 
 
-def test_order_in_k():
-    rule = rules.order_in_k("classes", slack=0.01)
-
-    def table(ours, theirs):
-        cells = {(k, "FedPer 2"): [a] for k, a in zip((2, 4, 10), ours, strict=True)}
-        return {"classes": rows(cells | {(k, "FedAvg"): [a] for k, a in zip((2, 4, 10), theirs, strict=True)})}
-
-    assert rule(table((0.9, 0.8, 0.7), (0.5, 0.6, 0.7))).status == "reproduced"
-    assert rule(table((0.9, 0.95, 0.7), (0.5, 0.6, 0.7))).status == "close"
-    assert rule(table((0.7, 0.8, 0.9), (0.5, 0.6, 0.7))).status == "not reproduced"
+def fedper2(table, k):
+    return lambda *gains: {table: pair("FedPer 2", "FedAvg", {k: gains})}
 
 
-def test_units():
-    cells = {(k, f"FedPer {units}"): [0.9 + units / 100] for k in (2, 4) for units in (1, 2, 3)}
-    cells |= {(2, "FedAvg"): [0.6], (4, "FedAvg"): [0.8]}
-    tables = {"classes": rows(cells)}
-    assert rules.any_units(tables).status == "reproduced" and rules.units_matter_little(tables).status == "reproduced"
-    flat = {"classes": rows(cells | {(4, "FedAvg"): [0.905]})}
-    assert rules.any_units(flat).status == "close"
-    # The range over one to three units, 0.02, is more than all of the gain over FedAvg, 0.015.
-    assert rules.units_matter_little(flat).status == "not reproduced"
+def ceiling(shared, *personal):
+    cells = {(1.0, "FedAvg"): [0.3 + shared] * len(personal), (1.0, "FedPer 1"): [0.3 + over for over in personal]}
+    art, names = rows(cells, by="a"), rows({(5, name): values for (_, name), values in cells.items()}, by="renamed")
+    return {"aesthetics": art.assign(single_ceiling=0.3), "renamed": names.assign(single_ceiling=0.3)}
 
 
-def test_spread_identical_clients_and_local_training():
-    cells = {(k, "FedAvg"): [0.9, 0.9] for k in (2, 4, 8, 10)} | {(k, "FedPer 2"): [0.88, 0.89] for k in (2, 4, 8, 10)}
-    table = rows(cells | {(k, "local only"): [0.8, 0.8] for k in (4, 8, 10)})
-    table["spread"] = np.where(table["method"] == "FedAvg", 0.1, 0.05)
-    tables = {"classes": table}
-    assert rules.less_spread(tables).status == "reproduced"
-    assert rules.near_identical(tables).status == "reproduced" and rules.beats_local(tables).status == "reproduced"
-    table["spread"] = 0.15 - table["spread"]
-    assert rules.less_spread(tables).status == "not reproduced"
+def order(name):
+    def tables(ours, theirs):
+        k = (2, 4, 10)
+        return {name: levels(FedPer_2=dict(zip(k, ours, strict=True)), FedAvg=dict(zip(k, theirs, strict=True)))}
+
+    return tables
 
 
-@pytest.mark.parametrize(("end", "status"), [(-0.03, "reproduced"), (-0.005, "close"), (0.02, "not reproduced")])
-def test_crossover(end, status):
-    classes = rows({(2, "FedAvg"): [0.5], (2, "FedPer 1"): [0.9], (10, "FedAvg"): [0.9], (10, "FedPer 1"): [0.9 + end]})
-    skew = rows(
-        {(0.1, "FedAvg"): [0.5], (0.1, "FedPer 1"): [0.9], (9.0, "FedAvg"): [0.9], (9.0, "FedPer 1"): [0.88]},
-        by="alpha",
-    )
-    assert rules.crossover({"classes": classes, "skew": skew}).status == status
+def any_units(*gains):
+    cells = [(k, units) for k in (2, 4) for units in (1, 2, 3)]
+    made = {(k, f"FedPer {units}"): [0.5 + g] for (k, units), g in zip(cells, gains, strict=True)}
+    return {"classes": rows(made | {(k, "FedAvg"): [0.5] for k in (2, 4)})}
 
 
-def test_ceiling_and_aesthetics():
-    art = rows(
-        {(1.0, "FedAvg"): [0.22], (1.0, "FedPer 1"): [0.4], (0.0, "FedAvg"): [0.5], (0.0, "FedPer 1"): [0.4]}, by="a"
-    )
-    art["single_ceiling"] = 0.27
-    names = rows({(5, "FedAvg"): [0.4], (5, "FedPer 1"): [0.9]}, by="renamed", single_ceiling=0.45)
-    tables = {"aesthetics": art, "renamed": names}
-    assert rules_concept.single_model_ceiling(tables).status == "reproduced"
-    assert rules_concept.aesthetics(tables).status == "reproduced"
-    assert rules_concept.common_taste(tables).status == "reproduced"
-    over = names.assign(accuracy=[0.5, 0.9])
-    assert rules_concept.single_model_ceiling(tables | {"renamed": over}).status == "not reproduced"
-    flat = art.assign(accuracy=0.22)
-    assert rules_concept.aesthetics({"aesthetics": flat}).status == "not reproduced"
-    assert rules_concept.common_taste({"aesthetics": flat}).status == "not reproduced"
+def units_matter_little(average, span):
+    return {"classes": levels(FedAvg={4: average}, FedPer_1={4: 0.8}, FedPer_2={4: 0.8 + span}, FedPer_3={4: 0.8})}
 
 
-def test_savings_and_block_descent():
-    saved = pd.DataFrame({"network": ["a", "b"], "personal_units": 2, "saved": [0.05, 0.08]})
-    assert rules_concept.savings({"transfer": saved}).status == "reproduced"
-    assert rules_concept.savings({"transfer": saved.assign(saved=[0.05, 0.3])}).status == "not reproduced"
+def less_spread(*change):
+    table = pair("FedPer 2", "FedAvg", {2: change, 4: change})
+    return {"classes": table.rename(columns={"accuracy": "spread"}).assign(accuracy=0.5)}
+
+
+def crossover(gain_k, loss_k, gain_a, loss_a):
+    skew = pair("FedPer 1", "FedAvg", {0.1: gain_a, 9.0: loss_a}, by="alpha")
+    return {"classes": pair("FedPer 1", "FedAvg", {2: gain_k, 10: loss_k}), "skew": skew}
+
+
+def base_ablation(*drop):
+    both = pair("deep", "linear", {4: drop})
+    return {"cifar10_base": both.rename(columns={"method": "base"})}
+
+
+def fedrep(*gains):
+    both = pair("FedRep", "FedPer 1", {4: gains})
+    return {"classes": both[both["method"] != "FedRep"], "others": both[both["method"] == "FedRep"]}
+
+
+def femnist(*gains):
+    both = pair("FedAvg", "FedPer 1", {10: gains})
+    alone = both[both["method"] == "FedPer 1"].assign(method="local only", accuracy=0.1)
+    return {"femnist": pd.concat([both, alone])}
+
+
+def stationarity(joint, turns, ratio):
+    rounds = np.array([10.0, 100.0, 1000.0])
+    values = {"FedPer": ratio * (rounds / 1000) ** joint, "FedRep": (rounds / 1000) ** turns}
+    parts = [pd.DataFrame({"method": m, "rounds": rounds, "squared_gradient": v}) for m, v in values.items()]
+    return {"stationarity": pd.concat(parts)}
+
+
+def tuned(few, all_):
+    """Two rates, of which the partitions for tuning choose the lower one, under which the gains are as given."""
+    parts = []
+    for lr, tuning in ((0.1, 0.9), (0.2, 0.8)):
+        gains = {4: few, 10: all_} if lr == 0.1 else {4: -all_, 10: -few}
+        judging = pair("FedPer 1", "FedAvg", gains).assign(use="judging", lr=lr)
+        parts += [judging, judging.assign(use="tuning", seed=1000, accuracy=tuning)]
+    return {"rates": pd.concat(parts, ignore_index=True)}
+
+
+def networks(**gains):
+    parts = [pair("FedPer 2", "FedAvg", {4: few, 10: all_}).assign(network=n) for n, (few, all_) in gains.items()]
+    return {"cifar10_networks": pd.concat(parts)}
+
+
+def timing(loss, gain):
+    changes = {1: (0.3, -0.3), 2: (loss, gain), 9: (0.3, -0.3)}  # the second evaluated round is the one that counts
+    cells = [
+        {"round": r, "method": method, "classes_per_client": k, "accuracy": 0.5 + change, "local_accuracy": 0.5}
+        for r, both in changes.items()
+        for (method, k), change in zip((("FedPer 1", 4), ("FedAvg", 10)), both, strict=True)
+    ]
+    return {"classes": pd.DataFrame(cells)}
+
+
+def newcomers(*gains):
+    both = pair("FedPer base, new head", "from scratch", {10: gains}, by="examples")
+    other = both[both["method"] == "from scratch"].assign(method="FedAvg, fine-tuned")
+    return {
+        "newcomers": pd.concat([both, other, both.assign(examples=5, accuracy=0.5)]).rename(columns={"method": "way"})
+    }
+
+
+def aesthetics(average, personal):
+    return {"aesthetics": levels(by="a", FedAvg={1.0: average, 0.0: 0.9}, FedPer_1={1.0: personal, 0.0: 0.1})}
+
+
+def savings(*saved):
+    table = pd.DataFrame({"network": [f"net {i}" for i in range(len(saved))], "personal_units": 2, "saved": saved})
+    return {"transfer": pd.concat([table, table.assign(personal_units=1, saved=0.9)])}
+
+
+YES, NEARLY, NO = "reproduced", "close", "not reproduced"
+BEATS = {4: 0.1, 10: 0.1}
+
+# By claim: the function that makes its tables, and arguments for each verdict.
+CASES = {
+    "heterogeneity": (
+        fedper2("classes", 2),
+        {YES: [(0.2, 0.11)], NEARLY: [(0.07, 0.06), (0.01, 0.2, 0.2)], NO: [(0.04,)]},
+    ),
+    "single-model-ceiling": (
+        ceiling,
+        {YES: [(0.01, 0.1, 0.01)], NEARLY: [(0.01, 0.1, -0.01, 0.1)], NO: [(0.03, 0.1), (-0.1, -0.01, -0.01, 0.1)]},
+    ),
+    "aesthetics": (aesthetics, {YES: [(0.22, 0.42)], NEARLY: [(0.22, 0.33), (0.3, 0.6)], NO: [(0.22, 0.25)]}),
+    **{
+        claim: (
+            order(name),
+            {
+                YES: [((0.9, 0.8, 0.7), (0.5, 0.6, 0.7)), ((0.8, 0.805, 0.7), (0.6, 0.595, 0.7))],
+                NEARLY: [((0.9, 0.95, 0.7), (0.5, 0.6, 0.7)), ((0.9, 0.8, 0.7), (0.6, 0.5, 0.7))],
+                NO: [((0.7, 0.8, 0.9), (0.5, 0.6, 0.7)), ((0.9, 0.8, 0.7), (0.7, 0.6, 0.5))],
+            },
+        )
+        for claim, name in (("order-in-k", "classes"), ("cifar10-order", "cifar10"))
+    },
+    "cifar10-gain": (fedper2("cifar10", 4), {YES: [(0.2, 0.11)], NEARLY: [(0.2, 0.07)], NO: [(0.2, 0.2, 0.04)]}),
+    "near-identical": (
+        fedper2("classes", 10),
+        {YES: [(0.025,), (-0.025,)], NEARLY: [(0.045,), (-0.045,)], NO: [(0.08,), (-0.08,)]},
+    ),
+    "any-units": (
+        any_units,
+        {YES: [(0.03,) * 6], NEARLY: [(0.03,) * 4 + (-0.1, 0.0)], NO: [(0.03,) * 3 + (0.01,) * 3]},
+    ),
+    "units-matter-little": (
+        units_matter_little,
+        {YES: [(0.5, 0.1), (0.5, -0.1)], NEARLY: [(0.5, 0.2)], NO: [(0.5, 0.4), (0.9, 0.05)]},
+    ),
+    "less-spread": (less_spread, {YES: [(-0.05, -0.01)], NEARLY: [(-0.05, -0.01, 0.01)], NO: [(0.01, 0.02)]}),
+    "beats-local": (
+        lambda gain: {"classes": pair("FedPer 2", "local only", BEATS | {8: gain})},
+        {YES: [(0.05,)], NEARLY: [(0.01,)], NO: [(-0.01,)]},
+    ),
+    "base-ablation": (base_ablation, {YES: [(0.2, 0.11)], NEARLY: [(0.2, 0.05)], NO: [(0.2, 0.01)]}),
+    "finetuning-aesthetics": (
+        lambda change: {"aesthetics": pair("FedPer 1 + FT", "FedPer 1", {1.0: change, 0.0: 0.3}, by="a")},
+        {YES: [(0.01,), (-0.01,)], NEARLY: [(0.025,), (-0.025,)], NO: [(0.05,), (-0.05,)]},
+    ),
+    "finetuning-cifar100": (
+        lambda few, many: {"cifar100": pair("FedPer 1 + FT", "FedPer 1", {10: few, 50: many})},
+        {YES: [(0.01, 0.01), (0.02, -0.005)], NEARLY: [(0.01, -0.02), (-0.02, 0.01)], NO: [(0.004, 0.0)]},
+    ),
+    "modest-savings": (savings, {YES: [(0.05, 0.08)], NEARLY: [(0.05, 0.12)], NO: [(0.05, 0.3)]}),
+    "cifar100-gain": (
+        lambda *gains: {"cifar100": pair("FedPer 1", "FedAvg", {10: gains})},
+        {YES: [(0.2, 0.11)], NEARLY: [(0.2, 0.03)], NO: [(0.2, 0.01)]},
+    ),
+    "fedrep": (fedrep, {YES: [(0.01, 0.02)], NEARLY: [(-0.01, 0.02, 0.03)], NO: [(-0.01, -0.005), (-0.1, -0.01, 0.1)]}),
+    "crossover": (
+        crossover,
+        {
+            YES: [(0.2, -0.02, 0.2, -0.02)],
+            NEARLY: [(0.2, -0.02, 0.2, -0.005), (0.2, -0.005, 0.2, -0.02), (0.2, -0.02, -0.1, -0.02)],
+            NO: [(0.2, 0.02, 0.2, -0.02), (-0.1, -0.02, 0.2, -0.02)],
+        },
+    ),
+    "cifar10-crossover": (
+        lambda *gains: {"cifar10": pair("FedPer 2", "FedAvg", dict(zip((4, 8, 10), gains, strict=True)))},
+        {
+            YES: [(0.2, 0.1, -0.02)],
+            NEARLY: [(0.2, 0.1, 0.05), (0.2, 0.1, -0.005)],
+            NO: [(0.2, 0.1, 0.15), (-0.1, 0, 0)],
+        },
+    ),
+    "femnist": (femnist, {YES: [(0.01, 0.02)], NEARLY: [(-0.01, 0.02, 0.03)], NO: [(-0.005,), (-0.1, -0.005, 0.1)]}),
+    "common-taste": (
+        lambda *gains: {"aesthetics": pair("FedAvg", "FedPer 1", {0.0: gains, 1.0: -0.3}, by="a")},
+        {YES: [(0.02, 0.03)], NEARLY: [(0.005, 0.02), (-0.01, 0.01, 0.02)], NO: [(-0.01, 0.0)]},
+    ),
+    "stationarity": (
+        stationarity,
+        {
+            YES: [(-0.5, -0.5, 1.1), (-0.45, -0.8, 0.9)],
+            NEARLY: [(-0.3, -0.5, 1.0), (-0.5, -0.3, 1.0), (-0.5, -0.5, 1.5)],
+            NO: [(-0.1, -0.5, 1.0), (-0.5, -0.1, 1.0)],
+        },
+    ),
+    "finetuned-fedavg": (
+        lambda two, four: {"classes": pair("FedAvg + FT", "FedPer 1", {2: two, 4: four})},
+        {YES: [(-0.01, 0.1)], NEARLY: [(-0.03, 0.1), (0.1, -0.03)], NO: [(-0.1, 0.1), (0.1, -0.1)]},
+    ),
+    "tuned": (
+        tuned,
+        {YES: [(0.05, -0.05)], NEARLY: [(0.05, -0.005), (0.005, -0.05)], NO: [(0.05, 0.01), (-0.01, -0.05)]},
+    ),
+    "networks": (
+        lambda *gains: networks(**{f"net{i}": gain for i, gain in enumerate(gains)}),
+        {
+            YES: [((0.1, 0.0), (0.2, -0.1))],
+            NEARLY: [((0.1, 0.0), (0.04, 0.01)), ((0.1, 0.03), (0.1, 0.0))],
+            NO: [((0.1, 0.0), (0.04, 0.03)), ((0.1, 0.0), (-0.1, -0.2))],
+        },
+    ),
+    "timing": (
+        timing,
+        {YES: [(-0.05, 0.05)], NEARLY: [(-0.01, 0.05), (-0.05, 0.01)], NO: [(0.01, 0.05), (-0.05, -0.01)]},
+    ),
+    "newcomers": (newcomers, {YES: [(0.1, 0.2)], NEARLY: [(0.03, 0.1), (-0.1, 0.1, 0.1)], NO: [(-0.05, 0.01)]}),
+    "head-step-memory": (
+        lambda share: {"steps": pd.DataFrame({"personal_units": [0, 1], "extra_mib": [8.0, 8.0 * share]})},
+        {YES: [(0.3,)], NEARLY: [(0.6,)], NO: [(0.9,)]},
+    ),
+}
+ELSEWHERE = {"block-descent", "shared-representation"}  # each has a test of its own
+BY_ID = {claim.id: claim for claim in CLAIMS}
+MEASURED = ["accuracy", "spread", "squared_gradient", "saved", "extra_mib"]
+
+
+def test_every_rule_is_judged_in_every_way():
+    assert set(CASES) | ELSEWHERE == set(BY_ID) and not set(CASES) & ELSEWHERE
+    for claim, (_, verdicts) in CASES.items():
+        assert list(verdicts) == [YES, NEARLY, NO] and all(verdicts.values()), claim
+
+
+@pytest.mark.parametrize(
+    ("claim", "status", "arguments"),
+    [
+        (claim, status, one)
+        for claim, (_, verdicts) in CASES.items()
+        for status, some in verdicts.items()
+        for one in some
+    ],
+)
+def test_rule(claim, status, arguments):
+    verdict = BY_ID[claim].holds(CASES[claim][0](*arguments))
+    assert verdict.status == status and "nan" not in verdict.measured
+
+
+@pytest.mark.parametrize("claim", CASES)
+def test_nothing_follows_from_what_was_not_measured(claim):
+    make, verdicts = CASES[claim]
+    tables = make(*verdicts[YES][0])
+    assert set(tables) == set(BY_ID[claim].needs)
+
+    def status(tables):
+        return judge([BY_ID[claim]], tables)["status"][0]
+
+    for name, table in tables.items():
+        assert status({other: tables[other] for other in tables if other != name}) == NOT_RUN
+        assert status(tables | {name: table.iloc[:0]}) == NOT_RUN
+        unmeasured = table.assign(**{column: np.nan for column in MEASURED if column in table})
+        assert status(tables | {name: unmeasured}) in (NO, NOT_RUN)
+
+
+def test_a_rule_without_the_method_says_what_it_lacks():
+    with pytest.raises(KeyError, match="FedPer 2 beside FedAvg"):
+        rules.heterogeneity({"classes": rows({(2, "FedAvg"): [0.5]})})
+
+
+def test_block_descent():
     block = pd.DataFrame(
         {
             "lr": [0.1] * 3 + [1.0] * 3,
             "round": [0, 1, 2] * 2,
             "objective": [3, 2, 1, 3, 4, 1],
             "difference": [0, 1e-7, 2e-7, 0, 1, 1],
+            "bound": 0.5,
         }
     )
     assert rules_concept.block_descent({"block": block}).status == "reproduced"
     assert rules_concept.block_descent({"block": block[block["lr"] == 1]}).status == "not reproduced"
+    rising = block.assign(bound=2.0, difference=0.0)
+    assert rules_concept.block_descent({"block": rising}).status == "not reproduced"
     assert rules_concept.block_descent({"block": block.assign(difference=1e-2)}).status == "not reproduced"
 
 
-def test_remaining_rules_answer_with_a_known_status():
-    ten = {(10, "FedPer 1"): [0.5, 0.6], (10, "FedAvg"): [0.3, 0.3], (10, "FedPer 1 + FT"): [0.52, 0.62]}
-    steps = pd.DataFrame({"personal_units": [0, 1], "extra_mib": [8.0, 2.0]})
-    base = pd.DataFrame({"seed": [0, 0], "base": ["deep", "linear"], "accuracy": [0.7, 0.4]})
-    verdicts = [
-        rules.cifar100_gain({"cifar100": rows(ten)}),
-        rules_concept.finetuning_cifar100({"cifar100": rows(ten)}),
-        rules_concept.head_step_memory({"steps": steps}),
-        rules_concept.base_ablation({"cifar10_base": base}),
-    ]
-    assert all(verdict.status == "reproduced" for verdict in verdicts) and "reproduced" in STATUSES
+def representation(rep, per, avg, error, alone):
+    names = {"FedRep": (rep, 0.1), "FedPer": (per, error), "FedAvg": (avg, 2.0), "local only": (float("nan"), alone)}
+    rows = [(10, name, seed, 60, *values) for name, values in names.items() for seed in (0, 1)]
+    return pd.DataFrame(rows, columns=["examples", "method", "seed", "round", "distance", "error"])
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ((0.3, 0.4, 1.0, 0.2, 0.5), "reproduced"),
+        ((0.55, 0.6, 1.0, 0.2, 0.5), "close"),  # the order holds, the ends do not
+        ((0.3, 0.4, 1.0, 0.6, 0.5), "close"),  # training alone is better
+        ((0.5, 0.4, 1.0, 0.2, 0.5), "not reproduced"),
+        ((0.3, float("nan"), 1.0, 0.2, 0.5), "not reproduced"),
+    ],
+)
+def test_shared_representation(values, status):
+    assert rules_concept.shared_representation({"representation": representation(*values)}).status == status

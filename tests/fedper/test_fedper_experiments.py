@@ -1,12 +1,17 @@
 """What the experiments promise: shapes, pairing, refusals, and the expected effects with safe margins."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+import torch.nn.functional as F
 
+from lib.federated.model import Model
 from lib.fedper import figures
+from lib.fedper.aesthetics import own_tastes, picture_pool
 from lib.fedper.baselines import METHODS, method
 from lib.fedper.experiments import (
     accuracy_by_classes,
@@ -14,18 +19,25 @@ from lib.fedper.experiments import (
     aesthetics,
     base_ablation,
     common_heads,
+    digits_partition,
     newcomers,
     other_methods,
     real_tables,
     renamed_labels,
+    stationarity,
     step_costs,
     transfer_counts,
+    tuned,
     unit_sizes,
 )
 from lib.fedper.experiments.ablation import linear_base
-from lib.fedper.experiments.arms import DIGITS_NET, Plan
+from lib.fedper.experiments.arms import DIGITS_NET, Plan, arm
+from lib.fedper.experiments.rates import learning_rates
+from lib.fedper.experiments.real import networks_on_cifar10
+from lib.fedper.experiments.stationarity import squared_gradient
 from lib.fedper.federations import class_federation, digits, dirichlet_federation, permuted
 from lib.fedper.rules import paired
+from lib.nets import mlp
 
 TINY = {"rounds": 2, "steps": 2, "seeds": 1}
 
@@ -88,8 +100,17 @@ def test_progress_sees_every_cell():
 
 @pytest.mark.parametrize("name", [*METHODS, "FedPer 1", "FedPer 2 + FT"])
 def test_every_method_runs(name):
-    algorithm = method(name, DIGITS_NET, Plan(rounds=1, steps=2).local)
+    plan = Plan(rounds=1, steps=2)
+    algorithm = method(name, DIGITS_NET, plan.local)
     assert algorithm.local.steps == 2
+    x, y = digits()
+    federation = class_federation(x[:200], y[:200], clients=3, classes_per_client=4, seed=0)
+    rows, history = arm(name, algorithm, federation, plan, seed=0)
+    assert rows["round"].tolist() == [1] and rows["accuracy"].between(0, 1).all()
+    assert (history.table["status"] == "trained").all() and history.failures.empty
+    start = algorithm.init(0).tensors
+    assert bool(start) == (name != "local only")
+    assert all(not torch.equal(value, start[key]) for key, value in history.state.tensors.items())
     with pytest.raises(ValueError, match="unknown method"):
         method(f"{name}?", DIGITS_NET, Plan().local)
 
@@ -113,7 +134,13 @@ def test_no_single_model_passes_the_ceiling_and_fedper_does():
     last = art[art["round"] == 16].set_index("method")
     assert last.loc["FedAvg", "accuracy"] < last.loc["FedAvg", "single_ceiling"] + 0.03
     assert last.loc["FedPer 1", "accuracy"] > last.loc["FedPer 1", "single_ceiling"] + 0.03
-    assert last["single_ceiling"].iloc[0] == pytest.approx(0.271, abs=0.01)
+    assert last["population_ceiling"].iloc[0] == pytest.approx(0.271, abs=0.01)
+    pool, votes = picture_pool(seed=0), np.zeros((4000, 5))
+    for taste in own_tastes(pool, a=1.0, seed=0):  # the majority among the very users, over noisy draws of their scores
+        draws = np.random.default_rng(1).standard_normal((20, 4000)) * 0.3 + pool.factors @ taste
+        cuts = np.quantile(draws, np.arange(1, 5) / 5)
+        votes += np.stack([(np.searchsorted(cuts, draws) == level).mean(axis=0) for level in range(5)], axis=1) / 30
+    assert last["single_ceiling"].iloc[0] == pytest.approx(votes.max(axis=1).mean(), abs=0.01)
     assert last["personal_ceiling"].iloc[0] == pytest.approx(0.70, abs=0.01)
     names = renamed_labels(renamed=(0, 10), seeds=1).set_index(["renamed", "method"])
     assert names.loc[(0, "FedAvg"), "single_ceiling"] == 1
@@ -122,8 +149,6 @@ def test_no_single_model_passes_the_ceiling_and_fedper_does():
 
 
 def test_linear_base_is_linear():
-    import torch
-
     net = linear_base(6, 3, 2)
     x, zero = torch.randn(2, 6), torch.zeros(1, 6)
     assert torch.allclose(net(x.sum(0, keepdim=True)) - net(zero), (net(x) - net(zero)).sum(0, keepdim=True), atol=1e-5)
@@ -183,6 +208,67 @@ def test_real_tables_on_the_sample_of_femnist():
         pytest.skip("needs femnist-digits: set SCARCE_DATA_MIRROR")
     table = real_tables(["femnist-digits"], seeds=1, rounds=1)["femnist"]
     assert set(table["method"]) == {"FedAvg", "FedPer 1", "local only"} and table["accuracy"].between(0, 1).all()
+
+
+def test_rates_are_chosen_on_other_partitions():
+    rows = [("tuning", 0.1, 1000, 0.9), ("tuning", 0.2, 1000, 0.8), ("judging", 0.1, 0, 0.1), ("judging", 0.2, 0, 1.0)]
+    table = pd.DataFrame(rows, columns=["use", "lr", "seed", "accuracy"]).assign(classes_per_client=4, method="FedAvg")
+    chosen = tuned(table)
+    assert chosen["lr"].tolist() == [0.1] and chosen["accuracy"].tolist() == [0.1]
+
+
+def test_a_rate_that_overflows_counts_as_nothing_learnt():
+    table = learning_rates(rates=(0.05, 1e30), methods=("FedAvg",), classes_per_client=(4,), **TINY)
+    assert (table.loc[table["lr"] == 1e30, "accuracy"] == 0).all()
+    assert (table.loc[table["lr"] == 0.05, "accuracy"] > 0).all()
+    assert set(table["use"]) == {"tuning", "judging"} and not set(table[table["use"] == "tuning"]["seed"]) & {0}
+    assert (tuned(table)["lr"] == 0.05).all()
+    assert figures.learning_rates(table).axes
+
+
+def test_squared_gradient_is_that_of_the_objective():
+    model = Model(functools.partial(mlp, (64, 5, 10)))
+    federation = class_federation(*digits(), clients=3, classes_per_client=10, seed=0)
+    values = [{name: value.double() for name, value in model.init(seed).items()} for seed in range(3)]
+    head = [name for name in model.names if name.startswith("blocks.1")]
+    base = {name: value for name, value in values[0].items() if name not in head}
+    heads = [{name: one[name] for name in head} for one in values]
+    as_double = tuple(replace(data, train_x=data.train_x.double()) for data in federation.clients)
+    federation = replace(federation, clients=as_double)
+    leaves = {name: value.clone().requires_grad_() for name, value in base.items()}
+    own = [{name: value.clone().requires_grad_() for name, value in one.items()} for one in heads]
+    losses = [
+        F.cross_entropy(model(leaves | block, data.train_x), data.train_y)
+        for block, data in zip(own, federation.clients, strict=True)
+    ]
+    sizes = [data.examples for data in federation.clients]
+    sum(n / sum(sizes) * loss for n, loss in zip(sizes, losses, strict=True)).backward()
+    expected = sum(float(leaf.grad.square().sum()) for leaf in leaves.values())
+    for n, block in zip(sizes, own, strict=True):  # undo the client's weight: L_j itself, not its share of F
+        expected += sum(float((leaf.grad * sum(sizes) / n).square().sum()) for leaf in block.values()) / 3
+    assert squared_gradient(model, federation, base, heads) == pytest.approx(expected, rel=1e-9)
+
+
+def test_gradient_falls_with_more_rounds():
+    table = stationarity(horizons=(8, 128), seeds=1)
+    wide = table.pivot_table(index="rounds", columns="method", values="squared_gradient")
+    assert (wide.loc[128] < wide.loc[8]).all()
+    assert figures.stationarity(table).axes
+
+
+def test_the_papers_networks_are_refused_by_a_wrong_name():
+    with pytest.raises(ValueError, match="choose from ResNet-34"):
+        networks_on_cifar10(networks=("ResNet-50",))
+
+
+def test_the_partition_shown_is_the_one_trained_on():
+    table = digits_partition(classes_per_client=3, clients=6, seed=2)
+    federation = class_federation(*digits(), clients=6, classes_per_client=3, seed=2)
+    assert table["examples"].sum() == 1797
+    for client, data in enumerate(federation.clients):
+        rows = table[table["client"] == client].set_index("class")["examples"]
+        counts = np.bincount(np.r_[data.train_y, data.test_y], minlength=10)
+        assert rows.reindex(range(10)).tolist() == counts.tolist() and (rows > 0).sum() <= 3
 
 
 def test_build_is_picklable():

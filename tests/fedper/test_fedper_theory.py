@@ -79,6 +79,23 @@ def test_trajectory_is_the_engine():
     assert theory.largest_difference(state.tensors, select(history.state.tensors, state.tensors)) == 0
 
 
+def test_largest_curvature_is_the_top_eigenvalue_of_the_hessian():
+    model, data = Model(functools.partial(mlp, (5, 3, 3))), toy_federation().clients[1]
+    values = {name: value.double() for name, value in model.init(0).items()}
+    data = ClientData(data.train_x.double(), data.train_y, data.test_x.double(), data.test_y)
+    sizes = [value.numel() for value in values.values()]
+
+    def loss(flat):
+        parts = dict(zip(values, flat.split(sizes), strict=True))
+        return model.loss(model({n: parts[n].view_as(values[n]) for n in values}, data.train_x), data.train_y).mean()
+
+    flat = torch.cat([value.flatten() for value in values.values()])
+    exact = torch.linalg.eigvalsh(torch.autograd.functional.hessian(loss, flat)).abs().max()
+    found = theory.largest_curvature(model, values, data, iterations=300)
+    assert found == pytest.approx(float(exact), rel=1e-6)
+    assert theory.largest_curvature(model, values, data) <= float(exact) * (1 + 1e-9)
+
+
 @given(st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
 def test_subspace_distance_against_the_cosines(seed):
@@ -157,11 +174,12 @@ def test_surrogate_has_the_promised_moments():
 
 def test_level_probabilities_against_simulated_ratings():
     pool = picture_pool(pictures=400, seed=0)
-    found = level_probabilities(pool, a=0.5, users=3, noise=0.4, seed=5)
+    weights = tastes(3, 4, 0.5, np.random.default_rng(0))
+    found = level_probabilities(pool, weights, noise=0.4, seed=5)
     assert found.shape == (3, 400, 5) and np.allclose(found.sum(axis=2), 1, atol=1e-5)
     # The same tastes and thresholds, ratings drawn anew many times.
     rng = np.random.default_rng([5, 2])
-    means = pool.factors @ tastes(3, 4, 0.5, rng).T
+    means = pool.factors @ weights.T
     cuts = np.quantile(means + 0.4 * rng.standard_normal(means.shape), [0.2, 0.4, 0.6, 0.8], axis=0)
     drawn = np.random.default_rng(1).standard_normal((4000, 400)) * 0.4 + means[:, 1]
     counted = np.stack([(np.searchsorted(cuts[:, 1], drawn) == level).mean(axis=0) for level in range(5)], axis=1)

@@ -32,6 +32,16 @@ def test_missing_or_empty_table_is_not_run(tables):
     assert "t" in judged["detail"][0]
 
 
+@pytest.mark.parametrize("lacking", [KeyError("k = 4"), IndexError("second round")])
+def test_rows_that_a_rule_lacks_are_not_run(lacking):
+    def holds(tables):
+        raise lacking
+
+    judged = judge([claim(holds=holds)], {"t": pd.DataFrame({"x": [1]})})
+    assert judged["status"][0] == NOT_RUN
+    assert str(lacking) in judged["detail"][0]
+
+
 def test_scale_names_the_recorded_run():
     table = pd.DataFrame({"x": [1]})
     table.attrs["recorded"] = "real, 2026-01-02"

@@ -50,6 +50,13 @@ class CohortAlgorithm:
         """Send every client of the cohort the server's tensors."""
         return {client: Instruction(state.tensors) for client in cohort}
 
+    def expected_update(self, instruction: Instruction) -> Tensors:
+        """Return tensors of the names, shapes and types that a client must send back: those that it received.
+
+        An algorithm whose clients send a part, and which aggregates by parts, returns each client's part.
+        """
+        return instruction.tensors
+
     def train_stacked(
         self, instructions: Sequence[Instruction], datas: Sequence[ClientData], memories: Sequence[Memory], rngs: Rngs
     ) -> list[tuple[Update, Memory]]:

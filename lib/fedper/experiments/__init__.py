@@ -1,13 +1,15 @@
 """Experiments of FedPer: parameters in, tidy table out."""
 
 from lib.fedper.experiments.ablation import base_ablation
-from lib.fedper.experiments.classes import accuracy_by_classes, common_heads, other_methods
+from lib.fedper.experiments.classes import accuracy_by_classes, common_heads, digits_partition, other_methods
 from lib.fedper.experiments.concept import aesthetics, renamed_labels
 from lib.fedper.experiments.costs import step_costs, transfer_counts, unit_sizes
 from lib.fedper.experiments.newcomers import newcomers
+from lib.fedper.experiments.rates import tuned
 from lib.fedper.experiments.real import real_tables
 from lib.fedper.experiments.skew import accuracy_by_skew
 from lib.fedper.experiments.statements import block_descent_check, shared_representation
+from lib.fedper.experiments.stationarity import stationarity
 
 __all__ = [
     "accuracy_by_classes",
@@ -16,12 +18,15 @@ __all__ = [
     "base_ablation",
     "block_descent_check",
     "common_heads",
+    "digits_partition",
     "newcomers",
     "other_methods",
     "real_tables",
     "renamed_labels",
     "shared_representation",
+    "stationarity",
     "step_costs",
     "transfer_counts",
+    "tuned",
     "unit_sizes",
 ]

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+import torch
 
+from lib.federated.partition_plot import partition_table
 from lib.fedper.baselines import method
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, check_build, track
 from lib.fedper.experiments.finetuning import finetuned
@@ -48,6 +51,19 @@ def accuracy_by_classes(
             )
             parts += [rows, finetuned(rows, algorithm, history, federation, plan, seed=s)]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def digits_partition(*, classes_per_client: int = 4, clients: int = 10, seed: int = 0) -> pd.DataFrame:
+    """Return how many digits of each class each client of `accuracy_by_classes` holds, training and test together.
+
+    Returns:
+        One row a client and class: client, class, examples (`lib.federated.partition_plot.partition_table`).
+    """
+    federation = class_federation(*digits(), clients=clients, classes_per_client=classes_per_client, seed=seed)
+    labels = [torch.cat([data.train_y, data.test_y]).numpy() for data in federation.clients]
+    ends = np.cumsum([len(part) for part in labels])
+    parts = np.split(np.arange(ends[-1]), ends[:-1])
+    return partition_table(parts, np.concatenate(labels))
 
 
 def arm_name(personal_units: int, units: int) -> str:

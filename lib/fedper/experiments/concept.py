@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib.fedper.aesthetics import aesthetics_federation, level_probabilities, picture_pool
+from lib.fedper.aesthetics import aesthetics_federation, level_probabilities, own_tastes, picture_pool, tastes
 from lib.fedper.baselines import method
 from lib.fedper.ceiling import permutation_ceiling, personal_ceiling, single_model_ceiling
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
@@ -34,16 +34,17 @@ def aesthetics(
     """Return accuracy over rounds on the surrogate of aesthetic scores, for each share of individual taste.
 
     Returns:
-        One row an evaluated round: a (share of individual taste), single_ceiling (no single model can do better, for
-        any amount of data), personal_ceiling (no model can, given the rating noise), method, seed, and the columns of
-        `arms.by_round`. Chance is one in five.
+        One row an evaluated round: a (share of individual taste), single_ceiling (no single model can do better for
+        these users, with any amount of data), population_ceiling (the same for `ceiling_users` users of the kind),
+        personal_ceiling (no model can, given the rating noise), method, seed, and the columns of `arms.by_round`.
+        Chance is one in five.
     """
     plan = Plan(rounds=rounds, steps=steps, lr=lr)
     parts = []
     cells = [(a, s) for a in shares for s in range(seed, seed + seeds)]
     for a, s in track(cells, "aesthetics", progress):
         pool = picture_pool(seed=s)
-        ceilings = _ceilings(a, s, ceiling_users)
+        ceilings = _ceilings(a, s, users, ceiling_users)
         federation = aesthetics_federation(pool, a=a, users=users, seed=s)
         for name in methods:
             algorithm = method(name, AESTHETICS_NET, plan.local)
@@ -53,10 +54,17 @@ def aesthetics(
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-def _ceilings(a: float, seed: int, users: int) -> dict[str, float]:
+def _ceilings(a: float, seed: int, users: int, many: int) -> dict[str, float]:
+    pool = picture_pool(seed=seed)
+    votes = level_probabilities(pool, own_tastes(pool, a=a, users=users, seed=seed), seed=seed)
     # 800 pictures give the mean over the pool to three digits at a fifth of its memory.
-    votes = level_probabilities(picture_pool(pictures=800, seed=seed), a=a, users=users, seed=seed)
-    return {"single_ceiling": single_model_ceiling(votes), "personal_ceiling": personal_ceiling(votes)}
+    few = picture_pool(pictures=800, seed=seed)
+    others = tastes(many, few.factors.shape[1], a, np.random.default_rng([seed, 2]))
+    return {
+        "single_ceiling": single_model_ceiling(votes),
+        "population_ceiling": single_model_ceiling(level_probabilities(few, others, seed=seed)),
+        "personal_ceiling": personal_ceiling(votes),
+    }
 
 
 def renamed_labels(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib.federated.algorithms import FedAvg, FedRep, LocalOnly
+from lib.federated.algorithms import FedAvg, FedRep
 from lib.federated.local import LocalSGD
 from lib.federated.model import Model, squared_error
 from lib.federated.stack import select
@@ -15,7 +15,9 @@ from lib.fedper.experiments.arms import DIGITS_NET, Progress, track
 from lib.fedper.federations import class_federation, digits
 from lib.fedper.fedper import FedPer, fedper
 from lib.fedper.theory import (
+    BlockDescent,
     block_descent,
+    largest_curvature,
     largest_difference,
     linear_federation,
     linear_representation,
@@ -31,9 +33,13 @@ def block_descent_check(
 
     Returns:
         One row a learning rate and round: lr, round, objective (of the descent), difference (largest absolute
-        difference between the weights of the two, base and personal layers, float32).
+        difference between the weights of the two, base and personal layers, float32), bound (the step up to which the
+        objective must fall: the smallest share of a client over the largest curvature of a client's loss at the start,
+        in the middle and at the end of this path).
     """
     federation = class_federation(*digits(), classes_per_client=4, seed=seed)
+    sizes = [data.examples for data in federation.clients]
+    smallest, bounds = min(sizes) / sum(sizes), {}
     rows = []
     for lr in rates:
         algorithm = fedper(
@@ -47,11 +53,22 @@ def block_descent_check(
         head = select(algorithm.model.init(seed), algorithm.personal)
         descent = block_descent(algorithm.model, federation, base, [head] * len(federation), lr=lr, steps=rounds)
         steps = trajectory(algorithm, federation, rounds=rounds, seed=seed)
+        curvature = 0.0
         for round, (one, (state, memories)) in enumerate(zip(descent, steps, strict=True)):
+            if round in (0, rounds // 2, rounds):
+                curvature = max(curvature, _curvature(algorithm.model, federation, one))
             apart = [largest_difference(one.base, state.tensors)]
             apart += [largest_difference(one.personal[c], memory) for c, memory in memories.items()]
             rows.append({"lr": lr, "round": round, "objective": one.objective, "difference": max(apart)})
-    return pd.DataFrame(rows)
+        bounds[lr] = smallest / curvature
+    return pd.DataFrame(rows).assign(bound=lambda table: table["lr"].map(bounds))
+
+
+def _curvature(model: Model, federation: Federation, state: BlockDescent) -> float:
+    return max(
+        largest_curvature(model, state.base | own, data)
+        for own, data in zip(state.personal, federation.clients, strict=True)
+    )
 
 
 def shared_representation(
@@ -69,12 +86,13 @@ def shared_representation(
 ) -> pd.DataFrame:
     """Return how fast the shared linear directions are found, in the setting of Collins et al., arXiv 2102.07078.
 
-    FedPer takes one joint full-batch step a round, FedRep `head_steps` steps on the head and then one on the base,
-    FedAvg one step on one model for all, and local training one on a model of its own.
+    FedPer takes one joint full-batch step a round, FedRep one step on the head and then one on the base, or
+    `head_steps` and one, FedAvg one step on one model for all. "local only" is each client's least-squares fit of
+    smallest norm, at which gradient descent from zero ends.
 
     Returns:
         One row a method, seed and recorded round: examples (a client), method, seed, round, distance (sine of the
-        largest principal angle between base and true directions; NaN for local training, which has no common base),
+        largest principal angle between base and true directions; NaN for local fits, which have no common base),
         error (test error over the variance of the response, mean over clients).
     """
     rows = []
@@ -85,24 +103,35 @@ def shared_representation(
             steps = trajectory(algorithm, federation, rounds=rounds, seed=s)
             for round, (state, memories) in enumerate(steps):
                 if round % 10 == 0 and round:
-                    base = state.tensors.get("blocks.0.0.weight")
-                    distance = subspace_distance(base.numpy(), directions) if base is not None else np.nan
+                    distance = subspace_distance(state.tensors["blocks.0.0.weight"].numpy(), directions)
                     error = _relative_error(algorithm, federation, state, memories)
                     rows.append([n, name, s, round, distance, error])
+        alone = _least_squares_error(federation)
+        rows += [[n, "local only", s, round, np.nan, alone] for round in range(10, rounds + 1, 10)]
     return pd.DataFrame(rows, columns=["examples", "method", "seed", "round", "distance", "error"])
 
 
 def _linear_methods(d: int, r: int, lr: float, head_steps: int) -> dict[str, Algorithm]:
     model = Model(functools.partial(linear_representation, d, r), squared_error)
     once = LocalSGD(lr=lr, batch_size=None, epochs=1)
-    head = LocalSGD(lr=lr, batch_size=None, epochs=head_steps)
+    more = LocalSGD(lr=lr, batch_size=None, epochs=head_steps)
     personal = model.names[1:]
     return {
-        "FedRep": FedRep(model=model, local=once, head=head, personal=personal),
+        "FedRep": FedRep(model=model, local=once, head=once, personal=personal),
+        f"FedRep, {head_steps} head steps": FedRep(model=model, local=once, head=more, personal=personal),
         "FedPer": FedPer(model=model, local=once, personal=personal),
         "FedAvg": FedAvg(model=model, local=once),
-        "local only": LocalOnly(model=model, local=once),
     }
+
+
+def _least_squares_error(federation: Federation) -> float:
+    """Return the mean over clients of the relative test error of the least-squares fit of smallest norm."""
+    errors = []
+    for data in federation.clients:
+        weights = np.linalg.lstsq(data.train_x.double().numpy(), data.train_y.double().numpy(), rcond=None)[0]
+        target = data.test_y.double().numpy()
+        errors.append(np.mean((data.test_x.double().numpy() @ weights - target) ** 2) / np.mean(target**2))
+    return float(np.mean(errors))
 
 
 def _relative_error(algorithm: Algorithm, federation: Federation, state, memories) -> float:

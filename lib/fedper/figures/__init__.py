@@ -1,5 +1,6 @@
 """Figures of FedPer: tidy table in, captioned figure out."""
 
+from lib.federated.partition_plot import partition_figure
 from lib.fedper.figures.classes import (
     accuracy_by_round,
     accuracy_by_units,
@@ -7,10 +8,19 @@ from lib.fedper.figures.classes import (
     comparison,
     crossover,
     joined,
+    networks,
     timing,
 )
 from lib.fedper.figures.concept import aesthetics, base_ablation, newcomers, renamed_labels
-from lib.fedper.figures.statements import block_descent, pareto, shared_representation, split_diagram, transfer
+from lib.fedper.figures.rates import learning_rates
+from lib.fedper.figures.statements import (
+    block_descent,
+    pareto,
+    shared_representation,
+    split_diagram,
+    stationarity,
+    transfer,
+)
 
 __all__ = [
     "accuracy_by_round",
@@ -22,11 +32,15 @@ __all__ = [
     "comparison",
     "crossover",
     "joined",
+    "learning_rates",
+    "networks",
     "newcomers",
     "pareto",
+    "partition_figure",
     "renamed_labels",
     "shared_representation",
     "split_diagram",
+    "stationarity",
     "timing",
     "transfer",
 ]

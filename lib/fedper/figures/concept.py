@@ -24,13 +24,14 @@ def aesthetics(table: pd.DataFrame) -> Figure:
         axis.set(title=f"share of individual taste $a = {a:g}$", xlabel="round")
         final = last_round(part).groupby("method")["accuracy"].median()
         text = ", ".join(f"{name} {final[name]:.3f}" for name in known_methods(part))
-        notes.append(f"$a={a:g}$: ceiling {ceiling:.3f}, {text}")
+        many = part["population_ceiling"].median()
+        notes.append(f"$a={a:g}$: ceiling {ceiling:.3f} ({many:.3f} for many users), {text}")
     axes[0, 0].set_ylabel("accuracy on five levels")
     axes[0, 0].legend(fontsize=8)
     best = table["personal_ceiling"].median()
     caption = f"""Five-level scores by users of different taste (surrogate). Dotted: chance; dashed: the ceiling of any
-        single model, whatever its size and data. Final accuracy: {"; ".join(notes)}. A model that knew each
-        user's taste would reach {best:.2f}, the rest is rating noise. {INTERVALS}"""
+        single model for these users, whatever its size and data. Final accuracy: {"; ".join(notes)}. A model that
+        knew each user's taste would reach {best:.2f}, the rest is rating noise. {INTERVALS}"""
     alt = f"Accuracy against rounds with the single-model ceiling. {'; '.join(notes)}."
     return describe(fig, caption=caption, alt=alt)
 

@@ -11,9 +11,9 @@ from lib.report.style import series
 # One colour and marker a method, in every figure.
 ORDER = (
     "FedAvg", "FedPer 1", "FedPer 2", "local only", "FedPer 3", "FedRep", "FedAvg + FT", "FedPer 1 + FT", "LG-FedAvg",
-    "Ditto", "FedProx",
+    "Ditto", "FedProx", "FedRep, 5 head steps",
 )  # fmt: skip
-INTERVALS = "Curves are medians over seeds, bands 90 % bootstrap intervals."
+INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
 
 
 def place(method: str) -> int:

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.ticker import LogFormatter
 
 from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round
+from lib.report.intervals import fitted_slope
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure
 
 
@@ -49,7 +51,11 @@ def block_descent(table: pd.DataFrame) -> Figure:
         later = rows[rows["difference"] > 0]
         axes[0, 1].plot(later["round"], later["difference"], **look)
         falls = "falls in every round" if (rows["objective"].diff().dropna() <= 0).all() else "does not always fall"
-        notes.append(rf"$\eta={lr:g}$: the objective {falls}, largest difference {rows['difference'].max():.1e}")
+        bound = rows["bound"].iloc[0]
+        where = f"{'below' if lr <= bound else 'above'} the bound {bound:.2g}"
+        notes.append(
+            rf"$\eta={lr:g}$, {where}: the objective {falls}, largest difference {rows['difference'].max():.1e}"
+        )
     axes[0, 1].axhline(1e-6, **GUIDE)
     axes[0, 0].set(xlabel="round", ylabel="weighted objective $F$", yscale="log")
     axes[0, 1].set(xlabel="round", ylabel="largest difference of a weight", yscale="log")
@@ -79,11 +85,35 @@ def shared_representation(table: pd.DataFrame) -> Figure:
     for n in sizes:
         middle = final[final["examples"] == n].groupby("method")[["distance", "error"]].median()
         angle = ", ".join(f"{name} {middle.loc[name, 'distance']:.1e}" for name in ("FedRep", "FedPer", "FedAvg"))
-        alone = middle.loc["local only", "error"]
-        notes.append(f"with {n} examples {angle}, while local training is left with error {alone:.2f}")
+        errors = ", ".join(f"{name} {middle.loc[name, 'error']:.1e}" for name in ("FedPer", "local only"))
+        notes.append(f"with {n} examples {angle} (test errors: {errors})")
     caption = f"""Distance of the base to the true directions after {int(final["round"].max())} rounds:
         {"; ".join(notes)}. Dashed: the error of answering zero. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Subspace distance and test error against rounds; {notes[0]}.")
+
+
+def stationarity(table: pd.DataFrame) -> Figure:
+    """Draw the mean squared gradient against the number of rounds, with the slope that the analysis gives."""
+    fig, axes = new_figure(width=5.6)
+    axis = axes[0, 0]
+    curves(axis, table, "rounds", "squared_gradient")
+    middle = table.groupby(["method", "rounds"])["squared_gradient"].median()
+    horizons = np.array(sorted(table["rounds"].unique()), dtype=float)
+    start = float(middle["FedPer"].iloc[0])
+    axis.plot(horizons, start * np.sqrt(horizons[0] / horizons), label=r"$R^{-1/2}$", **GUIDE)
+    axis.set(xscale="log", yscale="log", xlabel="rounds $R$", ylabel="mean squared gradient")
+    axis.set_xticks(horizons, [f"{value:g}" for value in horizons])
+    axis.xaxis.minorticks_off()
+    axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    axis.legend(fontsize=8)
+    slopes = {name: fitted_slope(horizons, middle[name].to_numpy()) for name in known_methods(table)}
+    text = ", ".join(f"{name} {slope:+.2f}" for name, slope in slopes.items())
+    gap = middle["FedPer"].iloc[-1] / middle["FedRep"].iloc[-1] - 1
+    caption = f"""Half of the clients a round, noisy minibatches, learning rate $\\propto R^{{-1/2}}$: the mean squared
+        gradient falls with log-log slope {text}, against $-1/2$ in the analysis (dashed). After
+        {horizons[-1]:g} rounds training jointly is {abs(gap):.0%} {"above" if gap > 0 else "below"} training in turn.
+        {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Mean squared gradient against rounds, log-log slopes {text}.")
 
 
 def transfer(table: pd.DataFrame) -> Figure:
