@@ -121,6 +121,10 @@ class Spry(CohortAlgorithm):
         ]
         return tuple(unit for unit in cut if unit.shapes)
 
+    def expected_update(self, instruction: Instruction) -> Tensors:
+        """Return the tensors that the client trains, which are what it sends."""
+        return {name: instruction.tensors[name] for name in self.owned(instruction)}
+
     def owned(self, sent: Instruction) -> tuple[str, ...]:
         """Return the names that the client trains, in the order of the model."""
         return tuple(name for unit in self.share(sent) for name in unit.names)
