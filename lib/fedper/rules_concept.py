@@ -19,6 +19,15 @@ def aesthetics(tables: Tables) -> Verdict:
     return grade(ratio, reproduced=near and ratio >= 1.8, close=ratio >= 1.4, measured=measured)
 
 
+def flickr(tables: Tables) -> Verdict:
+    """FedPer against FedAvg and chance on the scores of FLICKR-AES, paired by seed."""
+    gain = paired(tables["flickr"], "FedPer 1", "FedAvg")
+    level = final(tables["flickr"]).groupby("method")["accuracy"].median()["FedPer 1"]
+    measured = f"FedPer 1 {level:.3f}, median gain over FedAvg {np.median(gain):+.3f}"
+    good = gain.min() > 0.05 and level > CHANCE + 0.1
+    return grade(np.median(gain), reproduced=good, close=np.median(gain) > 0.02, measured=measured)
+
+
 def single_model_ceiling(tables: Tables) -> Verdict:
     """FedAvg below the ceiling of any single model, FedPer above it: aesthetics with a = 1 and renamed labels."""
     art = final(tables["aesthetics"])

@@ -99,6 +99,12 @@ def fedrep(*gains):
     return {"classes": both[both["method"] != "FedRep"], "others": both[both["method"] == "FedRep"]}
 
 
+def flickr(level, gains):
+    rows = [("FedPer 1", seed, 9, level) for seed in range(len(gains))]
+    rows += [("FedAvg", seed, 9, level - gain) for seed, gain in enumerate(gains)]
+    return pd.DataFrame(rows, columns=["method", "seed", "round", "accuracy"])
+
+
 def femnist(*gains):
     both = pair("FedAvg", "FedPer 1", {10: gains})
     alone = both[both["method"] == "FedPer 1"].assign(method="local only", accuracy=0.1)
@@ -227,6 +233,10 @@ CASES = {
             NEARLY: [(0.2, 0.1, 0.05), (0.2, 0.1, -0.005)],
             NO: [(0.2, 0.1, 0.15), (-0.1, 0, 0)],
         },
+    ),
+    "flickr": (
+        lambda level, *gains: {"flickr": flickr(level, gains)},
+        {YES: [(0.4, 0.1, 0.08)], NEARLY: [(0.4, 0.04, 0.1, 0.2), (0.25, 0.1, 0.1)], NO: [(0.4, 0.01), (0.4, -0.1)]},
     ),
     "femnist": (femnist, {YES: [(0.01, 0.02)], NEARLY: [(-0.01, 0.02, 0.03)], NO: [(-0.005,), (-0.1, -0.005, 0.1)]}),
     "common-taste": (

@@ -32,6 +32,7 @@ from lib.fedper.experiments import (
 )
 from lib.fedper.experiments.ablation import linear_base
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, arm
+from lib.fedper.experiments.flickr import accuracy_on_flickr, raters_federation
 from lib.fedper.experiments.rates import learning_rates
 from lib.fedper.experiments.real import networks_on_cifar10
 from lib.fedper.experiments.stationarity import squared_gradient
@@ -208,6 +209,34 @@ def test_real_tables_on_the_sample_of_femnist():
         pytest.skip("needs femnist-digits: set SCARCE_DATA_MIRROR")
     table = real_tables(["femnist-digits"], seeds=1, rounds=1)["femnist"]
     assert set(table["method"]) == {"FedAvg", "FedPer 1", "local only"} and table["accuracy"].between(0, 1).all()
+
+
+def test_raters_of_photos_become_clients(tmp_path, monkeypatch):
+    from PIL import Image
+
+    from lib.data import flickr_aes, store
+
+    monkeypatch.setenv("SCARCE_DATA", str(tmp_path))
+    monkeypatch.setattr(store, "_VERIFIED", {})
+    path = tmp_path / flickr_aes.LABELS
+    (path.parent / "40K").mkdir(parents=True)
+    rng, lines = np.random.default_rng(0), ["worker, imagePair, score"]
+    for rater, count in enumerate((10, 10, 12, 3)):  # the last one rated too few photos
+        for photo in range(count):
+            lines.append(f"A{rater}, {photo}.png, {1 + (photo + rater) % 5}")
+    for photo in range(12):
+        Image.fromarray(rng.integers(0, 255, (12, 9, 3), dtype=np.uint8)).save(path.parent / "40K" / f"{photo}.png")
+    path.write_text("\n".join(lines) + "\n")
+    flickr_aes.register()
+    federation = raters_federation(flickr_aes.flickr_aes(), raters=3, photos=(10, 12), size=8)
+    assert sorted(data.examples + len(data.test_y) for data in federation.clients) == [10, 10, 12]
+    for data in federation.clients:
+        assert data.train_x.shape[1:] == (3, 8, 8) and data.train_x.abs().max() <= 1
+        assert set(np.r_[data.train_y, data.test_y]) == {0, 1, 2, 3, 4}
+    table = accuracy_on_flickr(raters=3, photos=(10, 12), size=8, seeds=1, rounds=1)
+    assert set(table["method"]) == {"FedAvg", "FedPer 1", "local only"} and table["accuracy"].between(0, 1).all()
+    with pytest.raises(ValueError, match="3 raters with 10 to 12 photos"):
+        raters_federation(flickr_aes.flickr_aes(), photos=(10, 12))
 
 
 def test_rates_are_chosen_on_other_partitions():

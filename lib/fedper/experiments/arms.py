@@ -19,13 +19,14 @@ DIGITS_NET = functools.partial(mlp, (64, 64, 64, 32, 10))
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How long and how clients train: rounds, and the settings of local SGD in each of them."""
+    """How long, how and where clients train: rounds, the settings of local SGD in each of them, and the device."""
 
     rounds: int = 30
     steps: int = 20
     batch_size: int = 16
     lr: float = 0.05
     momentum: float = 0.9
+    device: str = "cpu"
 
     @property
     def local(self) -> LocalSGD:
@@ -46,7 +47,16 @@ def train(
     `evaluate_every` None evaluates after the last round only.
     """
     every = plan.rounds if evaluate_every is None else evaluate_every
-    return run(algorithm, federation, rounds=plan.rounds, seed=seed, evaluate_every=every, on_failure="raise", chunk=64)
+    return run(
+        algorithm,
+        federation,
+        rounds=plan.rounds,
+        seed=seed,
+        evaluate_every=every,
+        on_failure="raise",
+        chunk=64,
+        device=plan.device,
+    )
 
 
 def by_round(history: History) -> pd.DataFrame:

@@ -26,7 +26,7 @@ def finetuned(
         tuned = replace(algorithm, ft_epochs_eval=1)
     else:
         return rows.iloc[:0]
-    found = evaluate(tuned, history, federation, round=plan.rounds, seed=seed)
+    found = evaluate(tuned, history, federation.to(plan.device), round=plan.rounds, seed=seed)
     changed = {"method": f"{name} + FT", "accuracy": found.mean(), "spread": found.std(), "local_accuracy": np.nan}
     return rows.iloc[-1:].assign(**changed)
 
