@@ -15,6 +15,7 @@ PROPOSITIONS = (
         "Dirichlet concentration; close if it changes sign by classes",
         ("classes", "skew"),
         rules.crossover,
+        changed="below 0 was enough at the largest concentration for a time; this is the first rule",
     ),
     Claim(
         "cifar10-crossover",
@@ -33,6 +34,7 @@ PROPOSITIONS = (
         "FedAvg above FedPer 1 in every seed; close if it is in the median",
         ("femnist",),
         rules_concept.femnist,
+        changed="stricter: a median above -0.01 was close",
     ),
     Claim(
         "common-taste",
@@ -53,6 +55,7 @@ PROPOSITIONS = (
         "(single precision) there; close within 1e-4",
         ("block",),
         rules_concept.block_descent,
+        changed="stricter: the rule took the learning rates at which the objective fell, before the bound was computed",
     ),
     Claim(
         "stationarity",
@@ -77,6 +80,7 @@ PROPOSITIONS = (
         "training alone; close if only the order holds",
         ("representation",),
         rules_concept.shared_representation,
+        changed="stricter: FedRep took five head steps a round, and training alone was stopped early",
     ),
     Claim(
         "finetuned-fedavg",
