@@ -7,6 +7,7 @@ import pandas as pd
 
 from lib.fedper.experiments.rates import tuned
 from lib.report import Verdict, grade
+from lib.report.claims import NOT_RUN
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -49,8 +50,12 @@ def cifar10_gain(tables: Tables) -> Verdict:
     gain = paired(tables["cifar10"], "FedPer 2", "FedAvg", classes_per_client=4)
     level = middles(tables["cifar10"], "FedPer 2").get(4, np.nan), middles(tables["cifar10"], "FedAvg").get(4, np.nan)
     measured = f"FedPer 2 {level[0]:.2f}, FedAvg {level[1]:.2f}; gain by seed {_listed(gain)}"
-    detail = "a far smaller network and only the batches at hand: the levels do not compare, the gap does"
-    return grade(gain.min(), reproduced=gain.min() > 0.1, close=gain.min() > 0.05, measured=measured, detail=detail)
+    detail = "a far smaller network and only the batches at hand: the levels do not compare"
+    learnt = level[1] > 0.3
+    if not learnt:
+        detail += "; FedAvg has hardly learnt in so few rounds, which widens the gap"
+    good = learnt and gain.min() > 0.1
+    return grade(gain.min(), reproduced=good, close=gain.min() > 0.05, measured=measured, detail=detail)
 
 
 def order_in_k(name: str, *, slack: float):
@@ -152,9 +157,14 @@ def cifar10_crossover(tables: Tables) -> Verdict:
 def cifar100_gain(tables: Tables) -> Verdict:
     """FedPer against FedAvg on CIFAR-100 with ten classes a client, paired by seed."""
     gain = paired(tables["cifar100"], "FedPer 1", "FedAvg", classes_per_client=10)
-    measured = f"gain by seed {_listed(gain)}"
-    detail = "25 images a class where only the subset is at hand"
-    return grade(gain.min(), reproduced=gain.min() > 0.1, close=gain.min() > 0.02, measured=measured, detail=detail)
+    level = middles(tables["cifar100"], "FedAvg").get(10, np.nan)
+    measured = f"FedAvg {level:.2f}; gain by seed {_listed(gain)}"
+    detail = "few images a class where only the subset is at hand"
+    learnt = level > 0.1
+    if not learnt:
+        detail += "; FedAvg has hardly learnt in so few rounds, which widens the gap"
+    good = learnt and gain.min() > 0.1
+    return grade(gain.min(), reproduced=good, close=gain.min() > 0.02, measured=measured, detail=detail)
 
 
 def finetuned_fedavg(tables: Tables) -> Verdict:
@@ -183,12 +193,19 @@ def tuned_order(tables: Tables) -> Verdict:
 
 
 def networks(tables: Tables) -> Verdict:
-    """FedPer 2 against FedAvg on each of the paper's networks, with four and ten classes a client."""
+    """FedPer 2 against FedAvg on each of the paper's networks, with four and ten classes a client.
+
+    Nothing follows from networks that have not learnt: with all ten classes FedAvg must be well above chance.
+    """
+    table = tables["cifar10_networks"]
     gains = {
         name: [np.median(paired(rows, "FedPer 2", "FedAvg", classes_per_client=k)) for k in (4, 10)]
-        for name, rows in tables["cifar10_networks"].groupby("network")
+        for name, rows in table.groupby("network")
     }
     measured = "; ".join(f"{name} {few:+.3f} (k=4), {all_:+.3f} (k=10)" for name, (few, all_) in gains.items())
+    level = min(middles(rows, "FedAvg")[10] for _, rows in table.groupby("network"))
+    if level < 0.3:
+        return Verdict(NOT_RUN, measured, f"FedAvg is at {level:.2f} with all classes: too few rounds to judge")
     good = all(few > 0.05 and all_ < 0.02 for few, all_ in gains.values())
     close = all(few > 0 and all_ < few / 2 for few, all_ in gains.values())
     return grade(min(few for few, _ in gains.values()), reproduced=good, close=close, measured=measured)

@@ -358,3 +358,14 @@ def representation(rep, per, avg, error, alone):
 )
 def test_shared_representation(values, status):
     assert rules_concept.shared_representation({"representation": representation(*values)}).status == status
+
+
+def test_nothing_follows_from_networks_that_have_not_learnt():
+    weak = networks(one=(0.1, 0.0))["cifar10_networks"]
+    verdict = rules.networks({"cifar10_networks": weak.assign(accuracy=weak["accuracy"] - 0.35)})
+    assert verdict.status == "not run here" and "too few rounds" in verdict.detail
+    strong = pair("FedPer 2", "FedAvg", {4: (0.2, 0.2), 10: (0.2, 0.2)})
+    assert rules.cifar10_gain({"cifar10": strong}).status == "reproduced"
+    assert rules.cifar10_gain({"cifar10": strong.assign(accuracy=strong["accuracy"] - 0.25)}).status == "close"
+    strong = pair("FedPer 1", "FedAvg", {10: (0.2, 0.2)})
+    assert rules.cifar100_gain({"cifar100": strong.assign(accuracy=strong["accuracy"] - 0.45)}).status == "close"
