@@ -54,7 +54,7 @@ def cards(rows: pd.DataFrame, stage: Path) -> str:
         parts += [f":::{{grid-item-card}} {identity['title']}", f":link: /notebooks/{paper}", ":link-type: doc"]
         parts += [f":img-top: /book/_generated/card-{paper}.png", f":img-alt: {described['alt']}", ""]
         parts += [" ".join(identity["card"]["text"].split()), "", described["caption"].split(". ")[0] + ".", ""]
-        parts += ["```{card-footer}", "What the paper claims:"]
+        parts += ["```{card-footer}", "The paper and its public record:"]
         parts += [" ".join(f"[{n} {status}]{{.verdict-{BADGES[status]}}}" for status, n in counts.items() if n)]
         parts += ["```", ":::", ""]
     return "\n".join([*parts, "::::"])
@@ -124,7 +124,13 @@ def data_sets() -> str:
     lines = ["| name | what | licence | official source | MB |", "|---|---|---|---|---|"]
     for name, entry in REGISTRY.items():
         size = sum(file.bytes for file in entry.files) / 1e6
-        cells = (f"`{name}`", entry.title, entry.licence, f"[page]({entry.page})", f"{size:.1f}" if size else "bundled")
+        cells = (
+            f"`{name}`",
+            entry.title,
+            entry.licence,
+            f"[page]({entry.page})",
+            f"{size:.1f}" if size else ("by hand" if entry.by_hand else "bundled"),
+        )
         lines.append("| " + " | ".join(map(escape, cells)) + " |")
     notes = [f"- `{name}`: {entry.by_hand}" for name, entry in REGISTRY.items() if entry.by_hand]
     return "\n".join([*lines, "", *notes])

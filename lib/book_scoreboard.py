@@ -116,7 +116,7 @@ def scoreboard_text(rows: pd.DataFrame) -> str:
         parts.append(f"## {published(paper)['title']}\n")
         parts.append(f"Rules and remarks: [the page of {paper}](/notebooks/{paper}.ipynb), section *Claims judged*.\n")
         own = rows[rows["paper"] == paper]
-        for companion, title in ((False, "What the paper claims"), (True, "What the companion adds")):
+        for companion, title in ((False, "From the paper and its public record"), (True, "What the companion adds")):
             part = own[(own["source"] == COMPANION) == companion]
             parts += [f"### {title}", "", *claim_table(part, with_published=not companion), ""]
     return "\n".join(parts)

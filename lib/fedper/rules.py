@@ -122,11 +122,13 @@ def near_identical(tables: Tables) -> Verdict:
 
 
 def beats_local(tables: Tables) -> Verdict:
-    """FedPer against local training with eight classes a client, where a client alone has too little."""
+    """FedPer against local training with four, eight and ten classes a client."""
     gain = {k: np.median(paired(tables["classes"], "FedPer 2", "local only", classes_per_client=k)) for k in (4, 8, 10)}
     measured = ", ".join(f"{value:+.3f} (k={k})" for k, value in gain.items())
     detail = "" if gain[4] > 0 else "with four classes the digits are so easy that a client needs no one else"
-    return grade(gain[8], reproduced=gain[8] > 0.02, close=gain[8] > 0, measured=measured, detail=detail)
+    values = np.array(list(gain.values()))
+    good, most = bool((values > 0.02).all()), int((values > 0).sum()) >= 2
+    return grade(values.min(), reproduced=good, close=most, measured=measured, detail=detail)
 
 
 def crossover(tables: Tables) -> Verdict:
@@ -186,8 +188,9 @@ def fedrep(tables: Tables) -> Verdict:
 def tuned_order(tables: Tables) -> Verdict:
     """FedPer 1 against FedAvg, each at the rate that was best on other partitions, with four and ten classes."""
     rows = tuned(tables["rates"])
-    gain = {k: np.median(paired(rows, "FedPer 1", "FedAvg", classes_per_client=k)) for k in (4, 10)}
-    measured = ", ".join(f"gain {value:+.3f} (k={k})" for k, value in gain.items())
+    gains = {k: paired(rows, "FedPer 1", "FedAvg", classes_per_client=k) for k in (4, 10)}
+    gain = {k: round(float(np.median(values)), 6) for k, values in gains.items()}  # ties with a limit are not beyond it
+    measured = "; ".join(f"k={k}, by seed: {_listed(values)}" for k, values in gains.items())
     good = gain[4] > 0.01 and gain[10] < -0.01
     return grade(gain[4], reproduced=good, close=gain[4] > 0 > gain[10], measured=measured)
 

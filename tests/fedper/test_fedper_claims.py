@@ -200,8 +200,12 @@ CASES = {
     ),
     "less-spread": (less_spread, {YES: [(-0.05, -0.01)], NEARLY: [(-0.05, -0.01, 0.01)], NO: [(0.01, 0.02)]}),
     "beats-local": (
-        lambda gain: {"classes": pair("FedPer 2", "local only", BEATS | {8: gain})},
-        {YES: [(0.05,)], NEARLY: [(0.01,)], NO: [(-0.01,)]},
+        lambda *gains: {"classes": pair("FedPer 2", "local only", dict(zip((4, 8, 10), gains, strict=True)))},
+        {
+            YES: [(0.05, 0.03, 0.03)],
+            NEARLY: [(-0.02, 0.05, 0.05), (0.05, 0.01, 0.05)],
+            NO: [(-0.01, -0.01, 0.05), (0.0, 0.0, 0.0)],
+        },
     ),
     "base-ablation": (base_ablation, {YES: [(0.2, 0.11)], NEARLY: [(0.2, 0.05)], NO: [(0.2, 0.01)]}),
     "finetuning-aesthetics": (

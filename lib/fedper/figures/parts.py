@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from lib.report.intervals import summarize
-from lib.report.style import series
+from lib.report.style import COLOURS, series
 
 # One colour and marker a method, in every figure.
 ORDER = (
@@ -34,6 +34,8 @@ def curves(axis: Axes, table: pd.DataFrame, x: str, y: str, methods: Sequence[st
     for name in methods or known_methods(table):
         rows = summarize(table[table["method"] == name], [x], y).sort_values(x)
         series(axis, rows[x], rows["median"], rows["low"], rows["high"], label=name, index=place(name))
+        if place(name) >= len(COLOURS):  # a second round through the colours
+            axis.lines[-1].set(linestyle="--", markerfacecolor="white")
 
 
 def last_round(table: pd.DataFrame) -> pd.DataFrame:

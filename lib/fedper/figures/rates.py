@@ -27,7 +27,7 @@ def learning_rates(table: pd.DataFrame) -> Figure:
         axis.set_xticks(rates, [f"{rate:g}" for rate in rates])
         axis.minorticks_off()
     axes[0, 0].set_ylabel("final accuracy (mean over clients)")
-    axes[0, -1].legend(fontsize=7, loc="lower left")
+    axes[0, -1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.02, 0.5))
     caption = f"""Every method at its own learning rate (rings), chosen on other partitions from the same
         {table["lr"].nunique()} rates: {"; ".join(notes)}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Final accuracy against learning rate by method. {notes[0]}.")
