@@ -1,0 +1,83 @@
+"""Figures of the method comparison: accuracy against rounds and against work, protocols, sweeps."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.report.intervals import summarize
+from lib.report.style import describe, new_figure, series
+from lib.spry.experiments.methods import operations_to
+
+INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
+
+
+def last(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the last round."""
+    return table[table["round"] == table["round"].max()]
+
+
+def methods(table: pd.DataFrame) -> Figure:
+    """Draw accuracy against rounds, forward passes and operations, one row an alpha (`method_comparison`)."""
+    alphas, names = list(dict.fromkeys(table["alpha"])), list(dict.fromkeys(table["method"]))
+    axes_of = {"round": "round", "forward": "forward passes of a client", "operations": "operations (forward passes)"}
+    fig, axes = new_figure(len(alphas), len(axes_of), width=10, height=3.1 * len(alphas), sharey=True)
+    notes = []
+    for row, alpha in zip(axes, alphas, strict=True):
+        part = table[table["alpha"] == alpha]
+        for axis, (x, label) in zip(row, axes_of.items(), strict=True):
+            for index, name in enumerate(names):
+                own = part[part["method"] == name]
+                found = summarize(own, ["round"], "accuracy").sort_values("round")
+                place = own.groupby("round")[x].median() if x != "round" else found["round"]
+                series(axis, place, found["median"], found["low"], found["high"], label=name, index=index)
+            axis.set(xlabel=label, xscale="linear" if x == "round" else "log", title=rf"$\alpha = {alpha:g}$")
+        row[0].set_ylabel("accuracy")
+        ranked = last(part).groupby("method")["accuracy"].median().sort_values(ascending=False)
+        notes.append(rf"$\alpha={alpha:g}$: " + ", ".join(f"{name} {value:.2f}" for name, value in ranked.items()))
+    axes[0, -1].legend(fontsize=6)
+    target = 0.9 * last(table)[lambda t: t["method"] == "Spry"]["accuracy"].median()
+    need = operations_to(table[table["alpha"] == alphas[0]], target)
+    work = ", ".join(f"{name} {value:.0f}" if np.isfinite(value) else f"{name} never" for name, value in need.items())
+    caption = f"""Final accuracy, each method at its own learning rate: {"; ".join(notes)}. Operations until the median
+        is {target:.2f}, nine tenths of what Spry reaches, at $\\alpha={alphas[0]:g}$: {work}. A pass with a tangent
+        counts one forward pass in the middle and two on the right, a backward pass one on the right. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy against rounds and passes by method. {notes[0]}.")
+
+
+def protocols(table: pd.DataFrame) -> Figure:
+    """Draw accuracy against local epochs and against KiB sent, per epoch and per iteration."""
+    names = list(dict.fromkeys(table["method"]))
+    fig, axes = new_figure(1, 2, width=8.4, sharey=True)
+    for axis, x in zip(axes[0], ("round", "kib_up"), strict=True):
+        for index, name in enumerate(names):
+            own = table[table["method"] == name]
+            found = summarize(own, ["round"], "accuracy").sort_values("round")
+            place = own.groupby("round")[x].median() if x != "round" else found["round"]
+            series(axis, place, found["median"], found["low"], found["high"], label=name, index=index)
+    axes[0, 0].set(xlabel="local epochs", ylabel="accuracy")
+    axes[0, 1].set(xlabel="KiB that a client sent", xscale="log")
+    axes[0, 0].legend(fontsize=7)
+    end = last(table).groupby("method", sort=False)[["accuracy", "kib_up"]].median()
+    listed = ", ".join(f"{name} {row.accuracy:.3f} ({row.kib_up:.1f} KiB)" for name, row in end.iterrows())
+    caption = f"""After the same number of iterations, with what a client sent until then, books included: {listed}.
+        {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy against epochs and bytes by protocol: {listed}.")
+
+
+def sweeps(table: pd.DataFrame) -> Figure:
+    """Draw Spry's final accuracy against K and against M (`experiments.sweeps`)."""
+    fig, axes = new_figure(1, 2, width=8.4, sharey=True)
+    notes = []
+    labels = {"K": "perturbations a minibatch $K$", "M": "clients a round $M$"}
+    for index, (axis, (name, label)) in enumerate(zip(axes[0], labels.items(), strict=True)):
+        rows = last(table)[lambda t, name=name: t["sweep"] == name]
+        found = summarize(rows, ["value"], "accuracy").sort_values("value")
+        series(axis, found["value"], found["median"], found["low"], found["high"], label=name, index=index)
+        axis.set(xlabel=label, xscale="log")
+        axis.set_xticks(found["value"], [f"{value}" for value in found["value"]])
+        axis.minorticks_off()
+        notes.append(f"${name}$ " + ", ".join(f"{v}: {a:.2f}" for v, a in zip(found["value"], found["median"])))
+    axes[0, 0].set_ylabel("final accuracy")
+    caption = f"""More perturbations and more clients both help: {"; ".join(notes)}. Each setting at its own learning rate;
+        the work of a client grows with $K$, not with $M$. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Final accuracy by K and M. {'; '.join(notes)}.")
