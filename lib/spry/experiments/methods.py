@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 TUNING = 1000  # seeds of the partitions on which rates are chosen begin here, so none of them is judged on
+MORE = "Spry, more directions"  # as many as Baffle+ and FwdLLM+ take
 NAMES = (
-    "FedAvg", "FedYogi", "FedAvgSplit", "FedYogiSplit", "Spry", "Spry + Yogi", "FedFGD", "FedFGD shared", "FedMeZO",
-    "Baffle+", "FwdLLM+",
+    "FedAvg", "FedYogi", "FedAvgSplit", "FedYogiSplit", "Spry", "Spry + Yogi", MORE, "FedFGD", "FedFGD shared",
+    "FedMeZO", "Baffle+", "FwdLLM+",
 )  # fmt: skip
 PROTOCOLS = ("Spry per iteration", "FedSGD")
 JVP, BACKWARD = 2, 1  # operations of a pass with one tangent and of a backward pass, in forward passes
@@ -26,7 +27,7 @@ class Toy:
     blocks: int = 8
     features: int = 64
     steps: int = 7
-    rounds: int = 10
+    rounds: int = 8
     record: int = 2
 
 
@@ -47,7 +48,7 @@ def method_comparison(
     rates: Sequence[float] = (0.1, 1.0, 8.0),
     zero_order_k: int = 5,
     candidates: int = 4,
-    rounds: int = 10,
+    rounds: int = 8,
     seeds: int = 3,
     tuning_seeds: int = 1,
     seed: int = 0,
@@ -56,13 +57,18 @@ def method_comparison(
     """Follow the accuracy of every method, each tuned over the same `rates`, against rounds and passes.
 
     All average plainly at the server but those with Yogi in the name. Baffle+ and FwdLLM+ take `zero_order_k`
-    perturbations a minibatch (the authors' port: 10 and 20), FwdLLM+ from `candidates` as many (10), the others one.
+    perturbations a minibatch (the authors' port: 10 and 20), and so does one arm of Spry; FwdLLM+ picks them from
+    `candidates` as many (10). The others take one.
 
     Returns: the rows of `tuned_runs`.
     """
     several = {"perturbations": zero_order_k}
     options = {"Baffle+": several, "FwdLLM+": several | {"candidates": candidates}}
-    arms = [Arm(name, name.removesuffix(" + Yogi"), options.get(name, {}), Toy(rounds=rounds)) for name in methods]
+    options[MORE] = several | {"at_once": zero_order_k > 1}
+    arms = [
+        Arm(name, name.removesuffix(" + Yogi").split(",")[0], options.get(name, {}), Toy(rounds=rounds))
+        for name in methods
+    ]
     return tuned_runs(arms, alphas, rates, range(seed, seed + seeds), tuning_seeds, progress)
 
 
@@ -71,7 +77,7 @@ def protocols(
     methods: Sequence[str] = PROTOCOLS,
     alphas: Sequence[float] = (1.0,),
     rates: Sequence[float] = (0.1, 1.0, 8.0),
-    rounds: int = 10,
+    rounds: int = 8,
     seeds: int = 3,
     tuning_seeds: int = 1,
     seed: int = 0,
@@ -174,7 +180,7 @@ def _rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) 
 
 
 def _by_round(table: pd.DataFrame, inner: int, per_pass: int) -> pd.DataFrame:
-    """Return accuracy and what a client has spent at the evaluated rounds, `inner` rounds of the engine counting one."""
+    """Return accuracy and what a client has spent at the evaluated rounds; `inner` rounds of the engine count one."""
     trained = table[table["status"] == "trained"].groupby("round")
     spent = trained[["forward_passes", "backward_passes", "bytes_up"]].mean().cumsum()
     accuracy = table.dropna(subset="global_accuracy").set_index("round")["global_accuracy"]

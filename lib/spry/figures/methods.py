@@ -76,8 +76,9 @@ def sweeps(table: pd.DataFrame) -> Figure:
         axis.set(xlabel=label, xscale="log")
         axis.set_xticks(found["value"], [f"{value}" for value in found["value"]])
         axis.minorticks_off()
-        notes.append(f"${name}$ " + ", ".join(f"{v}: {a:.2f}" for v, a in zip(found["value"], found["median"])))
+        ends = zip(found["value"], found["median"], strict=True)
+        notes.append(f"${name}$ " + ", ".join(f"{value}: {accuracy:.2f}" for value, accuracy in ends))
     axes[0, 0].set_ylabel("final accuracy")
-    caption = f"""More perturbations and more clients both help: {"; ".join(notes)}. Each setting at its own learning rate;
-        the work of a client grows with $K$, not with $M$. {INTERVALS}"""
+    caption = f"""Final accuracy by perturbations and by clients: {"; ".join(notes)}. Each setting at its own learning
+        rate; the work of a client grows with $K$, not with $M$. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Final accuracy by K and M. {'; '.join(notes)}.")
