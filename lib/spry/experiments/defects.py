@@ -1,7 +1,6 @@
 """What three defects of the authors' released code do to numbers that are known exactly."""
 
 import pandas as pd
-import torch
 
 
 def released_defects(*, clients: int = 3, perturbations: int = 10, step: float = 1e-2) -> pd.DataFrame:
@@ -25,6 +24,8 @@ def released_defects(*, clients: int = 3, perturbations: int = 10, step: float =
 
 
 def _first_over_last(clients: int) -> float:
+    import torch
+
     from lib.spry.released import aliased_sum
 
     weights = aliased_sum([{"w": row} for row in torch.eye(clients)])["w"]
@@ -33,6 +34,8 @@ def _first_over_last(clients: int) -> float:
 
 def _effective(count: int, step: float, released: bool) -> float:
     """Each direction is a coordinate of its own, so a linear loss shows the weight that it gets."""
+    import torch
+
     from lib.spry.zero_order import baffle
 
     found = baffle(
@@ -48,6 +51,8 @@ def _effective(count: int, step: float, released: bool) -> float:
 
 def _in_place(clients: int, released: bool) -> float:
     """Client c owns tensor c of as many and moves it to c + 1; the others stay at zero."""
+    import torch
+
     from lib.spry.released import positional_zip
     from lib.spry.units import aggregate_units
 

@@ -82,3 +82,9 @@ def sweeps(table: pd.DataFrame) -> Figure:
     caption = f"""Final accuracy by perturbations and by clients: {"; ".join(notes)}. Each setting at its own learning
         rate; the work of a client grows with $K$, not with $M$. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Final accuracy by K and M. {'; '.join(notes)}.")
+
+
+def with_epochs(comparison: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return Spry's and FedAvg's rows of `method_comparison` with those of `protocols`, for the latter's alphas."""
+    both = comparison[comparison["method"].isin(("Spry", "FedAvg")) & comparison["alpha"].isin(table["alpha"])]
+    return pd.concat([both, table], ignore_index=True)
