@@ -1,9 +1,13 @@
 """Every rule on tables made by hand: it says yes, nearly and no, and it refuses NaN."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import lib.spry
 from lib.report import COMPANION, judge
 from lib.report.claims import NOT_RUN
 from lib.report.published import published
@@ -269,3 +273,10 @@ def test_nothing_follows_from_what_was_not_measured(claim):
         assert status(tables | {name: table.iloc[:0]}) == NOT_RUN
         unmeasured = table.assign(**{column: np.nan for column in MEASURED if column in table})
         assert status(tables | {name: unmeasured}) in (NO, NOT_RUN)
+
+
+def test_measuring_memory_loads_nothing_that_draws():
+    code = "import sys, lib.spry.memory; assert 'matplotlib' not in sys.modules and 'yaml' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="it has CLAIMS"):
+        lib.spry.nothing  # noqa: B018

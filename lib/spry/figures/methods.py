@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.report.intervals import summarize
-from lib.report.style import describe, new_figure, series
+from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
 from lib.spry.experiments.methods import operations_to
 
 INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
@@ -17,31 +18,37 @@ def last(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def methods(table: pd.DataFrame) -> Figure:
-    """Draw accuracy against rounds, forward passes and operations, one row an alpha (`method_comparison`)."""
+    """Draw accuracy against rounds and against forward passes, one row an alpha (`method_comparison`)."""
     alphas, names = list(dict.fromkeys(table["alpha"])), list(dict.fromkeys(table["method"]))
-    axes_of = {"round": "round", "forward": "forward passes of a client", "operations": "operations (forward passes)"}
-    fig, axes = new_figure(len(alphas), len(axes_of), width=10, height=3.1 * len(alphas), sharey=True)
+    fig, axes = new_figure(len(alphas), 2, width=9, height=3.2 * len(alphas), sharey=True)
     notes = []
     for row, alpha in zip(axes, alphas, strict=True):
         part = table[table["alpha"] == alpha]
-        for axis, (x, label) in zip(row, axes_of.items(), strict=True):
+        for axis, x in zip(row, ("round", "forward"), strict=True):
             for index, name in enumerate(names):
-                own = part[part["method"] == name]
-                found = summarize(own, ["round"], "accuracy").sort_values("round")
-                place = own.groupby("round")[x].median() if x != "round" else found["round"]
-                series(axis, place, found["median"], found["low"], found["high"], label=name, index=index)
-            axis.set(xlabel=label, xscale="linear" if x == "round" else "log", title=rf"$\alpha = {alpha:g}$")
-        row[0].set_ylabel("accuracy")
+                _curve(axis, part[part["method"] == name], x, name, index)
+        row[0].set(xlabel="round", ylabel="accuracy", title=rf"$\alpha = {alpha:g}$")
+        row[1].set(xlabel="forward passes of a client", xscale="log", title=rf"$\alpha = {alpha:g}$")
+        row[1].xaxis.set_minor_formatter("")
         ranked = last(part).groupby("method")["accuracy"].median().sort_values(ascending=False)
         notes.append(rf"$\alpha={alpha:g}$: " + ", ".join(f"{name} {value:.2f}" for name, value in ranked.items()))
-    axes[0, -1].legend(fontsize=6)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=7)
     target = 0.9 * last(table)[lambda t: t["method"] == "Spry"]["accuracy"].median()
     need = operations_to(table[table["alpha"] == alphas[0]], target)
     work = ", ".join(f"{name} {value:.0f}" if np.isfinite(value) else f"{name} never" for name, value in need.items())
     caption = f"""Final accuracy, each method at its own learning rate: {"; ".join(notes)}. Operations until the median
-        is {target:.2f}, nine tenths of what Spry reaches, at $\\alpha={alphas[0]:g}$: {work}. A pass with a tangent
-        counts one forward pass in the middle and two on the right, a backward pass one on the right. {INTERVALS}"""
+        is {target:.2f}, nine tenths of what Spry reaches, at $\\alpha={alphas[0]:g}$: {work}. In
+        operations a pass with a tangent counts two forward passes, a backward pass one. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy against rounds and passes by method. {notes[0]}.")
+
+
+def _curve(axis: Axes, rows: pd.DataFrame, x: str, name: str, index: int) -> None:
+    """Draw one method's accuracy; beyond the palette's colours, dashed and with the markers in another order."""
+    found = summarize(rows, ["round"], "accuracy").sort_values("round")
+    place = rows.groupby("round")[x].median() if x != "round" else found["round"]
+    series(axis, place, found["median"], found["low"], found["high"], label=name, index=index)
+    if index >= len(COLOURS):
+        axis.lines[-1].set(linestyle="--", marker=MARKERS[(index + 3) % len(MARKERS)])
 
 
 def protocols(table: pd.DataFrame) -> Figure:
@@ -50,10 +57,7 @@ def protocols(table: pd.DataFrame) -> Figure:
     fig, axes = new_figure(1, 2, width=8.4, sharey=True)
     for axis, x in zip(axes[0], ("round", "kib_up"), strict=True):
         for index, name in enumerate(names):
-            own = table[table["method"] == name]
-            found = summarize(own, ["round"], "accuracy").sort_values("round")
-            place = own.groupby("round")[x].median() if x != "round" else found["round"]
-            series(axis, place, found["median"], found["low"], found["high"], label=name, index=index)
+            _curve(axis, table[table["method"] == name], x, name, index)
     axes[0, 0].set(xlabel="local epochs", ylabel="accuracy")
     axes[0, 1].set(xlabel="KiB that a client sent", xscale="log")
     axes[0, 0].legend(fontsize=7)
