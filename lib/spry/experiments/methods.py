@@ -1,5 +1,6 @@
 """All methods on the soft-max toy: each at its own learning rate, chosen on other partitions from the same rates."""
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -155,7 +156,7 @@ def _rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) 
     from lib.federated.run import run
     from lib.federated.server_optimizers import fedavg
     from lib.spry.baselines.methods import PER_ITERATION, method
-    from lib.spry.toy import digits_federation, softmax_model
+    from lib.spry.toy import softmax_model
 
     toy = arm.toy
     inner = toy.steps if arm.name == "FedSGD" or arm.name.endswith(PER_ITERATION) else 1
@@ -165,7 +166,7 @@ def _rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) 
     model = softmax_model(toy.features, blocks=toy.blocks)
     history = run(
         method(arm.name, model, local, **options | dict(arm.options)),
-        digits_federation(clients=toy.clients, alpha=alpha, features=toy.features, seed=seed),
+        _federation(toy.clients, alpha, toy.features, seed),
         rounds=toy.rounds * inner,
         cohort_size=toy.cohort,
         seed=seed,
@@ -177,6 +178,13 @@ def _rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) 
     for place, (column, value) in enumerate({"method": arm.label, "alpha": alpha, "seed": seed, "lr": lr}.items()):
         rows.insert(place, column, value)
     return rows
+
+
+@functools.lru_cache(maxsize=32)  # every arm and rate sees the same partitions, and dealing one takes a while
+def _federation(clients: int, alpha: float, features: int, seed: int):
+    from lib.spry.toy import digits_federation
+
+    return digits_federation(clients=clients, alpha=alpha, features=features, seed=seed)
 
 
 def _by_round(table: pd.DataFrame, inner: int, per_pass: int) -> pd.DataFrame:
