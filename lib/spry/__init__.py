@@ -1,1 +1,18 @@
-"""Spry, federated finetuning with forward-mode differentiation (arXiv 2405.15551): what the notebook calls."""
+"""Spry, federated finetuning with forward-mode differentiation (arXiv 2405.15551): what the notebook calls.
+
+Nothing is loaded before it is used, so that ``python -m lib.spry.memory`` needs no library that draws or reports.
+"""
+
+import importlib
+from typing import Any
+
+__all__ = ["CLAIMS", "experiments", "figures"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `experiments`, `figures` or `CLAIMS` at first use."""
+    if name in ("experiments", "figures"):
+        return importlib.import_module(f"lib.spry.{name}")
+    if name == "CLAIMS":
+        return importlib.import_module("lib.spry.claims").CLAIMS
+    raise AttributeError(f"module lib.spry has no attribute {name!r}: it has {', '.join(__all__)}")

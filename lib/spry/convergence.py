@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.federated.partition import dirichlet
-
 
 @dataclass(frozen=True)
 class Softmax:
@@ -40,6 +38,8 @@ def digits_softmax(*, alpha: float, clients: int = 24, features: int = 256, seed
     Clients have equal numbers of examples, so the global objective is the plain mean of theirs.
     """
     from sklearn.datasets import load_digits
+
+    from lib.federated.partition import dirichlet
 
     rng = np.random.default_rng([seed, features])
     x, y = load_digits(return_X_y=True)

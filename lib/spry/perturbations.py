@@ -6,7 +6,7 @@ released code has no such generator; this one is the companion's.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ class Key:
     unit: int = 0
 
     def __post_init__(self) -> None:
-        seed, *others = astuple(self)
+        seed, *others = self.seed, self.round, self.iteration, self.client, self.unit
         if not 0 <= seed < 2**64 or not all(0 <= index < LIMIT for index in others):
             raise ValueError(f"{self}: give a seed from 0 to 2**64 - 1 and indices from 0 to 2**32 - 1")
 

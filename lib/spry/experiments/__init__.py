@@ -3,9 +3,11 @@
 from lib.spry.experiments.bias import label_skew_bias
 from lib.spry.experiments.convergence import convergence_floor
 from lib.spry.experiments.costs import communication_table, counted_costs, step_operations
+from lib.spry.experiments.defects import released_defects
 from lib.spry.experiments.dropout import dropout_noise
 from lib.spry.experiments.estimator import estimator_error, one_step_error
 from lib.spry.experiments.memory import memory_by_depth, paper_predictions
+from lib.spry.experiments.methods import method_comparison, protocols, sweeps
 from lib.spry.experiments.splitting import splitting_rounds
 
 __all__ = [
@@ -16,8 +18,12 @@ __all__ = [
     "estimator_error",
     "label_skew_bias",
     "memory_by_depth",
+    "method_comparison",
     "one_step_error",
     "paper_predictions",
+    "protocols",
+    "released_defects",
     "splitting_rounds",
     "step_operations",
+    "sweeps",
 ]

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib.federated.partition import dirichlet
 from lib.spry import theory
 from lib.spry.convergence import block_owners
 
@@ -31,6 +30,8 @@ def label_skew_bias(
         cohorts), bias2_theory (the exact expectation over cohorts), bias2_label (its part from class shares alone),
         averaged2 (the square of the bias averaged over the cohorts), averaged2_theory (bias2_theory / draws).
     """
+    from lib.federated.partition import dirichlet
+
     rows = []
     for s in range(seed, seed + seeds):
         by_example, labels = _example_gradients(hidden, warm_steps, s)

@@ -2,6 +2,7 @@
 
 from lib.spry.figures.costs import communication, dropout_noise, step_operations
 from lib.spry.figures.memory import memory_bars, memory_by_depth, predicted_at_paper_shapes
+from lib.spry.figures.methods import methods, protocols, sweeps, with_epochs
 from lib.spry.figures.theory import convergence_floor, estimator_error, label_skew_bias, splitting_rounds
 
 __all__ = [
@@ -12,7 +13,11 @@ __all__ = [
     "label_skew_bias",
     "memory_bars",
     "memory_by_depth",
+    "methods",
     "predicted_at_paper_shapes",
+    "protocols",
     "splitting_rounds",
     "step_operations",
+    "sweeps",
+    "with_epochs",
 ]

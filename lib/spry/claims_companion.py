@@ -1,0 +1,94 @@
+"""Propositions of the companion about Spry, and the rule for each; `SEEN` marks rules younger than a result."""
+
+from lib.report import COMPANION, Claim
+from lib.spry import rules_theory
+
+UNSTATED = "not stated"
+SEEN = "rule written after a first trial of this experiment had been seen"
+
+PROPOSITIONS = (
+    Claim(
+        "variance-identity",
+        "The relative squared error of a forward gradient of p numbers with K directions is (p + 1) / K",
+        COMPANION,
+        UNSTATED,
+        "medians of all cells within 10 %; close within 20 %",
+        ("estimator",),
+        rules_theory.variance,
+    ),
+    Claim(
+        "checkpointing",
+        "Checkpointed backpropagation closes most of the gap in memory",
+        COMPANION,
+        UNSTATED,
+        "at least 90 % of the gap in transients at the most layers; close from 50 %",
+        ("depth",),
+        rules_theory.checkpointing,
+    ),
+    Claim(
+        "one-step-splitting",
+        "In one synchronous step splitting brings nothing over unsplit clients with directions of their own",
+        COMPANION,
+        UNSTATED,
+        "squared error split at least 0.95 times that unsplit at the most clients; close from 0.8",
+        ("one_step",),
+        rules_theory.one_step,
+    ),
+    Claim(
+        "local-steps",
+        "Splitting pays with local steps",
+        COMPANION,
+        UNSTATED,
+        "rounds unsplit over split at most 1.1 at the fewest and at least 1.5 at the most steps; close if it grows",
+        ("splitting",),
+        rules_theory.local_steps,
+    ),
+    Claim(
+        "averaged-bias",
+        "The bias is one of the round's clients: averaged over cohorts it vanishes",
+        COMPANION,
+        UNSTATED,
+        "medians of the squared average within 20 % of what chance leaves, for every alpha; close within a factor 2",
+        ("bias",),
+        rules_theory.averaged_bias,
+    ),
+    Claim(
+        "dropout-noise",
+        "With a mask for each side, as released, small finite differences measure dropout",
+        COMPANION,
+        UNSTATED,
+        "correlation with the exact derivative below 0.5 in size at the smallest step, above 0.99 with one mask at its "
+        "best step; close if lower by 0.2",
+        ("dropout",),
+        rules_theory.dropout,
+    ),
+    Claim(
+        "released-defects",
+        "Three further defects of the released code change results",
+        COMPANION,
+        UNSTATED,
+        "each released number off by half of the right one or more; close if one is",
+        ("defects",),
+        rules_theory.defects,
+        SEEN,
+    ),
+    Claim(
+        "exactly-k-scalars",
+        "With one communication an iteration a client sends exactly K numbers, and every cost formula counts right",
+        COMPANION,
+        UNSTATED,
+        "counted numbers equal K a client, and all counts equal the formulas; close if the former",
+        ("counted",),
+        rules_theory.scalars,
+    ),
+    Claim(
+        "same-directions",
+        "At equal directions, rates and dropout, exact derivatives and finite differences are equally accurate",
+        COMPANION,
+        UNSTATED,
+        "FedFGD and FedMeZO within 0.01 in every seed at every alpha; close within 0.03",
+        ("comparison",),
+        rules_theory.same_directions,
+        SEEN,
+    ),
+)

@@ -1,0 +1,94 @@
+"""Figures of the method comparison: accuracy against rounds and against work, protocols, sweeps."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lib.report.intervals import summarize
+from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
+from lib.spry.experiments.methods import operations_to
+
+INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
+
+
+def last(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the last round."""
+    return table[table["round"] == table["round"].max()]
+
+
+def methods(table: pd.DataFrame) -> Figure:
+    """Draw accuracy against rounds and against forward passes, one row an alpha (`method_comparison`)."""
+    alphas, names = list(dict.fromkeys(table["alpha"])), list(dict.fromkeys(table["method"]))
+    fig, axes = new_figure(len(alphas), 2, width=9, height=3.2 * len(alphas), sharey=True)
+    notes = []
+    for row, alpha in zip(axes, alphas, strict=True):
+        part = table[table["alpha"] == alpha]
+        for axis, x in zip(row, ("round", "forward"), strict=True):
+            for index, name in enumerate(names):
+                _curve(axis, part[part["method"] == name], x, name, index)
+        row[0].set(xlabel="round", ylabel="accuracy", title=rf"$\alpha = {alpha:g}$")
+        row[1].set(xlabel="forward passes of a client", xscale="log", title=rf"$\alpha = {alpha:g}$")
+        row[1].xaxis.set_minor_formatter("")
+        ranked = last(part).groupby("method")["accuracy"].median().sort_values(ascending=False)
+        notes.append(rf"$\alpha={alpha:g}$: " + ", ".join(f"{name} {value:.2f}" for name, value in ranked.items()))
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=7)
+    target = 0.9 * last(table)[lambda t: t["method"] == "Spry"]["accuracy"].median()
+    need = operations_to(table[table["alpha"] == alphas[0]], target)
+    work = ", ".join(f"{name} {value:.0f}" if np.isfinite(value) else f"{name} never" for name, value in need.items())
+    caption = f"""Final accuracy, each method at its own learning rate: {"; ".join(notes)}. Operations until the median
+        is {target:.2f}, nine tenths of what Spry reaches, at $\\alpha={alphas[0]:g}$: {work}. In
+        operations a pass with a tangent counts two forward passes, a backward pass one. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy against rounds and passes by method. {notes[0]}.")
+
+
+def _curve(axis: Axes, rows: pd.DataFrame, x: str, name: str, index: int) -> None:
+    """Draw one method's accuracy; beyond the palette's colours, dashed and with the markers in another order."""
+    found = summarize(rows, ["round"], "accuracy").sort_values("round")
+    place = rows.groupby("round")[x].median() if x != "round" else found["round"]
+    series(axis, place, found["median"], found["low"], found["high"], label=name, index=index)
+    if index >= len(COLOURS):
+        axis.lines[-1].set(linestyle="--", marker=MARKERS[(index + 3) % len(MARKERS)])
+
+
+def protocols(table: pd.DataFrame) -> Figure:
+    """Draw accuracy against local epochs and against KiB sent, per epoch and per iteration."""
+    names = list(dict.fromkeys(table["method"]))
+    fig, axes = new_figure(1, 2, width=8.4, sharey=True)
+    for axis, x in zip(axes[0], ("round", "kib_up"), strict=True):
+        for index, name in enumerate(names):
+            _curve(axis, table[table["method"] == name], x, name, index)
+    axes[0, 0].set(xlabel="local epochs", ylabel="accuracy")
+    axes[0, 1].set(xlabel="KiB that a client sent", xscale="log")
+    axes[0, 0].legend(fontsize=7)
+    end = last(table).groupby("method", sort=False)[["accuracy", "kib_up"]].median()
+    listed = ", ".join(f"{name} {row.accuracy:.3f} ({row.kib_up:.1f} KiB)" for name, row in end.iterrows())
+    caption = f"""After the same number of iterations, with what a client sent until then, books included: {listed}.
+        {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy against epochs and bytes by protocol: {listed}.")
+
+
+def sweeps(table: pd.DataFrame) -> Figure:
+    """Draw Spry's final accuracy against K and against M (`experiments.sweeps`)."""
+    fig, axes = new_figure(1, 2, width=8.4, sharey=True)
+    notes = []
+    labels = {"K": "perturbations a minibatch $K$", "M": "clients a round $M$"}
+    for index, (axis, (name, label)) in enumerate(zip(axes[0], labels.items(), strict=True)):
+        rows = last(table)[lambda t, name=name: t["sweep"] == name]
+        found = summarize(rows, ["value"], "accuracy").sort_values("value")
+        series(axis, found["value"], found["median"], found["low"], found["high"], label=name, index=index)
+        axis.set(xlabel=label, xscale="log")
+        axis.set_xticks(found["value"], [f"{value}" for value in found["value"]])
+        axis.minorticks_off()
+        ends = zip(found["value"], found["median"], strict=True)
+        notes.append(f"${name}$ " + ", ".join(f"{value}: {accuracy:.2f}" for value, accuracy in ends))
+    axes[0, 0].set_ylabel("final accuracy")
+    caption = f"""Final accuracy by perturbations and by clients: {"; ".join(notes)}. Each setting at its own learning
+        rate; the work of a client grows with $K$, not with $M$. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Final accuracy by K and M. {'; '.join(notes)}.")
+
+
+def with_epochs(comparison: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return Spry's and FedAvg's rows of `method_comparison` with those of `protocols`, for the latter's alphas."""
+    both = comparison[comparison["method"].isin(("Spry", "FedAvg")) & comparison["alpha"].isin(table["alpha"])]
+    return pd.concat([both, table], ignore_index=True)

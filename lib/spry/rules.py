@@ -1,0 +1,186 @@
+"""The rules that judge the claims about methods and memory: one function a claim, from tables to a verdict."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lib.report import Verdict, grade
+from lib.spry.experiments.methods import MORE, operations_to
+
+Tables = Mapping[str, pd.DataFrame]
+ZERO_ORDER = ("FedMeZO", "Baffle+", "FwdLLM+")
+BACKPROP = ("FedAvg", "FedYogi")
+TRANSIENT = "activations_and_transients"
+GB = 1e9
+PAPER_SHAPES = ("RoBERTa-large", "Llama2-7B", "OPT-6.7B", "OPT-13B")
+
+
+def last(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the last round."""
+    return table[table["round"] == table["round"].max()]
+
+
+def finals(table: pd.DataFrame) -> dict[float, pd.DataFrame]:
+    """Return the final accuracy by alpha: one row a seed, one column a method."""
+    wide = last(table).pivot_table(index=["alpha", "seed"], columns="method", values="accuracy", dropna=False)
+    return {alpha: wide.xs(alpha, level="alpha") for alpha in sorted(table["alpha"].unique(), reverse=True)}
+
+
+def gains(table: pd.DataFrame, first: str, second: str) -> dict[float, np.ndarray]:
+    """Return the paired difference in final accuracy of two methods by alpha, one number a seed."""
+    return {alpha: (wide[first] - wide[second]).to_numpy() for alpha, wide in finals(table).items()}
+
+
+def _listed(values: Mapping[float, float]) -> str:
+    return ", ".join(f"{value:+.3f} (alpha={alpha:g})" for alpha, value in values.items())
+
+
+def _over_best(table: pd.DataFrame, rivals: tuple[str, ...], ours: str = "Spry") -> dict[float, float]:
+    """Return by alpha the median over seeds of our final accuracy minus that of the best rival (by median)."""
+    found = {}
+    for alpha, wide in finals(table).items():
+        best = wide[list(rivals)].median().fillna(-np.inf).idxmax()
+        found[alpha] = float(np.median(wide[ours] - wide[best]))
+    return found
+
+
+def accuracy(tables: Tables) -> Verdict:
+    """Spry against the best zero-order method at each alpha, after the same number of rounds."""
+    gain = _over_best(tables["comparison"], ZERO_ORDER)
+    worst = min(gain.values())
+    detail = "Baffle+ and FwdLLM+ take several perturbations a minibatch here as in the authors' code, Spry one"
+    measured = f"Spry minus the best zero-order method: {_listed(gain)}"
+    if MORE in set(tables["comparison"]["method"]):
+        equal = _over_best(tables["comparison"], ZERO_ORDER, MORE)
+        measured += f"; with as many directions {_listed(equal)}"
+    return grade(sum(gain.values()), reproduced=worst >= 0.052, close=worst > 0, measured=measured, detail=detail)
+
+
+def accuracy_backprop(tables: Tables) -> Verdict:
+    """How far Spry is below the best backpropagation method at each alpha."""
+    gap = {alpha: -gain for alpha, gain in _over_best(tables["comparison"], BACKPROP).items()}
+    low, high = min(gap.values()), max(gap.values())
+    measured = f"best of {' and '.join(BACKPROP)} minus Spry: {_listed(gap)}"
+    return grade(low + high, reproduced=low >= 0 and high <= 0.0616, close=low >= 0 and high <= 0.12, measured=measured)
+
+
+def convergence_time(tables: Tables) -> Verdict:
+    """Operations until the median accuracy is nine tenths of Spry's final one, zero-order methods over Spry."""
+    ratios = {}
+    for alpha, part in tables["comparison"].groupby("alpha", sort=False):
+        target = 0.9 * last(part)[last(part)["method"] == "Spry"]["accuracy"].median()
+        need = operations_to(part, target)
+        if np.isinf(need["Spry"]):  # only where Spry's accuracy is not a number
+            return grade(np.nan, reproduced=False, close=False, measured="no accuracy")
+        ratios |= {f"{name}, alpha={alpha:g}": need[name] / need["Spry"] for name in ZERO_ORDER}
+    worst = min(ratios.values())
+    measured = ", ".join(f"{value:.2f} ({name})" for name, value in ratios.items())
+    detail = "operations stand for time; a pass with a tangent counts two forward passes"
+    return grade(worst, reproduced=worst >= 1.2, close=worst > 1, measured=measured, detail=detail)
+
+
+def _gpu(table: pd.DataFrame, shape: str) -> tuple[float, float]:
+    """Return the peaks in bytes of backpropagation (dequantized weights kept, where quantized) and forward mode."""
+    rows = table[table["shape"] == shape]
+    full = shape == "RoBERTa-large"
+    total = rows.groupby(["method", "weights"])["measured"].sum(min_count=1)
+    return total["backprop", "full" if full else "4bit kept"], total["forward mode", "full" if full else "4bit"]
+
+
+def memory_range(tables: Tables) -> Verdict:
+    """Backpropagation over forward mode at the paper's four shapes."""
+    ratio = {shape: np.divide(*_gpu(tables["gpu_memory"], shape)) for shape in PAPER_SHAPES}
+    low, high = min(ratio.values()), max(ratio.values())
+    measured = ", ".join(f"{value:.1f} ({shape})" for shape, value in ratio.items())
+    total = sum(ratio.values())
+    return grade(total, reproduced=low >= 1.4 and high >= 7.1, close=low > 1 and high >= 3.5, measured=measured)
+
+
+def memory_at(shape: str, *, ratio: float, limit: float):
+    """Return the rule on one shape: forward mode's peak under `limit` GB, backpropagation's `ratio` times as high."""
+
+    def rule(tables: Tables) -> Verdict:
+        back, forward = _gpu(tables["gpu_memory"], shape)
+        found = back / forward
+        measured = f"{back / GB:.1f} GB and {forward / GB:.1f} GB, {found:.1f} times"
+        good = forward < limit * GB
+        return grade(found, reproduced=good and found >= ratio, close=found >= ratio / 2, measured=measured)
+
+    return rule
+
+
+def _transients(table: pd.DataFrame) -> pd.DataFrame:
+    """Return transient bytes, one row a depth in ascending order and one column a method."""
+    rows = table[table["category"] == TRANSIENT]
+    return rows.pivot_table(index="layers", columns="method", values="measured", dropna=False).sort_index()
+
+
+def memory_small(tables: Tables) -> Verdict:
+    """Growth of forward mode's transient memory with depth, and backpropagation over it."""
+    wide = _transients(tables["depth"])
+    growth = wide["forward mode"].iloc[-1] / wide["forward mode"].iloc[0] - 1
+    ratio = wide["backprop"] / wide["forward mode"]
+    measured = f"forward mode grows by {growth:.1%}; backprop {ratio.iloc[-1]:.1f} times at {wide.index[-1]} layers"
+    good = abs(growth) <= 0.1 and ratio.iloc[-1] >= 7
+    return grade(growth + ratio.sum(), reproduced=good, close=abs(growth) <= 0.3 and ratio.min() > 1, measured=measured)
+
+
+def zero_order_memory(tables: Tables) -> Verdict:
+    """Forward mode's transient memory over that of the zero-order method, at every depth."""
+    wide = _transients(tables["depth"])
+    ratio = wide["forward mode"] / wide["zero-order"]
+    measured = f"{ratio.min():.2f} to {ratio.max():.2f} times the zero-order method's transients"
+    total = ratio.sum(skipna=False)
+    return grade(total, reproduced=ratio.min() > 1 and ratio.max() <= 2.5, close=ratio.min() > 1, measured=measured)
+
+
+def per_iteration(tables: Tables) -> Verdict:
+    """Spry with one communication an iteration against one an epoch, paired, at Dirichlet 1."""
+    both = pd.concat([tables["comparison"], tables["protocols"]])
+    gain = gains(both[both["alpha"] == 1.0], "Spry per iteration", "Spry")[1.0]
+    measured = f"gain by seed: {', '.join(f'{value:+.3f}' for value in np.sort(gain))}"
+    return grade(gain.sum(), reproduced=gain.min() > 0, close=np.median(gain) > 0, measured=measured)
+
+
+def _swept(table: pd.DataFrame, sweep: str) -> pd.Series:
+    rows = last(table)
+    return rows[rows["sweep"] == sweep].groupby("value")["accuracy"].median().sort_index()
+
+
+def perturbations(tables: Tables) -> Verdict:
+    """Accuracy gained per doubling of K, up to 5 and from there on."""
+    found = _swept(tables["sweeps"], "K")
+    early = (found.loc[5] - found.loc[1]) / np.log2(5)
+    late = (found.iloc[-1] - found.loc[5]) / np.log2(found.index[-1] / 5)
+    measured = "; ".join(f"K={k} {value:.3f}" for k, value in found.items())
+    good = early > 0 and abs(late) <= early / 2
+    return grade(early + late, reproduced=good, close=early > 0 and late < early, measured=measured)
+
+
+def more_clients(tables: Tables) -> Verdict:
+    """Final accuracy against the number of clients a round."""
+    found = _swept(tables["sweeps"], "M")
+    steps = np.diff(found)
+    measured = "; ".join(f"M={m} {value:.3f}" for m, value in found.items())
+    rises = found.iloc[-1] > found.iloc[0]
+    return grade(steps.sum(), reproduced=steps.min() > 0 and rises, close=rises, measured=measured)
+
+
+def split_backprop(tables: Tables) -> Verdict:
+    """FedAvg against FedAvgSplit, paired."""
+    gap = gains(tables["comparison"], "FedAvg", "FedAvgSplit")
+    measured = f"median gap {_listed({alpha: float(np.median(values)) for alpha, values in gap.items()})}"
+    lowest, middle = min(v.min() for v in gap.values()), min(np.median(v) for v in gap.values())
+    return grade(lowest + middle, reproduced=lowest > 0.01, close=middle > 0, measured=measured)
+
+
+def no_split(tables: Tables) -> Verdict:
+    """Spry against FedFGD whose clients draw directions of their own, and against one that shares them, paired."""
+    own, shared = (gains(tables["comparison"], "Spry", name) for name in ("FedFGD", "FedFGD shared"))
+    middle = {alpha: float(np.median(values)) for alpha, values in own.items()}
+    other = {alpha: float(np.median(values)) for alpha, values in shared.items()}
+    measured = f"own directions: {_listed(middle)}; shared directions: {_listed(other)}"
+    worst = min(middle.values())
+    detail = "which of the two the paper ran is not known to us; the rule takes own directions"
+    return grade(worst, reproduced=worst > 0.05, close=worst > 0.01, measured=measured, detail=detail)

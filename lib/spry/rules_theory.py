@@ -1,0 +1,138 @@
+"""The rules that judge the claims about theory, protocols and the released code."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lib.report import Verdict, fitted_slope, grade
+from lib.spry.experiments.splitting import best_rates
+from lib.spry.rules import TRANSIENT, gains
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def unbiased(tables: Tables) -> Verdict:
+    """The bias that label skew alone makes at the largest alpha against that at the smallest, and the order between."""
+    middle = tables["bias"].groupby("alpha")[["bias2", "bias2_label"]].median().sort_index()
+    share = middle["bias2_label"].iloc[-1] / middle["bias2_label"].iloc[0]
+    falls = bool((np.diff(middle["bias2"]) < 0).all())
+    measured = f"label part at alpha={middle.index[-1]:g}: {share:.1%} of that at {middle.index[0]:g}; squared bias "
+    measured += ", ".join(f"{value:.1f} (alpha={alpha:g})" for alpha, value in middle["bias2"].items())
+    detail = "what remains for nearly even labels comes from the clients' small samples"
+    ends = middle["bias2"].iloc[-1] < middle["bias2"].iloc[0]
+    value = share + middle["bias2"].sum(skipna=False)
+    return grade(
+        value, reproduced=share <= 0.05 and falls, close=share <= 0.2 and ends, measured=measured, detail=detail
+    )
+
+
+def rate(tables: Tables) -> Verdict:
+    """Slope of ||grad f||^2 after round 50 for nearly even labels, and the floor that skew adds with fixed blocks."""
+    table = tables["floor"]
+    high, low = table["alpha"].max(), table["alpha"].min()
+    late = table[(table["alpha"] == high) & (table["round"] >= 50) & (table["map"] == "fixed")]
+    falling = late.groupby("round")["norm2"].median()
+    slope = fitted_slope(falling.index.to_numpy(), falling.to_numpy())
+    end = table[table["round"] == table["round"].max()]
+    end = end[end["map"] == "fixed"].groupby("alpha")["norm2"].median()
+    floor = end[low] / end[high]
+    measured = f"slope {slope:.2f} at alpha={high:g}; {floor:.1f} times as much left at alpha={low:g}"
+    good = slope <= -0.9 and floor >= 1.5
+    return grade(slope + floor, reproduced=good, close=slope <= -0.5 and floor > 1, measured=measured)
+
+
+def variance(tables: Tables) -> Verdict:
+    """The largest distance of a cell's median error from the closed form."""
+    middle = tables["estimator"].groupby(["dimension", "perturbations", "clients"])[["mse", "mse_theory"]].median()
+    off = (middle["mse"] / middle["mse_theory"] - 1).abs()
+    measured = f"at most {off.max():.1%} away over {len(middle)} cells"
+    total = off.sum(skipna=False)
+    return grade(total, reproduced=off.max() <= 0.1, close=off.max() <= 0.2, measured=measured)
+
+
+def checkpointing(tables: Tables) -> Verdict:
+    """The share of the gap between backpropagation and forward mode that checkpointing closes, at the largest depth."""
+    rows = tables["depth"]
+    deepest = rows[(rows["layers"] == rows["layers"].max()) & (rows["category"] == TRANSIENT)]
+    found = deepest.set_index("method")["measured"]
+    share = (found["backprop"] - found["checkpointed backprop"]) / (found["backprop"] - found["forward mode"])
+    measured = (
+        f"{share:.0%} of the gap; {found['checkpointed backprop'] / found['forward mode']:.2f} times forward mode"
+    )
+    return grade(share, reproduced=share >= 0.9, close=share >= 0.5, measured=measured)
+
+
+def one_step(tables: Tables) -> Verdict:
+    """The error of one synchronous step: split over unsplit with own directions, at the most clients."""
+    table = tables["one_step"]
+    most = table[table["clients"] == table["clients"].max()].groupby("method")["mse"].median()
+    ratio = most["split"] / most["own directions"]
+    measured = f"split {most['split']:.1f}, own directions {most['own directions']:.1f} times the squared gradient"
+    return grade(ratio, reproduced=ratio >= 0.95, close=ratio >= 0.8, measured=measured)
+
+
+def local_steps(tables: Tables) -> Verdict:
+    """Rounds of unsplit clients with own directions over those of split ones, at few and at many local steps."""
+    best = best_rates(tables["splitting"])
+    wide = best.pivot_table(
+        index="steps", columns="method", values="rounds", aggfunc="median", dropna=False
+    ).sort_index()
+    gain = wide["own directions"] / wide["split"]
+    first, final = gain.iloc[0], gain.iloc[-1]
+    measured = ", ".join(f"{value:.2f} (T={steps})" for steps, value in gain.items())
+    return grade(first + final, reproduced=first <= 1.1 and final >= 1.5, close=final > first, measured=measured)
+
+
+def averaged_bias(tables: Tables) -> Verdict:
+    """The squared bias of the average over cohorts against what chance leaves of it."""
+    table = tables["bias"]
+    ratio = (table["averaged2"] / table["averaged2_theory"]).groupby(table["alpha"]).median()
+    low, high = ratio.min(), ratio.max()
+    measured = f"{low:.2f} to {high:.2f} of the remainder that chance leaves, over {len(ratio)} values of alpha"
+    total = ratio.sum(skipna=False)
+    return grade(total, reproduced=low >= 0.8 and high <= 1.2, close=low >= 0.5 and high <= 2, measured=measured)
+
+
+def dropout(tables: Tables) -> Verdict:
+    """Correlation with the exact derivative: two masks at the smallest step, one mask at its best step."""
+    wide = tables["dropout"].pivot_table(
+        index="step", columns="mode", values="correlation", aggfunc="median", dropna=False
+    )
+    released, shared = wide["as_released"].sort_index().iloc[0], wide["shared_mask"].max()
+    measured = f"{released:.2f} with two masks at step {wide.index.min():g}, {shared:.3f} with one at its best step"
+    good = abs(released) < 0.5 and shared > 0.99
+    return grade(released + shared, reproduced=good, close=released < shared - 0.2, measured=measured)
+
+
+def defects(tables: Tables) -> Verdict:
+    """Each released rule against the right one, where the answer is known exactly."""
+    table = tables["defects"]
+    off = (table["released"] / table["right"] - 1).abs()
+    measured = "; ".join(f"{row.defect} {row.released:.2g} instead of {row.right:.2g}" for row in table.itertuples())
+    return grade(off.sum(skipna=False), reproduced=off.min() >= 0.5, close=off.max() >= 0.5, measured=measured)
+
+
+def scalars(tables: Tables) -> Verdict:
+    """Numbers counted in the messages of the methods per iteration: K a client; all methods against the formulas."""
+    table = tables["counted"]
+    mine = table[table["method"] == "Spry per iteration"]
+    if mine.empty:
+        raise KeyError("Spry per iteration")
+    wrong = float((mine["up_all"] - mine["clients"] * mine["forward"]).abs().sum(skipna=False))
+    columns = ("up_all", "down", "forward", "backward")
+    exact = sum(int((table[name] == table[f"{name}_formula"]).sum()) for name in columns)
+    each = ", ".join(f"{row.up_all / row.clients:g} a client (M={row.clients})" for row in mine.itertuples())
+    measured = f"{each} at K={mine['forward'].iloc[0]:g}; {exact} of {len(columns) * len(table)} counts as by formula"
+    good = wrong == 0 and exact == len(columns) * len(table)
+    return grade(wrong, reproduced=good, close=wrong == 0, measured=measured)
+
+
+def same_directions(tables: Tables) -> Verdict:
+    """Exact derivatives against finite differences at equal K, without splitting: FedFGD against FedMeZO."""
+    gap = {
+        alpha: float(np.abs(values).max()) for alpha, values in gains(tables["comparison"], "FedFGD", "FedMeZO").items()
+    }
+    worst = max(gap.values())
+    measured = f"largest difference of a seed {', '.join(f'{v:.3f} (alpha={a:g})' for a, v in gap.items())}"
+    return grade(sum(gap.values()), reproduced=worst <= 0.01, close=worst <= 0.03, measured=measured)

@@ -1,0 +1,282 @@
+"""Every rule on tables made by hand: it says yes, nearly and no, and it refuses NaN."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lib.spry
+from lib.report import COMPANION, judge
+from lib.report.claims import NOT_RUN
+from lib.report.published import published
+from lib.spry import CLAIMS
+
+YES, NEARLY, NO = "reproduced", "close", "not reproduced"
+TRANSIENT = "activations_and_transients"
+
+
+def runs(**accuracies):
+    """Return a comparison at two alphas: {method, with _ for a space: final accuracies by seed, or by alpha}."""
+    made = []
+    for name, values in accuracies.items():
+        by_alpha = values if isinstance(values, dict) else {1.0: values, 0.1: values}
+        for alpha, some in by_alpha.items():
+            for seed, value in enumerate(np.atleast_1d(some)):
+                for r, accuracy in ((1, 0.0), (9, value)):
+                    row = {"method": name.replace("_", " "), "alpha": alpha, "seed": seed, "round": r}
+                    made.append(row | {"accuracy": accuracy, "operations": 10.0 * r})
+    return pd.DataFrame(made)
+
+
+def accuracy(*gains):
+    zero = {"FedMeZO": 0.3, "Baffle+": 0.5, "FwdLLM+": 0.4}
+    parts = [runs(**{n: dict.fromkeys((1.0, 0.1), v) for n, v in zero.items()})]
+    return {"comparison": pd.concat([*parts, runs(Spry={1.0: 0.5 + gains[0], 0.1: 0.5 + gains[-1]})])}
+
+
+def below(*gaps):
+    spry = {1.0: 0.9 - gaps[0], 0.1: 0.9 - gaps[-1]}
+    return {"comparison": runs(FedAvg=0.9, FedYogi=0.8, Spry=spry)}
+
+
+def slower(*ratios):
+    """Return a comparison in which zero-order methods need `ratios` times the operations of Spry."""
+    table = runs(Spry=0.5, FedMeZO=0.5, **{"Baffle+": 0.5, "FwdLLM+": 0.5})
+    factor = dict(zip(("FedMeZO", "Baffle+", "FwdLLM+"), ratios, strict=True))
+    return {"comparison": table.assign(operations=table["operations"] * table["method"].map(factor).fillna(1))}
+
+
+def gpu(backprop, forward):
+    """Return measured peaks in GB by shape."""
+    rows = []
+    for shape in backprop:
+        full = shape == "RoBERTa-large"
+        rows.append([shape, "backprop", "full" if full else "4bit kept", "parameters", backprop[shape] * 1e9])
+        rows.append([shape, "forward mode", "full" if full else "4bit", "parameters", forward[shape] * 1e9])
+    return {"gpu_memory": pd.DataFrame(rows, columns=["shape", "method", "weights", "category", "measured"])}
+
+
+def four(*ratios):
+    names = ("RoBERTa-large", "Llama2-7B", "OPT-6.7B", "OPT-13B")
+    return gpu(dict(zip(names, ratios, strict=True)), dict.fromkeys(names, 1.0))
+
+
+def one_shape(shape):
+    return lambda back, forward: gpu({shape: back}, {shape: forward})
+
+
+def depth(**ends):
+    """Return transients at 2 and 24 layers by method, with _ for a space."""
+    rows = [
+        [layers, name.replace("_", " ").replace("zero order", "zero-order"), TRANSIENT, value]
+        for name, values in ends.items()
+        for layers, value in zip((2, 24), values, strict=True)
+    ]
+    return {"depth": pd.DataFrame(rows, columns=["layers", "method", "category", "measured"])}
+
+
+def paired(first, second, *gains, table="comparison"):
+    return {table: runs(**{first: 0.5 + np.array(gains), second: np.full(len(gains), 0.5)})}
+
+
+def per_iteration(*gains):
+    both = paired("Spry per iteration", "Spry", *gains)["comparison"]
+    mine = both["method"] == "Spry"
+    return {"comparison": both[mine], "protocols": both[~mine]}
+
+
+def sweep(name, values):
+    rows = [[name, value, 0, 9, accuracy] for value, accuracy in values.items()]
+    return {"sweeps": pd.DataFrame(rows, columns=["sweep", "value", "seed", "round", "accuracy"])}
+
+
+def no_split(*gains):
+    shared = runs(**{"FedFGD shared": np.full(len(gains), 0.1)})
+    return {"comparison": pd.concat([paired("Spry", "FedFGD", *gains)["comparison"], shared])}
+
+
+def bias(label, total, averaged=(1.0, 1.0, 1.0)):
+    table = {"alpha": [100.0, 1.0, 0.1], "bias2_label": label, "bias2": total, "averaged2": averaged}
+    return {"bias": pd.DataFrame(table).assign(averaged2_theory=1.0)}
+
+
+def floor(slope, ratio):
+    rows = [
+        [name, alpha, r, (r / 400) ** slope * (ratio if alpha == 0.1 else 1.0)]
+        for name in ("fixed", "re-sampled")
+        for alpha in (100.0, 0.1)
+        for r in (10, 50, 100, 400)
+    ]
+    return {"floor": pd.DataFrame(rows, columns=["map", "alpha", "round", "norm2"])}
+
+
+def estimator(*off):
+    table = pd.DataFrame({"dimension": range(len(off)), "perturbations": 1, "clients": 1, "mse_theory": 10.0})
+    return {"estimator": table.assign(mse=10.0 * (1 + np.array(off)))}
+
+
+def one_step(ratio):
+    rows = [["split", 16, ratio], ["own directions", 16, 1.0], ["split", 1, 9.0], ["own directions", 1, 1.0]]
+    return {"one_step": pd.DataFrame(rows, columns=["method", "clients", "mse"])}
+
+
+def splitting(*gains):
+    rows = [
+        [name, steps, 0.1, value]
+        for steps, gain in zip((1, 64), gains, strict=True)
+        for name, value in (("split", 10.0), ("own directions", 10.0 * gain))
+    ]
+    return {"splitting": pd.DataFrame(rows, columns=["method", "steps", "lr", "rounds"])}
+
+
+def dropout(released, shared):
+    rows = [["as_released", 1e-4, released], ["as_released", 1e-1, 0.9], ["shared_mask", 1e-2, shared]]
+    return {"dropout": pd.DataFrame(rows, columns=["mode", "step", "correlation"])}
+
+
+def defects(*released):
+    table = pd.DataFrame({"defect": [f"d{i}" for i in range(len(released))], "right": 1.0, "released": released})
+    return {"defects": table}
+
+
+def counted(sent, other=7):
+    rows = [["Spry per iteration", 3, sent, 6, 5, 5, 2, 2, 0, 0], ["FedAvg", 3, other, 7, 5, 5, 1, 1, 1, 1]]
+    names = ["up_all", "up_all_formula", "down", "down_formula", "forward", "forward_formula"]
+    return {"counted": pd.DataFrame(rows, columns=["method", "clients", *names, "backward", "backward_formula"])}
+
+
+# By claim: the function that makes its tables, and arguments for each verdict.
+CASES = {
+    "memory-range": (four, {YES: [(1.4, 5.5, 6, 7.1)], NEARLY: [(1.1, 2, 3, 4)], NO: [(0.9, 5, 6, 8), (1.1, 2, 2, 3)]}),
+    "memory-llama2-7b": (
+        one_shape("Llama2-7B"),
+        {YES: [(33.9, 6.1)], NEARLY: [(33.9, 7.5), (20.0, 6.0)], NO: [(10.0, 6.0)]},
+    ),
+    "memory-opt-13b": (
+        one_shape("OPT-13B"),
+        {YES: [(77.5, 10.8)], NEARLY: [(90.0, 12.0), (50.0, 10.0)], NO: [(30.0, 10.0)]},
+    ),
+    "memory-small-shapes": (
+        lambda flat, ratio: depth(forward_mode=(1.0, flat), backprop=(1.5, ratio * flat)),
+        {YES: [(1.05, 8.0)], NEARLY: [(1.2, 8.0), (1.0, 5.0)], NO: [(1.5, 8.0), (1.0, 0.9)]},
+    ),
+    "convergence-time": (
+        slower,
+        {YES: [(1.3, 2.0, 5.0), (1.3, np.inf, 5.0)], NEARLY: [(1.1, 2.0, 5.0)], NO: [(1.0, 2.0, 5.0), (0.5, 3.0, 3.0)]},
+    ),
+    "accuracy": (
+        accuracy,
+        {YES: [(0.06, 0.2)], NEARLY: [(0.06, 0.01), (0.02, 0.2)], NO: [(0.2, -0.01), (-0.1, -0.2)]},
+    ),
+    "unbiased": (
+        bias,
+        {
+            YES: [((0.1, 1, 10), (1, 2, 12))],
+            NEARLY: [((1, 2, 10), (1, 2, 12)), ((0.1, 1, 10), (2, 1, 12))],
+            NO: [((5, 6, 10), (5, 6, 12)), ((0.1, 1, 10), (12, 2, 1))],
+        },
+    ),
+    "rate": (floor, {YES: [(-1.0, 3.0)], NEARLY: [(-0.7, 3.0), (-1.0, 1.2)], NO: [(-0.2, 3.0), (-1.0, 0.9)]}),
+    "accuracy-backprop": (
+        below,
+        {YES: [(0.05, 0.01)], NEARLY: [(0.05, 0.1)], NO: [(0.05, 0.2), (-0.01, 0.05)]},
+    ),
+    "zero-order-memory": (
+        lambda *ends: depth(forward_mode=ends, zero_order=(1.0, 1.0)),
+        {YES: [(1.5, 2.0)], NEARLY: [(1.5, 4.0)], NO: [(0.9, 2.0)]},
+    ),
+    "per-iteration": (per_iteration, {YES: [(0.01, 0.02)], NEARLY: [(-0.01, 0.01, 0.02)], NO: [(-0.01, 0.0)]}),
+    "perturbations": (
+        lambda *values: sweep("K", dict(zip((1, 5, 20), values, strict=True))),
+        {YES: [(0.5, 0.8, 0.82)], NEARLY: [(0.5, 0.8, 0.99)], NO: [(0.5, 0.6, 0.9), (0.8, 0.5, 0.4)]},
+    ),
+    "clients": (
+        lambda *values: sweep("M", dict(zip((2, 4, 8), values, strict=True))),
+        {YES: [(0.3, 0.4, 0.5)], NEARLY: [(0.3, 0.6, 0.5)], NO: [(0.5, 0.6, 0.4)]},
+    ),
+    "split-backprop": (
+        lambda *gains: paired("FedAvg", "FedAvgSplit", *gains),
+        {YES: [(0.02, 0.03)], NEARLY: [(-0.01, 0.01, 0.02)], NO: [(-0.01, -0.02)]},
+    ),
+    "no-split": (no_split, {YES: [(0.06, 0.1)], NEARLY: [(0.02, 0.03)], NO: [(0.0, 0.01)]}),
+    "variance-identity": (estimator, {YES: [(0.05, -0.05)], NEARLY: [(0.15, 0.0)], NO: [(0.3, 0.0), (0.0, -0.3)]}),
+    "checkpointing": (
+        lambda *ends: depth(backprop=(1, 11.0), forward_mode=(1, 1.0), checkpointed_backprop=(1, ends[0])),
+        {YES: [(1.5,), (0.5,)], NEARLY: [(5.0,)], NO: [(8.0,)]},
+    ),
+    "one-step-splitting": (one_step, {YES: [(1.05,)], NEARLY: [(0.85,)], NO: [(0.5,)]}),
+    "local-steps": (splitting, {YES: [(0.95, 3.0)], NEARLY: [(0.9, 1.2), (1.2, 3.0)], NO: [(1.2, 1.0)]}),
+    "averaged-bias": (
+        lambda *ratio: bias((1, 1, 1), (1, 1, 1), ratio),
+        {YES: [(0.9, 1.0, 1.1)], NEARLY: [(0.9, 1.0, 1.5)], NO: [(1.0, 1.0, 9.0), (0.1, 1.0, 1.0)]},
+    ),
+    "dropout-noise": (dropout, {YES: [(0.1, 0.999)], NEARLY: [(0.7, 0.95), (-0.6, 0.999)], NO: [(0.9, 0.999)]}),
+    "released-defects": (defects, {YES: [(2.0, 0.1)], NEARLY: [(2.0, 1.0)], NO: [(1.1, 1.0)]}),
+    "exactly-k-scalars": (counted, {YES: [(6,)], NEARLY: [(6, 8)], NO: [(9,)]}),
+    "same-directions": (
+        lambda *gaps: paired("FedFGD", "FedMeZO", *gaps),
+        {YES: [(0.005, -0.005)], NEARLY: [(0.0, -0.02)], NO: [(0.0, 0.1), (-0.1, 0.0)]},
+    ),
+}
+BY_ID = {claim.id: claim for claim in CLAIMS}
+MEASURED = ["accuracy", "measured", "bias2", "averaged2", "norm2", "mse", "rounds", "correlation", "released", "up_all"]
+
+
+def test_claims_are_well_formed():
+    assert len(BY_ID) == len(CLAIMS)
+    for claim in CLAIMS:
+        assert claim.rule and claim.needs and claim.statement[0].isupper()
+        assert claim.source == COMPANION or claim.source.startswith(("abstract", "secondary (")), claim.id
+        assert (claim.published == "not stated") == (claim.source == COMPANION)
+    assert set(judge(CLAIMS, {})["status"]) == {NOT_RUN}
+
+
+def test_nothing_of_the_papers_body_is_presented_as_read():
+    for key, value in published("spry")["values"].items():
+        assert (value["known"] == "paper") == (value["where"] == "abstract"), key
+        assert bool(value["text"]) == (value["known"] != "unknown"), key
+
+
+def test_every_rule_is_judged_in_every_way():
+    assert set(CASES) == set(BY_ID)
+    for claim, (_, verdicts) in CASES.items():
+        assert list(verdicts) == [YES, NEARLY, NO] and all(verdicts.values()), claim
+
+
+@pytest.mark.parametrize(
+    ("claim", "status", "arguments"),
+    [
+        (claim, status, one)
+        for claim, (_, verdicts) in CASES.items()
+        for status, some in verdicts.items()
+        for one in some
+    ],
+)
+def test_rule(claim, status, arguments):
+    verdict = BY_ID[claim].holds(CASES[claim][0](*arguments))
+    assert verdict.status == status and "nan" not in verdict.measured, verdict
+
+
+@pytest.mark.parametrize("claim", CASES)
+def test_nothing_follows_from_what_was_not_measured(claim):
+    make, verdicts = CASES[claim]
+    tables = make(*verdicts[YES][0])
+    assert set(tables) == set(BY_ID[claim].needs)
+
+    def status(tables):
+        return judge([BY_ID[claim]], tables)["status"][0]
+
+    for name, table in tables.items():
+        assert status({other: tables[other] for other in tables if other != name}) == NOT_RUN
+        assert status(tables | {name: table.iloc[:0]}) == NOT_RUN
+        unmeasured = table.assign(**{column: np.nan for column in MEASURED if column in table})
+        assert status(tables | {name: unmeasured}) in (NO, NOT_RUN)
+
+
+def test_measuring_memory_loads_nothing_that_draws():
+    code = "import sys, lib.spry.memory; assert 'matplotlib' not in sys.modules and 'yaml' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="it has CLAIMS"):
+        lib.spry.nothing  # noqa: B018
