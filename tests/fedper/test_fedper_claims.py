@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
 
 from lib.fedper import CLAIMS, rules, rules_concept
 from lib.report import COMPANION, judge
-from lib.report.claims import NOT_RUN
 from lib.report.published import published
 
 
@@ -288,38 +288,17 @@ MEASURED = ["accuracy", "spread", "squared_gradient", "saved", "extra_mib"]
 
 def test_every_rule_is_judged_in_every_way():
     assert set(CASES) | ELSEWHERE == set(BY_ID) and not set(CASES) & ELSEWHERE
-    for claim, (_, verdicts) in CASES.items():
-        assert list(verdicts) == [YES, NEARLY, NO] and all(verdicts.values()), claim
+    check_all_verdicts(CASES)
 
 
-@pytest.mark.parametrize(
-    ("claim", "status", "arguments"),
-    [
-        (claim, status, one)
-        for claim, (_, verdicts) in CASES.items()
-        for status, some in verdicts.items()
-        for one in some
-    ],
-)
+@pytest.mark.parametrize(("claim", "status", "arguments"), flattened(CASES))
 def test_rule(claim, status, arguments):
-    verdict = BY_ID[claim].holds(CASES[claim][0](*arguments))
-    assert verdict.status == status and "nan" not in verdict.measured
+    check_rule(CASES, BY_ID, claim, status, arguments)
 
 
 @pytest.mark.parametrize("claim", CASES)
 def test_nothing_follows_from_what_was_not_measured(claim):
-    make, verdicts = CASES[claim]
-    tables = make(*verdicts[YES][0])
-    assert set(tables) == set(BY_ID[claim].needs)
-
-    def status(tables):
-        return judge([BY_ID[claim]], tables)["status"][0]
-
-    for name, table in tables.items():
-        assert status({other: tables[other] for other in tables if other != name}) == NOT_RUN
-        assert status(tables | {name: table.iloc[:0]}) == NOT_RUN
-        unmeasured = table.assign(**{column: np.nan for column in MEASURED if column in table})
-        assert status(tables | {name: unmeasured}) in (NO, NOT_RUN)
+    check_unmeasured(CASES, BY_ID, claim, MEASURED)
 
 
 def test_a_rule_without_the_method_says_what_it_lacks():

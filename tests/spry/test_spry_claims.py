@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
 
 import lib.spry
 from lib.report import COMPANION, judge
@@ -241,38 +242,17 @@ def test_nothing_of_the_papers_body_is_presented_as_read():
 
 def test_every_rule_is_judged_in_every_way():
     assert set(CASES) == set(BY_ID)
-    for claim, (_, verdicts) in CASES.items():
-        assert list(verdicts) == [YES, NEARLY, NO] and all(verdicts.values()), claim
+    check_all_verdicts(CASES)
 
 
-@pytest.mark.parametrize(
-    ("claim", "status", "arguments"),
-    [
-        (claim, status, one)
-        for claim, (_, verdicts) in CASES.items()
-        for status, some in verdicts.items()
-        for one in some
-    ],
-)
+@pytest.mark.parametrize(("claim", "status", "arguments"), flattened(CASES))
 def test_rule(claim, status, arguments):
-    verdict = BY_ID[claim].holds(CASES[claim][0](*arguments))
-    assert verdict.status == status and "nan" not in verdict.measured, verdict
+    check_rule(CASES, BY_ID, claim, status, arguments)
 
 
 @pytest.mark.parametrize("claim", CASES)
 def test_nothing_follows_from_what_was_not_measured(claim):
-    make, verdicts = CASES[claim]
-    tables = make(*verdicts[YES][0])
-    assert set(tables) == set(BY_ID[claim].needs)
-
-    def status(tables):
-        return judge([BY_ID[claim]], tables)["status"][0]
-
-    for name, table in tables.items():
-        assert status({other: tables[other] for other in tables if other != name}) == NOT_RUN
-        assert status(tables | {name: table.iloc[:0]}) == NOT_RUN
-        unmeasured = table.assign(**{column: np.nan for column in MEASURED if column in table})
-        assert status(tables | {name: unmeasured}) in (NO, NOT_RUN)
+    check_unmeasured(CASES, BY_ID, claim, MEASURED)
 
 
 def test_measuring_memory_loads_nothing_that_draws():

@@ -1,7 +1,7 @@
 """One run of one method on one federation, and what is kept of it."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -97,6 +97,29 @@ def arm(
     for place, (column, value) in enumerate({**columns, "method": name, "seed": seed}.items()):
         rows.insert(place, column, value)
     return rows, history
+
+
+def natural_clients(
+    label: str,
+    federation: Callable[[int], Federation],
+    algorithm: Callable[[str], Algorithm],
+    methods: Sequence[str],
+    plan: Plan,
+    seeds: Sequence[int],
+    progress: Progress | None,
+) -> pd.DataFrame:
+    """Train each method on the `federation` of each seed, clients as the data set has them, and return all rows."""
+    parts = []
+    for s in track(seeds, label, progress):
+        clients = federation(s)
+        for name in methods:
+            parts.append(arm(name, algorithm(name), clients, plan, seed=s, evaluate_every=often(plan.rounds))[0])
+    return pd.concat(parts, ignore_index=True)
+
+
+def often(rounds: int) -> int:
+    """Return after how many rounds to evaluate, for about ten points of a curve."""
+    return max(1, rounds // 10)
 
 
 def check_build(build: Callable[[], nn.Module], units: int) -> None:

@@ -15,7 +15,7 @@ from lib import data
 from lib.data.flickr_aes import FlickrAes
 from lib.federated.types import ClientData, Federation
 from lib.fedper.baselines import method
-from lib.fedper.experiments.arms import Plan, Progress, arm, track
+from lib.fedper.experiments.arms import Plan, Progress, natural_clients
 from lib.nets import small_cnn
 
 SCORES = 5
@@ -65,11 +65,12 @@ def accuracy_on_flickr(
     found = data.load("flickr-aes")
     plan = Plan(rounds=rounds, batch_size=4, lr=0.01, device=device)
     build = functools.partial(small_cnn, (16, 32, 64), classes=SCORES)
-    parts = []
-    for s in track(range(seed, seed + seeds), "FLICKR-AES", progress):
-        federation = raters_federation(found, raters=raters, photos=photos, size=size, seed=s)
-        for name in methods:
-            algorithm = method(name, build, plan.local)
-            every = max(1, rounds // 10)
-            parts.append(arm(name, algorithm, federation, plan, seed=s, evaluate_every=every)[0])
-    return pd.concat(parts, ignore_index=True)
+    return natural_clients(
+        "FLICKR-AES",
+        lambda s: raters_federation(found, raters=raters, photos=photos, size=size, seed=s),
+        lambda name: method(name, build, plan.local),
+        methods,
+        plan,
+        range(seed, seed + seeds),
+        progress,
+    )

@@ -9,9 +9,10 @@ from torch import nn
 
 from lib import data
 from lib.federated.federation import make_federation
+from lib.federated.types import Federation
 from lib.fedper.baselines import method
 from lib.fedper.experiments.ablation import linear_base
-from lib.fedper.experiments.arms import Plan, Progress, arm, track
+from lib.fedper.experiments.arms import Plan, Progress, arm, natural_clients, often, track
 from lib.fedper.experiments.finetuning import finetuned
 from lib.fedper.experiments.flickr import accuracy_on_flickr
 from lib.fedper.experiments.rates import learning_rates
@@ -123,15 +124,22 @@ def accuracy_on_femnist(
     """
     found = data.load("femnist-digits")
     users = [np.flatnonzero(found.user == user) for user in range(len(found.users))]
-    plan, parts = Plan(rounds=rounds, device=device), []
+    plan = Plan(rounds=rounds, device=device)
     build = functools.partial(small_cnn, (16, 32), image_channels=1)
-    for s in track(range(seed, seed + seeds), "FEMNIST digits", progress):
+
+    def federation(s: int) -> Federation:
         rng = np.random.default_rng([s, 3])
-        federation = make_federation(1 - found.x, found.y, users, test_share=TEST_SHARE, rng=rng, name="FEMNIST digits")
-        for name in methods:
-            algorithm = method(name, build, plan.local)
-            parts.append(arm(name, algorithm, federation, plan, seed=s, evaluate_every=_often(rounds))[0])
-    return pd.concat(parts, ignore_index=True)
+        return make_federation(1 - found.x, found.y, users, test_share=TEST_SHARE, rng=rng, name="FEMNIST digits")
+
+    return natural_clients(
+        "FEMNIST digits",
+        federation,
+        lambda name: method(name, build, plan.local),
+        methods,
+        plan,
+        range(seed, seed + seeds),
+        progress,
+    )
 
 
 def networks_on_cifar10(
@@ -214,7 +222,7 @@ def _by_classes(
         for arm_name in methods:
             algorithm = method(arm_name, build, plan.local)
             rows, history = arm(
-                arm_name, algorithm, federation, plan, seed=s, evaluate_every=_often(plan.rounds), classes_per_client=k
+                arm_name, algorithm, federation, plan, seed=s, evaluate_every=often(plan.rounds), classes_per_client=k
             )
             parts += [rows, finetuned(rows, algorithm, history, federation, plan, seed=s)]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
@@ -227,7 +235,3 @@ def _pooled(name: str) -> tuple[np.ndarray, np.ndarray]:
     x -= x.mean(axis=(0, 2, 3), keepdims=True)
     x /= x.std(axis=(0, 2, 3), keepdims=True)
     return x, np.concatenate([found.train_y, found.test_y])
-
-
-def _often(rounds: int) -> int:
-    return max(1, rounds // 10)
