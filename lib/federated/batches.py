@@ -30,7 +30,16 @@ class Batch:
 
 def cohort_batches(datas: Sequence[ClientData], sgd: LocalSGD, rngs: Sequence[np.random.Generator]) -> Iterator[Batch]:
     """Yield the minibatches of C clients, step by step; client ``c`` draws its own from ``rngs[c]``."""
-    schedules = [minibatches(data.examples, sgd, rng) for data, rng in zip(datas, rngs, strict=True)]
+    return scheduled_batches(
+        datas, [minibatches(data.examples, sgd, rng) for data, rng in zip(datas, rngs, strict=True)]
+    )
+
+
+def scheduled_batches(datas: Sequence[ClientData], schedules: Sequence[Sequence[np.ndarray]]) -> Iterator[Batch]:
+    """Yield given minibatches of C clients, step by step.
+
+    Client ``c`` uses its training examples ``schedules[c][s]`` in step ``s``, and none once its schedule is over.
+    """
     x, y = (_joined([getattr(data, part) for data in datas]) for part in ("train_x", "train_y"))
     dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
     rows, sizes = _table(schedules, np.cumsum([0, *(data.examples for data in datas[:-1])]))
@@ -49,7 +58,7 @@ def cohort_batches(datas: Sequence[ClientData], sgd: LocalSGD, rngs: Sequence[np
         )
 
 
-def _table(schedules: list[list[np.ndarray]], offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _table(schedules: Sequence[Sequence[np.ndarray]], offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows form each minibatch, ``(steps, C, B)``, and its size ``(steps, C)``; padding is row zero."""
     steps = max(len(schedule) for schedule in schedules)
     sizes = np.zeros((steps, len(schedules)), dtype=int)
