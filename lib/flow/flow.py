@@ -1,8 +1,8 @@
 """Flow: each client routes every instance, unit by unit, through a global or a local branch. Source: arXiv 2211.15281.
 
 Each round, for every client: receive global branch and policy; fit a local branch, starting from the global one; then,
-in turns, fit the policy on the mixed network and the global branch on its own; send both and forget the local branch. The
-server averages by number of examples. Before a test a client fits a local branch and the policy anew and routes hard.
+in turns, fit the policy on the mixed network and the global branch on its own; send both and forget the local branch.
+The server averages by number of examples. Before a test a client fits local branch and policy anew and routes hard.
 """
 
 from collections.abc import Sequence

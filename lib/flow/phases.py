@@ -9,6 +9,7 @@ import torch
 
 from lib.federated.batches import Batch, scheduled_batches
 from lib.federated.local import LocalSGD
+from lib.federated.stack import per_client
 from lib.federated.training import descend, gradients
 from lib.federated.types import ClientData, Tensors
 from lib.flow.regularizer import Regularizer
@@ -110,7 +111,7 @@ class Phases:
                 parts.velocity[group] = {name: torch.zeros_like(value) for name, value in found.items()}
             velocity = parts.velocity[group]
             for name, value in found.items():
-                torch.add(value, velocity[name], alpha=momentum, out=velocity[name])
+                velocity[name].mul_(_kept(momentum, batch, value)).add_(value)
             found = velocity
         descend(getattr(parts, group), found, self.policy_lr if group == "policy" else self.local.lr, batch)
         if self.leak:
@@ -120,9 +121,14 @@ class Phases:
         for group in GROUPS:
             if group != trained and group in parts.velocity:
                 for value in parts.velocity[group].values():
-                    value.mul_(self.local.momentum)
+                    value.mul_(_kept(self.local.momentum, batch, value))
                 lr = self.policy_lr if group == "policy" else self.local.lr
                 descend(getattr(parts, group), parts.velocity[group], lr, batch)
+
+
+def _kept(momentum: float, batch: Batch, like: torch.Tensor) -> torch.Tensor | float:
+    """Return what is left of each client's momentum after a step; all of it for a client that takes none."""
+    return momentum if batch.active is None else per_client(1 - (1 - momentum) * batch.active, like)
 
 
 def _gradients(total: Callable[[Tensors], torch.Tensor], values: Tensors) -> Tensors:

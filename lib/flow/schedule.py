@@ -42,8 +42,8 @@ def schedule(examples: int, sgd: LocalSGD, split: Split, rng: np.random.Generato
         raise ValueError("the phases of Flow are counted in epochs of minibatches; give epochs and batch_size")
     rows = np.arange(examples)
     if split == "none":
-        both = _epochs(rows, sgd, rng)
-        return Schedule(_epochs(rows, sgd, rng), both, both)
+        local, both = _epochs(rows, sgd, rng), _epochs(rows, sgd, rng)
+        return Schedule(local, both, both)
     if split == "cross":
         halves = np.array_split(rng.permutation(examples), 2)
         folds = tuple(_epochs(half, sgd, rng) for half in halves)

@@ -20,7 +20,7 @@ class KNNPer(OutputMetrics, FedAvg):
 
     ``p(y | x) = weight p_kNN(y | x) + (1 - weight) p_model(y | x)``, where ``p_kNN`` gives each of the `neighbours`
     nearest training examples ``i`` the weight ``exp(-d(x, i))`` for its label; ``d`` is the Euclidean distance of the
-    features that the last unit of the network (`lib.nets`) receives.
+    features that the last unit of the network (`lib.nets`), or layer of a sequence, receives.
 
     Attributes:
         neighbours: k, or as many as the client has.
@@ -34,8 +34,8 @@ class KNNPer(OutputMetrics, FedAvg):
         super().__post_init__()
         if self.neighbours < 1 or not 0 <= self.weight <= 1:
             raise ValueError("kNN-Per needs at least one neighbour and a weight in [0, 1]; correct them")
-        if self.model.buffer_names or not isinstance(self.model.network(), UnitNet):
-            raise ValueError("kNN-Per needs the features before the last unit; build a UnitNet without statistics")
+        if not isinstance(self._units()[1], nn.Sequential):
+            raise ValueError("kNN-Per needs the features before the last layer; build a UnitNet or an nn.Sequential")
 
     def personal_outputs(
         self, state: ServerState, datas: Sequence[ClientData], memories: Sequence[Memory], rngs: Rngs
@@ -54,9 +54,13 @@ class KNNPer(OutputMetrics, FedAvg):
             return mixed.clamp_min(torch.finfo(mixed.dtype).tiny).log()
 
     def _features(self, values: Tensors, x: torch.Tensor) -> torch.Tensor:
-        blocks = self.model.network().blocks
-        body = blocks[:-1]
-        own = {name: values[f"blocks.{name}"] for name, _ in body.named_parameters()}
-        features = functional_call(body, own, (x,)) if len(body) else x
-        layers = [layer for layer in blocks[-1].children() if not isinstance(layer, nn.Linear)]
+        prefix, units = self._units()
+        body, head = units[:-1], units[-1]
+        names = [name for name, _ in (*body.named_parameters(), *body.named_buffers()) if prefix + name in values]
+        features = functional_call(body, {name: values[prefix + name] for name in names}, (x,)) if len(body) else x
+        layers = [layer for layer in head.children() if not isinstance(layer, nn.Linear)]
         return nn.Sequential(*layers)(features).flatten(1)  # the pooling of a convolutional network's last unit
+
+    def _units(self) -> tuple[str, nn.Sequential]:
+        net = self.model.network()
+        return ("blocks.", net.blocks) if isinstance(net, UnitNet) else ("", net)

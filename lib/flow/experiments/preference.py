@@ -39,9 +39,9 @@ def preference(
     Returns:
         ``clients``: one row a client of each run: rho, delta, method, seed and the columns of
         `lib.flow.outcomes.clients_table`. ``routes``: one row a client of each run of a Flow method: rho, delta,
-        method, seed, client, auc (of the mean local share against the true type), local_1 and local_0 (share of hard routes
-        to the local branch for instances of the local and of the global type), soft, oracle, local_branch (accuracies
-        of soft mixing, of the true types as routes, and of the local branch alone).
+        method, seed, client, auc (of the mean local share against the true type), local_1 and local_0 (share of hard
+        routes to the local branch for instances of the local and of the global type), soft, oracle, local_branch
+        (accuracies of soft mixing, of the true types as routes, and of the local branch alone).
 
     `sizes` are those of `lib.flow.mixture.mixture`. AUC and shares of a type that a client does not have are NaN.
     """

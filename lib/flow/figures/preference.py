@@ -120,6 +120,6 @@ def granularity(table: pd.DataFrame) -> Figure:
     axis.set(xlabel="accuracy, mean over clients")
     rho = table["rho"].iloc[0]
     caption = f"""Ways to combine a global and a local model at rho = {rho:g}: {listed(middle[::-1])}. "True types"
-        routes the branches of Flow by the types that only the generator knows. Points are medians over seeds, bars intervals
-        of the median."""
+        routes the branches of Flow by the types that only the generator knows. Points are medians over seeds, bars
+        intervals of the median."""
     return describe(fig, caption=caption, alt=f"Accuracy by way of combining. {listed(middle[::-1])}.")
