@@ -60,5 +60,5 @@ def clients_table(before: Sequence[torch.Tensor], after: Sequence[torch.Tensor])
 
 def by_run(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Return the means over clients of `clients_table` rows, one row a run: the columns `by`, then the means."""
-    columns = [column for column in table if column not in {*by, "client", "test"}]
+    columns = [column for column in table.select_dtypes("number") if column not in {*by, "client", "test"}]
     return table.groupby(list(by), sort=False, as_index=False)[columns].mean()

@@ -57,7 +57,7 @@ class UnitRouting:
         """Places of the routed units."""
         return tuple(range(len(self.model.network().blocks))) if self.routed is None else self.routed
 
-    @property
+    @functools.cached_property
     def policy(self) -> Model:
         """The policy network."""
         if self.by == "client":

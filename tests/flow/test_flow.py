@@ -306,14 +306,14 @@ def test_same_seed_same_weights_on_the_flower_engine():
     from lib.federated.flower_server import Fleet, serve
 
     algorithm, federation = make(push=0.05, split="cross"), toys()
-    options = {"rounds": 2, "cohort_size": 3, "seed": 4, "evaluate_every": 2}
+    options = {"rounds": 2, "cohort_size": 3, "evaluate_every": 2}
 
     def setting(context):
         return algorithm, federation.clients[context.node_config[CLIENT]]
 
     grid = InProcessGrid(make_client_app(setting, simulated=True), len(federation))
     remote = serve(algorithm, Fleet(grid, len(federation), seed=4, timeout=60.0), simulated=True, **options)
-    local = run(algorithm, federation, chunk=1, **options)
+    local = run(algorithm, federation, seed=4, chunk=1, **options)
     assert local.failures.empty and remote.failures.empty
     close(local.state.tensors, remote.state.tensors)
     pd.testing.assert_frame_equal(local.table.drop(columns="seconds"), remote.table.drop(columns="seconds"), atol=1e-5)
