@@ -10,7 +10,8 @@ EMNIST = DataSet(
     licence="NIST Special Database 19: public domain",
     page=f"{TFF}/emnist",
     by_hand="fed_emnist_train.h5 and fed_emnist_test.h5 come from TensorFlow Federated "
-    "(storage.googleapis.com/tff-datasets-public/fed_emnist.tar.bz2); pass them as load('emnist', train=PATH, test=PATH)",
+    "(storage.googleapis.com/tff-datasets-public/fed_emnist.tar.bz2); pass them as load('emnist', train=PATH, "
+    "test=PATH)",
 )
 
 STACK_OVERFLOW = DataSet(
@@ -19,8 +20,8 @@ STACK_OVERFLOW = DataSet(
     licence="CC BY-SA 3.0",
     page=f"{TFF}/stackoverflow",
     by_hand="stackoverflow_train.h5 and stackoverflow_test.h5 come from TensorFlow Federated "
-    "(storage.googleapis.com/tff-datasets-public/stackoverflow.tar.bz2); pass them as load('stackoverflow', train=PATH, "
-    "test=PATH, users=NAMES)",
+    "(storage.googleapis.com/tff-datasets-public/stackoverflow.tar.bz2); pass them as load('stackoverflow', "
+    "train=PATH, test=PATH, users=NAMES)",
 )
 
 SHAKESPEARE = DataSet(
@@ -28,8 +29,8 @@ SHAKESPEARE = DataSet(
     title="Shakespeare by role, 715 roles in the files of TensorFlow Federated",
     licence="public domain; LEAF: BSD-2",
     page="https://github.com/TalwalkarLab/leaf/tree/master/data/shakespeare",
-    by_hand="make LEAF's files with its shakespeare/preprocess.sh, or take shakespeare_train.h5 and shakespeare_test.h5 of "
-    "TensorFlow Federated; pass them as load('shakespeare', train=PATH, test=PATH)",
+    by_hand="make LEAF's files with its shakespeare/preprocess.sh, or take shakespeare_train.h5 and "
+    "shakespeare_test.h5 of TensorFlow Federated; pass them as load('shakespeare', train=PATH, test=PATH)",
 )
 
 REDDIT = DataSet(

@@ -13,7 +13,7 @@ class TinyShakespeare:
     text: str
 
     def by_speaker(self) -> dict[str, str]:
-        """Return what each speaker says, speeches in order and joined by a line break, speakers as they first appear."""
+        """Return what each speaker says, speeches in order and joined by a line break."""
         return parse_speeches(self.text)
 
 

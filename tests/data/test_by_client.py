@@ -28,11 +28,11 @@ def writer(n, seed):
     return {"pixels": rng.random((n, 28, 28)).astype(np.float32), "label": rng.integers(62, size=n).astype(np.int32)}
 
 
-def leaf(tmp_path, name, users, *, zipped=False, **spoilt):
+def leaf(tmp_path, name, made, *, zipped=False, **spoilt):
     table = {
-        "users": list(users),
-        "num_samples": [len(x) for x, _ in users.values()],
-        "user_data": {user: {"x": x, "y": y} for user, (x, y) in users.items()},
+        "users": list(made),
+        "num_samples": [len(x) for x, _ in made.values()],
+        "user_data": {user: {"x": x, "y": y} for user, (x, y) in made.items()},
     } | spoilt
     content = json.dumps(table).encode()
     path = tmp_path / name
@@ -82,7 +82,7 @@ def test_shakespeare_in_both_forms(tmp_path):
     x, y = ["a" * 80, "b" * 80], ["c", "\n"]
     train, test = leaf(tmp_path, "train.json", {"ROMEO": (x, y)}), leaf(tmp_path, "t.json", {"ROMEO": (x[:1], y[:1])})
     found = data.load("shakespeare", train=train, test=test)
-    assert found.values.tolist() == [
+    assert found.to_numpy().tolist() == [
         ["ROMEO", False, "a" * 80, "c"],
         ["ROMEO", False, "b" * 80, "\n"],
         ["ROMEO", True, "a" * 80, "c"],
