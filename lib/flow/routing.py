@@ -34,6 +34,7 @@ class UnitRouting:
         inputs: numbers in one instance, the policy's input.
         routed: places of the units that are routed, in order; None routes all. The others use the global branch.
         by: "instance" routes each instance, "client" all instances of a client alike.
+        sees: places of the numbers of an instance that the policy sees; None shows it all of them.
     """
 
     model: Model
@@ -41,6 +42,7 @@ class UnitRouting:
     inputs: int
     routed: tuple[int, ...] | None = None
     by: Literal["instance", "client"] = "instance"
+    sees: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         units = len(self.model.network().blocks)
@@ -62,10 +64,12 @@ class UnitRouting:
         """The policy network."""
         if self.by == "client":
             return Model(functools.partial(ClientPolicy, len(self.places)))
-        return Model(functools.partial(ExitPolicy, self.inputs, self.widths, len(self.places)))
+        seen = self.inputs if self.sees is None else len(self.sees)
+        return Model(functools.partial(ExitPolicy, seen, self.widths, len(self.places)))
 
     def shares(self, policy: Tensors, x: torch.Tensor) -> torch.Tensor:
         """Return probabilities ``(C, n, routed)`` of the local route, of stacked policies on inputs ``(C, n, ...)``."""
+        x = x if self.sees is None else x.flatten(2)[..., list(self.sees)]
         logits = self.policy.network().stacked(policy, x)
         return torch.sigmoid(logits[..., 1] - logits[..., 0])  # the softmax of two
 

@@ -41,7 +41,8 @@ def preference(
         `lib.flow.outcomes.clients_table`. ``routes``: one row a client of each run of a Flow method: rho, delta,
         method, seed, client, auc (of the mean local share against the true type), local_1 and local_0 (share of hard
         routes to the local branch for instances of the local and of the global type), soft, oracle, local_branch
-        (accuracies of soft mixing, of the true types as routes, and of the local branch alone).
+        (accuracies of soft mixing, of the true types as routes, of the local branch alone), and for each routed unit
+        l its shares local_1_l and local_0_l.
 
     `sizes` are those of `lib.flow.mixture.mixture`. AUC and shares of a type that a client does not have are NaN.
     """
@@ -82,14 +83,34 @@ def route_table(algorithm: Flow, outcome: Outcome, data: Mixture, seed: int) -> 
         name: (algorithm.routed_outputs(parts, x, mode="soft", shares=q).argmax(dim=-1) == y).double().mean(dim=1)
         for name, q in ways.items()
     }
-    hard = (shares > 0.5).double().mean(dim=2)
+    hard, units = (shares > 0.5).double(), range(shares.shape[2])
     rows = []
     for c in range(len(datas)):
         z, both = data.test_local[c], 0 < data.test_local[c].sum() < len(data.test_local[c])
         auc = roc_auc_score(z, shares[c].mean(dim=1).numpy()) if both else np.nan
-        local = [float(hard[c][torch.from_numpy(kind)].mean()) if kind.any() else np.nan for kind in (z, ~z)]
-        rows.append([c, auc, *local, *(float(right[name][c]) for name in ways)])
-    return pd.DataFrame(rows, columns=["client", "auc", "local_1", "local_0", *ways])
+        kinds = {"local_1": hard[c][torch.from_numpy(z)], "local_0": hard[c][torch.from_numpy(~z)]}
+        row = {"client": c, "auc": auc} | {name: _mean(taken) for name, taken in kinds.items()}
+        row |= {name: float(right[name][c]) for name in ways}
+        row |= {f"{name}_{unit + 1}": _mean(taken[:, unit]) for name, taken in kinds.items() for unit in units}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _mean(values: torch.Tensor) -> float:
+    return float(values.mean()) if values.numel() else np.nan
+
+
+def correctness(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> pd.DataFrame:
+    """Return the two-by-two table of right and wrong of each method, shares of all test instances of all seeds.
+
+    Columns: method, both right, only global right, only personal right, both wrong, clients harmed, clients tied.
+    """
+    rows = clients[(clients["rho"] == rho) & (clients["delta"] == delta)]
+    names = {
+        "both": "both right", "only_global": "only global right", "only_personal": "only personal right",
+        "neither": "both wrong", "harmed": "clients harmed", "tied": "clients tied",
+    }  # fmt: skip
+    return rows.groupby("method", sort=False)[list(names)].mean().rename(columns=names).reset_index()
 
 
 def motivation(*, rho: float = 0.25, seeds: int = 1, seed: int = 0, rounds: int = 25) -> pd.DataFrame:

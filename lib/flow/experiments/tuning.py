@@ -26,7 +26,7 @@ CANDIDATES: dict[str, list[dict]] = {
     "local only": _grid(lr=(0.01, 0.02, 0.05, 0.1, 0.2, 0.4)),
     "kNN-Per": _grid(neighbours=(5, 20), weight=(0.2, 0.4, 0.6)),
     "PartialFed": _grid(choice_lr=(0.03, 0.1, 0.3), temperature=(0.5, 1.0)),
-    "APFL": _grid(lr=(0.05, 0.2), alpha=(0.25, 0.5, 0.75)),
+    "APFL": _grid(lr=(0.1, 0.4), alpha=(0.25, 0.5, 0.75)),
     "Ditto": _grid(lam=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0)),
     "FedRep": _grid(lr=(0.01, 0.05, 0.2), epochs=(1, 5)),
     "LG-FedAvg": _grid(lr=(0.01, 0.02, 0.05, 0.1, 0.2, 0.4)),
@@ -64,7 +64,7 @@ def tuning(
     tasks: Sequence[str] = TASKS,
     methods: Sequence[str] = tuple(CANDIDATES),
     seeds: int = 2,
-    rounds: int = 25,
+    rounds: int = 15,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return the accuracy of every method with each of its six candidate settings.
