@@ -14,6 +14,7 @@ from lib.fedper import figures
 from lib.fedper.aesthetics import own_tastes, picture_pool
 from lib.fedper.baselines import METHODS, method
 from lib.fedper.experiments import (
+    Plan,
     accuracy_by_classes,
     accuracy_by_skew,
     aesthetics,
@@ -197,9 +198,9 @@ def test_every_figure_is_finished(tiny_classes):
 
 
 def test_real_tables_refuse_an_unknown_data_set():
-    assert real_tables(["digits"]) == {}
+    assert real_tables(["digits"], plan=Plan()) == {}
     with pytest.raises(ValueError, match="unknown data set 'cifar'"):
-        real_tables(["cifar"])
+        real_tables(["cifar"], plan=Plan())
 
 
 def test_real_tables_on_the_sample_of_femnist():
@@ -207,7 +208,7 @@ def test_real_tables_on_the_sample_of_femnist():
 
     if needed.absent("femnist-digits"):
         pytest.skip("needs femnist-digits: set SCARCE_DATA_MIRROR")
-    table = real_tables(["femnist-digits"], seeds=1, rounds=1)["femnist"]
+    table = real_tables(["femnist-digits"], plan=Plan(rounds=1), seeds=1)["femnist"]
     assert set(table["method"]) == {"FedAvg", "FedPer 1", "local only"} and table["accuracy"].between(0, 1).all()
 
 
@@ -287,7 +288,7 @@ def test_gradient_falls_with_more_rounds():
 
 def test_the_papers_networks_are_refused_by_a_wrong_name():
     with pytest.raises(ValueError, match="choose from ResNet-34"):
-        networks_on_cifar10(networks=("ResNet-50",))
+        networks_on_cifar10(plan=Plan(), networks=("ResNet-50",))
 
 
 def test_the_partition_shown_is_the_one_trained_on():
