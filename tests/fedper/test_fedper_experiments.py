@@ -14,7 +14,6 @@ from lib.fedper import figures
 from lib.fedper.aesthetics import own_tastes, picture_pool
 from lib.fedper.baselines import METHODS, method
 from lib.fedper.experiments import (
-    Plan,
     accuracy_by_classes,
     accuracy_by_skew,
     aesthetics,
@@ -234,7 +233,7 @@ def test_raters_of_photos_become_clients(tmp_path, monkeypatch):
     for data in federation.clients:
         assert data.train_x.shape[1:] == (3, 8, 8) and data.train_x.abs().max() <= 1
         assert set(np.r_[data.train_y, data.test_y]) == {0, 1, 2, 3, 4}
-    table = accuracy_on_flickr(raters=3, photos=(10, 12), size=8, seeds=1, rounds=1)
+    table = accuracy_on_flickr(raters=3, photos=(10, 12), size=8, seeds=1, plan=Plan(rounds=1))
     assert set(table["method"]) == {"FedAvg", "FedPer 1", "local only"} and table["accuracy"].between(0, 1).all()
     with pytest.raises(ValueError, match="3 raters with 10 to 12 photos"):
         raters_federation(flickr_aes.flickr_aes(), photos=(10, 12))
