@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round, listed, medians
+from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round, length, listed, medians, whole_ticks
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 
@@ -40,6 +40,7 @@ def renamed_labels(table: pd.DataFrame) -> Figure:
     """Draw final accuracy against the number of classes that clients rename, with the single-model ceiling."""
     fig, axes = new_figure(width=5.2)
     curves(axes[0, 0], table, "renamed", "accuracy")
+    whole_ticks(axes[0, 0])
     bound = summarize(table, ["renamed"], "single_ceiling").sort_values("renamed")
     axes[0, 0].plot(bound["renamed"], bound["median"], **GUIDE, label="ceiling of a single model")
     axes[0, 0].set(xlabel="classes that each client renames", ylabel="accuracy (mean over clients)", ylim=(0, 1.02))
@@ -77,8 +78,9 @@ def base_ablation(table: pd.DataFrame) -> Figure:
         levels = ", ".join(f"{kind} {value:.3f}".replace("\n", " ") for kind, value in wide.median().items())
         notes.append(f"{task} {(wide['deep'] - wide['linear']).median():+.3f} ({levels})")
     axes[0, 0].set_ylabel("accuracy of FedPer 1")
-    caption = f"""What a deep shared base gains over a single linear layer, median over seeds: {"; ".join(notes)}. A
-        line joins the runs of one seed."""
+    tuned = ", each at its own learning rate, chosen on another partition" if "use" in table else ""
+    caption = f"""What a deep shared base gains over a single linear layer{tuned} (median of {length(table)}):
+        {"; ".join(notes)}. A line joins the runs of one seed."""
     return describe(fig, caption=caption, alt=f"Deep against linear base: {'; '.join(notes)}.")
 
 
