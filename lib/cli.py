@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lib.batch import RunFailed, ensure, record
-from lib.cli_batch import sweep
+from lib.cli_batch import diff, sweep
 from lib.jobs import PRESETS, Job, make_job, papers, preset_values
 from lib.pool import FAILED
 from lib.progress import run_shown
@@ -27,6 +27,7 @@ app = typer.Typer(
 data_app = typer.Typer(help="Real data sets: list, fetch, verify.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.command()(sweep)
+app.command()(diff)
 console = Console()
 errors = Console(stderr=True)
 

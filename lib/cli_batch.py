@@ -55,3 +55,34 @@ def show_plan(jobs: tuple[Job, ...], workers: int) -> None:
     without = f", {unknown} without an earlier run to go by" if unknown else ""
     todo = sum(not job.done for job in jobs)
     console.print(f"{todo} of {len(jobs)} to run, {workers} at a time: about {minutes} min{without}")
+
+
+def diff(
+    a: Annotated[str, typer.Argument(help="folder of a run, PAPER/PRESET, PAPER/PRESET/HASH or results/PAPER/NAME")],
+    b: Annotated[str, typer.Argument(help="the run to compare it with, named likewise")],
+    page: Annotated[Path | None, typer.Option("--html", help="write a page with figures side by side")] = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="exit with 1 if anything differs")] = False,
+) -> None:
+    """Compare two runs of one paper: parameters, verdicts, tables, and with --html their figures."""
+    from lib.diff import compare, find_run
+    from lib.diff_page import as_html
+
+    found = compare(find_run(a), find_run(b))
+    moved = found.claims[found.claims["A"] != found.claims["B"]]
+    for title, part in (("facts", found.facts), ("verdicts", moved), ("tables", found.tables)):
+        if len(part):
+            table = Table(*map(str, part.columns), title=title, title_justify="left")
+            for row in part.itertuples(index=False):
+                table.add_row(*("" if value != value else _short(value) for value in row))
+            console.print(table)
+    if found.identical:
+        console.print("no difference in parameters, verdicts and tables")
+    if page:
+        page.write_text(as_html(found), encoding="utf-8")
+        console.print(f"page: {page}", soft_wrap=True)
+    if exit_code and not found.identical:
+        raise typer.Exit(1)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
