@@ -2,7 +2,7 @@
 
 import functools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -35,6 +35,13 @@ def fedavg(**options):
 
 def personal_heads():
     return PartiallyShared(model=MODEL, local=SGD, personal=HEAD)
+
+
+def as_images(federation):
+    """Return the digits as pictures of 8 x 8 pixels."""
+    parts = ({n: getattr(data, n).reshape(-1, 1, 8, 8) for n in ("train_x", "test_x")} for data in federation.clients)
+    clients = tuple(replace(data, **part) for data, part in zip(federation.clients, parts, strict=True))
+    return replace(federation, clients=clients)
 
 
 def convolutional():

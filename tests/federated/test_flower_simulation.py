@@ -1,12 +1,20 @@
 """The Flower engine on Flower's simulation engine: same weights as the local engine, failures, nothing left running."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from flower_cases import Unreliable, assert_same_weights, convolutional, digits, fedavg, numbered, personal_heads
+from flower_cases import (
+    Unreliable,
+    as_images,
+    assert_same_weights,
+    convolutional,
+    digits,
+    fedavg,
+    numbered,
+    personal_heads,
+)
 
 from lib.federated.checks import ClientError
 from lib.federated.flower import run_flower
@@ -35,12 +43,8 @@ def test_fedavg_with_a_server_optimizer_ends_at_the_weights_of_the_local_engine(
 
 
 def test_a_convolutional_network_ends_at_the_weights_of_the_local_engine():
-    algorithm, flat = convolutional(), digits(3)
-    clients = [
-        replace(data, train_x=data.train_x.reshape(-1, 1, 8, 8), test_x=data.test_x.reshape(-1, 1, 8, 8))
-        for data in flat.clients
-    ]
-    federation, options = replace(flat, clients=tuple(clients)), {"rounds": 2, "seed": 3}
+    algorithm, federation = convolutional(), as_images(digits(3))
+    options = {"rounds": 2, "seed": 3}
     local, remote = run(algorithm, federation, **options), run(algorithm, federation, engine="flower", **options)
     assert_same_weights(local, remote, tolerance=1e-6)
     assert remote.failures.empty
