@@ -1,7 +1,7 @@
 """The rules that judge the companion's propositions."""
 
 from lib.flow.rules import Tables
-from lib.report import Verdict, grade
+from lib.report import Verdict, fitted_slope, grade
 
 
 def mixing(tables: Tables) -> Verdict:
@@ -22,3 +22,44 @@ def instance_value(tables: Tables) -> Verdict:
     ends = table[table["predicted"] == 0]["value"].abs().max(skipna=False)
     measured = f"within {far:.1%} of the closed form, {ends:.1e} where it is zero"
     return grade(far + ends, reproduced=far <= 0.03 and ends < 1e-9, close=far <= 0.06, measured=measured)
+
+
+def global_rates(tables: Tables) -> Verdict:
+    """How fast the global gradient falls at each level of heterogeneity, and the order of its floors."""
+    table = tables["global_rates"]
+    rates, floors = table[table["kind"] == "rate"], table[table["kind"] == "floor"]
+    slopes = {}
+    for level, rows in rates.groupby("level"):
+        middle = rows.groupby("rounds")["squared_gradient"].median()
+        slopes[level] = fitted_slope(middle.index, middle)
+    wide = floors.pivot_table(index="seed", columns="level", values="squared_gradient").sort_index(axis=1)
+    steps = wide.diff(axis=1).iloc[:, 1:]
+    slowest = max(slopes.values())
+    measured = "slopes " + ", ".join(f"{value:.2f} ({level:g})" for level, value in slopes.items())
+    measured += "; floors " + ", ".join(f"{value:.3f} ({level:g})" for level, value in wide.median().items())
+    every, middle = bool((steps > 0).all(axis=None)), bool((steps.median() > 0).all())
+    return grade(
+        slowest + floors["squared_gradient"].sum(skipna=False),
+        reproduced=slowest <= -0.4 and every,
+        close=middle,
+        measured=measured,
+    )
+
+
+def personal_gradients(tables: Tables) -> Verdict:
+    """The squared gradient at the routed model against the global one (unlike clients) and the local one (alike)."""
+    wide = tables["personal_gradients"].pivot_table(
+        index=["setting", "seed"], columns="model", values="squared_gradient"
+    )
+    unlike = (wide["routed"] / wide["global"]).xs("unlike")
+    alike = (wide["routed"] / wide["local"]).xs("alike")
+    measured = f"routed / global {unlike.median():.2f} (unlike clients), routed / local {alike.median():.2f} (alike)"
+    every = bool((unlike <= 1).all() and (alike <= 1).all())
+    middle = unlike.median() <= 1 and alike.median() <= 1
+    return grade(unlike.median() + alike.median(), reproduced=every, close=bool(middle), measured=measured)
+
+
+def policy_memory(tables: Tables) -> Verdict:
+    """Peak memory of a policy step against a step of FedAvg on the same network."""
+    share = tables["phases"].set_index("step")["extra / FedAvg"]["policy"]
+    return grade(share, reproduced=share > 2, close=share > 1.5, measured=f"{share:.2f} times a step of FedAvg")

@@ -123,3 +123,26 @@ def granularity(table: pd.DataFrame) -> Figure:
         routes the branches of Flow by the types that only the generator knows. Points are medians over seeds, bars
         intervals of the median."""
     return describe(fig, caption=caption, alt=f"Accuracy by way of combining. {listed(middle[::-1])}.")
+
+
+def unit_shares(table: pd.DataFrame, *, delta: float = 1.0) -> Figure:
+    """Draw the share of hard local routes of each unit, by type of instance, one panel a rho."""
+    part = only(table, delta=delta, method="Flow")
+    units = sorted(int(name.rsplit("_", 1)[1]) for name in part if name.startswith("local_1_"))
+    rhos = sorted(part["rho"].unique())
+    fig, axes = new_figure(1, len(rhos), width=2.5 * len(rhos) + 1.0, height=2.8, sharey=True)
+    notes = []
+    for axis, rho in zip(axes[0], rhos, strict=True):
+        rows = only(part, rho=rho)
+        for index, (kind, label) in enumerate((("1", "local type"), ("0", "global type"))):
+            values = [rows[f"local_{kind}_{unit}"].mean() for unit in units]
+            place_ = np.arange(len(units)) + 0.38 * (index - 0.5)
+            axis.bar(place_, values, width=0.36, color=COLOURS[index], label=label)
+            notes.append(rf"$\rho={rho:g}$, {label} {', '.join(f'{value:.2f}' for value in values)}")
+        axis.set_xticks(range(len(units)), [f"unit {unit}" for unit in units])
+        axis.set(title=rf"$\rho = {rho:g}$", ylim=(0, 1.02))
+    axes[0, 0].set_ylabel("share of local routes")
+    axes[0, 0].legend(fontsize=8)
+    caption = f"""Hard routes to the local branch by unit (first the hidden layer, then the classifier) and type of
+        instance: {"; ".join(notes)}. Means over clients and seeds."""
+    return describe(fig, caption=caption, alt=f"Share of local routes by unit and type. {'; '.join(notes)}.")
