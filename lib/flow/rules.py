@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.flow.outcomes import by_run
-from lib.report import Verdict, grade
+from lib.report import Missing, Verdict, grade
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -17,14 +17,17 @@ def values(table: pd.DataFrame, method: str, value: str, **where: object) -> pd.
         table = table[table[column] == wanted]
     rows = table[table["method"] == method]
     if rows.empty:
-        raise KeyError(f"{method}, {where}")
+        raise Missing(f"{method} {where or ''}".strip())
     return by_run(rows, ["seed"]).set_index("seed")[value] if "client" in rows else rows.set_index("seed")[value]
 
 
 def paired(table: pd.DataFrame, first: str, second: str, value: str = "personal", **where: object) -> np.ndarray:
     """Return the difference of `value` between two methods, one number a seed that has both."""
-    difference = values(table, first, value, **where) - values(table, second, value, **where)
-    return difference.dropna().to_numpy()
+    sides = [values(table, name, value, **where) for name in (first, second)]
+    both = pd.concat(sides, axis=1, join="inner")
+    if both.empty:
+        raise Missing(f"{first} beside {second} {where or ''}".strip())
+    return (both.iloc[:, 0] - both.iloc[:, 1]).to_numpy()
 
 
 def by_seed(numbers: np.ndarray) -> str:
@@ -43,11 +46,12 @@ def harmed(tables: Tables) -> Verdict:
     """Clients harmed by Flow and by fine-tuning at rho = 0.25."""
     where = {"rho": 0.25, "delta": 1.0}
     ours, theirs = (values(tables["clients"], name, "harmed", **where) for name in ("Flow", "FedAvg + FT"))
-    both = pd.concat([ours, theirs], axis=1, keys=["ours", "theirs"]).dropna()
+    both = pd.concat([ours, theirs], axis=1, keys=["ours", "theirs"], join="inner")
     measured = f"harmed: Flow {both['ours'].median():.0%}, FedAvg + FT {both['theirs'].median():.0%} of the clients"
-    half = (both["ours"] <= both["theirs"] / 2).all() and len(both) > 0
+    half = (both["ours"] <= both["theirs"] / 2).all()
     less = both["ours"].median() < both["theirs"].median()
-    return grade(both.sum().sum() / max(len(both), 1), reproduced=bool(half), close=bool(less), measured=measured)
+    total = both["ours"].sum(skipna=False) + both["theirs"].sum(skipna=False)
+    return grade(total, reproduced=bool(half), close=bool(less), measured=measured)
 
 
 def global_accuracy(tables: Tables) -> Verdict:
@@ -65,7 +69,7 @@ def every_rho(tables: Tables) -> Verdict:
     clients = tables["clients"]
     rhos = [r for r in (0.25, 0.5, 0.75) if r in set(clients["rho"])]
     if len(rhos) < 3:
-        raise KeyError("rho 0.25, 0.5 and 0.75")
+        raise Missing("rho 0.25, 0.5 and 0.75")
     gain = {r: np.median(paired(clients, "Flow", "FedAvg + FT", rho=r, delta=1.0)) for r in rhos}
     more = {r: np.median(paired(clients, "Flow", "FedAvg + FT", "harmed", rho=r, delta=1.0)) for r in rhos}
     measured = "; ".join(f"rho={r:g}: accuracy {gain[r]:+.3f}, harmed {more[r]:+.2f}" for r in rhos)

@@ -3,15 +3,17 @@
 import numpy as np
 
 from lib.flow.rules import Tables, by_seed, paired, values
-from lib.report import Verdict, grade
+from lib.report import Missing, Verdict, grade
 
 
 def best_method(tables: Tables) -> Verdict:
     """The best of the other methods against Flow, at rho 0.25 and 0.5."""
     table, gap, names = tables["methods"], {}, {}
     for rho in (0.25, 0.5):
-        middle = table[table["rho"] == rho].groupby("method")["personal"].median()
-        others = middle.drop(["Flow"])
+        middle = table[table["rho"] == rho].groupby("method")["personal"].median().dropna()
+        if "Flow" not in middle or len(middle) < 2:
+            raise Missing(f"Flow beside others at rho={rho:g}")
+        others = middle.drop("Flow")
         names[rho], gap[rho] = others.idxmax(), middle["Flow"] - others.max()
     measured = ", ".join(f"Flow minus {names[rho]} {gap[rho]:+.3f} (rho={rho:g})" for rho in gap)
     worst = min(gap.values())
@@ -25,7 +27,7 @@ def settings_gain(name: str, prefix: str):
         table = tables[name]
         settings = [s for s in dict.fromkeys(table["setting"]) if s.startswith(prefix)]
         if not settings:
-            raise KeyError(prefix)
+            raise Missing(f"a setting {prefix}")
         gain = {s: float(np.median(paired(table, "Flow", "FedAvg + FT", setting=s))) for s in settings}
         harm = {s: float(np.median(paired(table, "Flow", "FedAvg + FT", "harmed", setting=s))) for s in settings}
         measured = "; ".join(f"{s}: accuracy {gain[s]:+.3f}, harmed {harm[s]:+.2f}" for s in settings)
@@ -51,6 +53,8 @@ def deltas(tables: Tables) -> Verdict:
     table = tables["delta_routes"]
     rows = table.assign(gap=table["local_1"] - table["local_0"])
     gap = rows[rows["method"] == "Flow"].groupby("delta")["gap"].median().sort_index()
+    if len(gap) < 2:
+        raise Missing("Flow at two values of delta")
     measured = ", ".join(f"{value:.2f} (delta={d:g})" for d, value in gap.items())
     rising = bool((gap.diff().dropna() > 0).all())
     last = float(gap.iloc[-1])
@@ -101,5 +105,5 @@ def _variant(tables: Tables, variant: str, value: str):
     table = tables["ablation"]
     rows = table[table["variant"] == variant]
     if rows.empty:
-        raise KeyError(variant)
+        raise Missing(f"the variant {variant}")
     return rows.drop_duplicates(["seed"]).set_index("seed")[value]

@@ -1,7 +1,7 @@
 """The rules that judge the companion's propositions."""
 
 from lib.flow.rules import Tables
-from lib.report import Verdict, fitted_slope, grade
+from lib.report import Verdict, fitted_slope, grade, need
 
 
 def mixing(tables: Tables) -> Verdict:
@@ -48,9 +48,9 @@ def global_rates(tables: Tables) -> Verdict:
 
 def personal_gradients(tables: Tables) -> Verdict:
     """The squared gradient at the routed model against the global one (unlike clients) and the local one (alike)."""
-    wide = tables["personal_gradients"].pivot_table(
-        index=["setting", "seed"], columns="model", values="squared_gradient"
-    )
+    table = tables["personal_gradients"]
+    need(table, setting=("unlike", "alike"), model=("global", "local", "routed"))
+    wide = table.pivot(index=["setting", "seed"], columns="model", values="squared_gradient")
     unlike = (wide["routed"] / wide["global"]).xs("unlike")
     alike = (wide["routed"] / wide["local"]).xs("alike")
     measured = f"routed / global {unlike.median():.2f} (unlike clients), routed / local {alike.median():.2f} (alike)"
@@ -61,5 +61,6 @@ def personal_gradients(tables: Tables) -> Verdict:
 
 def policy_memory(tables: Tables) -> Verdict:
     """Peak memory of a policy step against a step of FedAvg on the same network."""
+    need(tables["phases"], step="policy")
     share = tables["phases"].set_index("step")["extra / FedAvg"]["policy"]
     return grade(share, reproduced=share > 2, close=share > 1.5, measured=f"{share:.2f} times a step of FedAvg")

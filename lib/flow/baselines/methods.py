@@ -58,14 +58,18 @@ METHODS = tuple(SETTINGS)
 def method(name: str, bench: Bench) -> Algorithm:
     """Return the method called `name`, one of `METHODS`, with its settings.
 
-    The settings ``lr``, ``momentum`` and ``epochs`` are those of the local training that the method does for itself
-    (fine-tuning, head, personal model). Raises ValueError for an unknown name.
+    The settings ``rate``, a multiple of the common learning rate, and ``epochs`` are those of the local training that
+    the method does for itself (fine-tuning, head, personal model). Raises ValueError for an unknown name.
     """
     if name not in SETTINGS:
         raise ValueError(f"unknown method {name!r}; choose from {', '.join(METHODS)}")
     options = SETTINGS[name] | bench.options.get(name, {})
-    solver = {key: options.pop(key) for key in ("lr", "momentum", "epochs") if key in options}
-    return _MAKE[name](bench, replace(bench.local, **solver), options)
+    own = replace(
+        bench.local,
+        lr=bench.local.lr * options.pop("rate", 1.0),
+        epochs=options.pop("epochs", bench.local.epochs),
+    )
+    return _MAKE[name](bench, own, options)
 
 
 def _units(bench: Bench) -> list[list[str]]:

@@ -36,7 +36,7 @@ def track(items: Iterable, label: str, progress: Progress | None) -> Iterable:
 def perceptron_bench(
     sizes: Sequence[int],
     *,
-    lr: float = 0.05,
+    lr: float = 0.02,
     momentum: float = 0.9,
     batch_size: int = 10,
     epochs: int = 5,

@@ -18,7 +18,7 @@ from lib.flow.mixture import Mixture, mixture
 SIZES = (20, 64, 5)
 
 
-def bench(*, lr: float = 0.05, options: dict[str, dict] | None = None) -> Bench:
+def bench(*, lr: float = 0.02, options: dict[str, dict] | None = None) -> Bench:
     """Return the network and local training of the generator's experiments."""
     return perceptron_bench(SIZES, lr=lr, options=options)
 

@@ -110,7 +110,7 @@ def shakespeare(
     windows: int = 80,
     hidden: int = 64,
     cohort_size: int = 10,
-    lr: float = 0.5,
+    lr: float = 1.5,
     seeds: int = 3,
     seed: int = 0,
     rounds: int = 20,

@@ -19,20 +19,20 @@ def _grid(**options: Sequence) -> list[dict]:
     return [dict(zip(options, values, strict=True)) for values in product(*options.values())]
 
 
-# Six candidates a method.
+# Six candidates a method; `rate` is a multiple of the common learning rate.
 CANDIDATES: dict[str, list[dict]] = {
-    "FedAvg": _grid(lr=(0.01, 0.02, 0.05, 0.1, 0.2, 0.4)),
-    "FedAvg + FT": _grid(lr=(0.005, 0.02, 0.05), epochs=(1, 5)),
-    "local only": _grid(lr=(0.01, 0.02, 0.05, 0.1, 0.2, 0.4)),
+    "FedAvg": _grid(rate=(0.5, 1.0, 2.5, 5.0, 10.0, 20.0)),
+    "FedAvg + FT": _grid(rate=(0.25, 1.0, 2.5), epochs=(1, 5)),
+    "local only": _grid(rate=(0.5, 1.0, 2.5, 5.0, 10.0, 20.0)),
     "kNN-Per": _grid(neighbours=(5, 20), weight=(0.2, 0.4, 0.6)),
     "PartialFed": _grid(choice_lr=(0.03, 0.1, 0.3), temperature=(0.5, 1.0)),
-    "APFL": _grid(lr=(0.1, 0.4), alpha=(0.25, 0.5, 0.75)),
+    "APFL": _grid(rate=(5.0, 20.0), alpha=(0.1, 0.25, 0.5)),
     "Ditto": _grid(lam=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0)),
-    "FedRep": _grid(lr=(0.01, 0.05, 0.2), epochs=(1, 5)),
-    "LG-FedAvg": _grid(lr=(0.01, 0.02, 0.05, 0.1, 0.2, 0.4)),
-    "HypCluster": _grid(lr=(0.02, 0.05, 0.1), clusters=(2, 4)),
-    "ensemble": _grid(lr=(0.02, 0.05), alpha=(0.3, 0.5, 0.7)),
-    "ensemble, own weight": _grid(lr=(0.005, 0.02, 0.05), epochs=(1, 5)),
+    "FedRep": _grid(rate=(0.5, 2.5, 10.0), epochs=(1, 5)),
+    "LG-FedAvg": _grid(rate=(0.5, 1.0, 2.5, 5.0, 10.0, 20.0)),
+    "HypCluster": _grid(rate=(0.5, 1.0, 2.5), clusters=(2, 4)),
+    "ensemble": _grid(rate=(1.0, 2.5), alpha=(0.3, 0.5, 0.7)),
+    "ensemble, own weight": _grid(rate=(0.25, 1.0, 2.5), epochs=(1, 5)),
     "Flow": _grid(push=(0.0, 0.01, 0.03, 0.1, 0.3, 1.0)),
     "Flow by client": _grid(push=(0.0, 0.01, 0.03, 0.1, 0.3, 1.0)),
 }
@@ -84,7 +84,7 @@ def tuning(
 
 
 def setting_text(setting: dict) -> str:
-    """Return ``"lr=0.05, epochs=1"``."""
+    """Return ``"rate=0.4, epochs=1"``."""
     return ", ".join(f"{key}={value:g}" for key, value in setting.items())
 
 
