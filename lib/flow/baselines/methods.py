@@ -27,32 +27,58 @@ from lib.nets import unit_names
 class Bench:
     """What all methods of a comparison share: the routed network (and with it the plain one) and local training.
 
-    `options` changes the settings of `SETTINGS`: {method: {parameter: value}}.
+    Attributes:
+        routing: which network, and how it is routed.
+        local: settings of local training.
+        task: whose settings of `SETTINGS` are used.
+        options: {method: {parameter: value}}, in place of those.
     """
 
     routing: UnitRouting
     local: LocalSGD
+    task: str = "instance preferences"
     options: dict[str, dict] = field(default_factory=dict)
 
 
-# The settings chosen by `lib.flow.experiments.tuning` on seeds on which nothing is judged, six candidates a method.
-SETTINGS: dict[str, dict] = {
-    "FedAvg": {},
-    "FedAvg + FT": {},
-    "local only": {},
-    "kNN-Per": {"neighbours": 10, "weight": 0.5},
-    "PartialFed": {"choice_lr": 0.1},
-    "APFL": {"alpha": 0.5},
-    "Ditto": {"lam": 0.1},
-    "FedRep": {},
-    "LG-FedAvg": {},
-    "HypCluster": {"clusters": 2},
-    "ensemble": {"alpha": 0.5},
-    "ensemble, own weight": {"alpha": None},
-    "Flow": {"push": 0.1},
-    "Flow by client": {"push": 0.1},
+# What `lib.flow.experiments.tuning` chose, six candidates a method, on federations on which nothing is judged.
+SETTINGS: dict[str, dict[str, dict]] = {
+    "instance preferences": {
+        "FedAvg": {"rate": 0.5},
+        "FedAvg + FT": {"rate": 0.25, "epochs": 5},
+        "local only": {"rate": 2.5},
+        "kNN-Per": {"neighbours": 5, "weight": 0.4},
+        "PartialFed": {"choice_lr": 0.03, "temperature": 0.5},
+        "APFL": {"rate": 20.0, "alpha": 0.25},
+        "Ditto": {"lam": 0.1},
+        "FedRep": {"rate": 0.5, "epochs": 5},
+        "LG-FedAvg": {"rate": 0.5},
+        "HypCluster": {"rate": 1.0, "clusters": 2},
+        "ensemble": {"rate": 1.0, "alpha": 0.5},
+        "ensemble, own weight": {"rate": 1.0, "epochs": 5},
+        "Flow": {"push": 0.1},
+        "Flow by client": {"push": 0.0},
+    },
+    "digits": {
+        "FedAvg": {"rate": 10.0},
+        "FedAvg + FT": {"rate": 1.0, "epochs": 5},
+        "local only": {"rate": 2.5},
+        "kNN-Per": {"neighbours": 5, "weight": 0.4},
+        "PartialFed": {"choice_lr": 0.03, "temperature": 0.5},
+        "APFL": {"rate": 20.0, "alpha": 0.25},
+        "Ditto": {"lam": 0.1},
+        "FedRep": {"rate": 2.5, "epochs": 5},
+        "LG-FedAvg": {"rate": 5.0},
+        "HypCluster": {"rate": 2.5, "clusters": 4},
+        "ensemble": {"rate": 2.5, "alpha": 0.5},
+        "ensemble, own weight": {"rate": 1.0, "epochs": 5},
+        "Flow": {"push": 0.03},
+        "Flow by client": {"push": 0.0},
+    },
 }
-METHODS = tuple(SETTINGS)
+METHODS = (
+    "FedAvg", "FedAvg + FT", "local only", "kNN-Per", "PartialFed", "APFL", "Ditto", "FedRep", "LG-FedAvg",
+    "HypCluster", "ensemble", "ensemble, own weight", "Flow", "Flow by client",
+)  # fmt: skip
 
 
 def method(name: str, bench: Bench) -> Algorithm:
@@ -61,9 +87,9 @@ def method(name: str, bench: Bench) -> Algorithm:
     The settings ``rate``, a multiple of the common learning rate, and ``epochs`` are those of the local training that
     the method does for itself (fine-tuning, head, personal model). Raises ValueError for an unknown name.
     """
-    if name not in SETTINGS:
+    if name not in METHODS:
         raise ValueError(f"unknown method {name!r}; choose from {', '.join(METHODS)}")
-    options = SETTINGS[name] | bench.options.get(name, {})
+    options = dict(bench.options.get(name) or SETTINGS[bench.task][name])
     own = replace(
         bench.local,
         lr=bench.local.lr * options.pop("rate", 1.0),
@@ -108,7 +134,7 @@ _MAKE: dict[str, Callable[[Bench, LocalSGD, dict], Algorithm]] = {
     "LG-FedAvg": lambda b, own, o: LGFedAvg(model=b.routing.model, local=own, personal=_body(b), **o),
     "HypCluster": lambda b, own, o: HypCluster(model=b.routing.model, local=own, **o),
     "ensemble": lambda b, own, o: Ensemble(**_common(b), finetune=own, **o),
-    "ensemble, own weight": lambda b, own, o: Ensemble(**_common(b), finetune=own, **o),
+    "ensemble, own weight": lambda b, own, o: Ensemble(**_common(b), finetune=own, alpha=None, **o),
     "Flow": lambda b, own, o: flow(b.routing, own, **o),
     "Flow by client": lambda b, own, o: flow(_by_client(b), own, **o),
 }

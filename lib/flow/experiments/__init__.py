@@ -8,7 +8,7 @@ from lib.flow.experiments.rates import global_rates, personal_gradients
 from lib.flow.experiments.real import real_tables
 from lib.flow.experiments.shifts import digit_shifts, newcomers
 from lib.flow.experiments.statements import instance_value_check, mixing_check
-from lib.flow.experiments.tuning import chosen, tuning
+from lib.flow.experiments.tuning import chosen, tuned_table
 
 __all__ = [
     "ablation",
@@ -28,5 +28,5 @@ __all__ = [
     "preference",
     "real_tables",
     "round_costs",
-    "tuning",
+    "tuned_table",
 ]

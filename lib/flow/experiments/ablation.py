@@ -18,7 +18,7 @@ from lib.flow.routing import UnitRouting
 
 def variants() -> dict[str, dict[str, Flow]]:
     """Return the variants of Flow by group and name; "as here" is the method with the chosen settings."""
-    made, push = bench(), SETTINGS["Flow"]["push"]
+    made, push = bench(), SETTINGS["instance preferences"]["Flow"]["push"]
     routing, local = made.routing, made.local
 
     def one(routing: UnitRouting = routing, **options: object) -> Flow:

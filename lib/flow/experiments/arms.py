@@ -41,20 +41,30 @@ def perceptron_bench(
     batch_size: int = 10,
     epochs: int = 5,
     width: int = 32,
+    task: str = "instance preferences",
     options: dict[str, dict] | None = None,
 ) -> Bench:
     """Return the bench of a perceptron with these `sizes`; every hidden layer of the policy has `width` units."""
     model = Model(functools.partial(mlp, tuple(sizes)))
     widths = (width,) * max(len(sizes) - 2, 1)
     local = LocalSGD(lr=lr, momentum=momentum, batch_size=batch_size, epochs=epochs)
-    return Bench(routing=UnitRouting(model, widths, sizes[0]), local=local, options=options or {})
+    return Bench(routing=UnitRouting(model, widths, sizes[0]), local=local, task=task, options=options or {})
 
 
 def trained(
-    names: Sequence[str], bench: Bench, runs: Sequence[Run], *, rounds: int, cohort_size: int | None = None
+    names: Sequence[str],
+    bench: Bench,
+    runs: Sequence[Run],
+    *,
+    rounds: int,
+    cohort_size: int | None = None,
+    as_fedavg: dict[LocalSGD, list[Outcome]] | None = None,
 ) -> dict[str, tuple[Algorithm, list[Outcome]]]:
-    """Return each method's algorithm and the outcome of each run; methods that train as FedAvg share one training."""
-    found, as_fedavg = {}, {}
+    """Return each method's algorithm and the outcome of each run; methods that train as FedAvg share one training.
+
+    `as_fedavg` holds such trainings of the same runs by their settings; those made here are added.
+    """
+    found, as_fedavg = {}, {} if as_fedavg is None else as_fedavg
     federations, seeds = [run.federation for run in runs], [run.seed for run in runs]
     for name in names:
         algorithm = method(name, bench)

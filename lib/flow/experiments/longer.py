@@ -1,4 +1,4 @@
-"""The experiments on embedded data that take longer than a build may: tuning, all methods, ablations."""
+"""The experiments on embedded data that take longer than a build may: all methods, ablations, digits."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,9 @@ from lib.flow.experiments.ablation import ablation
 from lib.flow.experiments.arms import Progress
 from lib.flow.experiments.preference import preference
 from lib.flow.experiments.shifts import digit_shifts
-from lib.flow.experiments.tuning import tuning
 from lib.flow.outcomes import by_run
 
-KNOWN = ("tuning", "methods", "deltas", "ablation", "digits")
+KNOWN = ("methods", "deltas", "ablation", "digits")
 
 
 def longer_tables(
@@ -25,7 +24,7 @@ def longer_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables named: `KNOWN` says which there are.
 
-    ``tuning`` (see `tuning`), ``methods`` (all methods on instance preferences, one row a run), ``deltas`` and
+    ``methods`` (all methods on instance preferences, one row a run), ``deltas`` and
     ``delta_routes`` (FedAvg, fine-tuning and Flow against the distance of the clients' rules, rho = 0.5), ``ablation``
     (three seeds), ``digits`` (`digit_shifts`). Raises ValueError for an unknown name.
     """
@@ -34,8 +33,6 @@ def longer_tables(
         raise ValueError(f"no table {unknown[0]!r}; choose from {', '.join(KNOWN)}")
     options = {"seeds": seeds, "seed": seed, "progress": progress}
     tables = {}
-    if "tuning" in names:
-        tables["tuning"] = tuning(progress=progress)
     if "methods" in names:
         clients = preference(rhos=(0.25, 0.5), methods=METHODS, rounds=rounds, **options)["clients"]
         tables["methods"] = by_run(clients, ["rho", "delta", "method", "seed"])

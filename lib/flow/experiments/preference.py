@@ -115,7 +115,7 @@ def correctness(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> pd.
 
 def motivation(*, rho: float = 0.25, seeds: int = 1, seed: int = 0, rounds: int = 25) -> pd.DataFrame:
     """Return the table ``clients`` of `preference` for one rho and the methods of the first figure."""
-    methods = ("FedAvg", "FedAvg + FT", "ensemble", "kNN-Per", "Flow")
+    methods = ("FedAvg", "FedAvg + FT", "ensemble", "ensemble, own weight", "kNN-Per", "Flow")
     return preference(rhos=(rho,), methods=methods, seeds=seeds, seed=seed, rounds=rounds)["clients"]
 
 

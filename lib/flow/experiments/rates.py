@@ -28,10 +28,10 @@ LEVELS = (0.0, 0.5, 1.0)  # alpha = beta
 def global_rates(
     *,
     levels: Sequence[float] = LEVELS,
-    horizons: Sequence[int] = (16, 64, 256),
+    horizons: Sequence[int] = (8, 32, 128),
     scale: float = 0.4,
     floor_lr: float = 0.1,
-    floor_rounds: int = 120,
+    floor_rounds: int = 80,
     steps: int = 10,
     cohort_size: int = 10,
     clients: int = 30,

@@ -125,7 +125,7 @@ def shakespeare(
     longest = sorted(texts, key=lambda name: (-len(texts[name]), name))[:speakers]
     federation, vocabulary = text_federation([texts[name] for name in longest], windows=windows)
     routing = LSTMRouting(len(vocabulary), 8, hidden, sees_cells=True, widths=(32,))
-    bench = Bench(routing=routing, local=LocalSGD(lr=lr, momentum=0.9, batch_size=10, epochs=2))
+    bench = Bench(routing=routing, local=LocalSGD(lr=lr, momentum=0.9, batch_size=10, epochs=2), task="digits")
     return _outcomes(
         {"by speaker": lambda s: federation}, bench, methods, seeds, seed, rounds, cohort_size, "Shakespeare", progress
     )
@@ -134,7 +134,7 @@ def shakespeare(
 def _image_bench(*, image_channels: int, side: int, channels: tuple[int, ...]) -> Bench:
     model = Model(functools.partial(small_cnn, channels, image_channels=image_channels))
     routing = UnitRouting(model, (64,) * len(channels), image_channels * side * side)
-    return Bench(routing=routing, local=LocalSGD(lr=0.05, momentum=0.9, batch_size=20, epochs=2))
+    return Bench(routing=routing, local=LocalSGD(lr=0.05, momentum=0.9, batch_size=20, epochs=2), task="digits")
 
 
 def _outcomes(

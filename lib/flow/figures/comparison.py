@@ -111,7 +111,7 @@ def newcomers(table: pd.DataFrame) -> Figure:
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.set(xlabel="accuracy, mean over clients")
-    axis.legend(fontsize=8, title="clients")
+    axis.legend(fontsize=8, title="clients", loc="upper left", bbox_to_anchor=(1, 1))
     wide = runs.pivot_table(index="method", columns="group", values="personal", aggfunc="median")
     notes = ", ".join(f"{name} {wide.loc[name, 'new'] - wide.loc[name, 'seen']:+.3f}" for name in names)
     caption = f"""Clients that took part in training and clients that join afterwards, each with its own training data.

@@ -45,7 +45,7 @@ def only(table: pd.DataFrame, **where: object) -> pd.DataFrame:
     for column, value in where.items():
         table = table[table[column] == value]
     if table.empty:
-        raise KeyError(f"{where}")
+        raise ValueError(f"the table has no rows with {where}")
     return table
 
 

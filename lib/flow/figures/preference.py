@@ -25,8 +25,8 @@ def harm(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> Figure:
         axis.set_ylim(len(methods) - 0.5, -0.5)
     axes[0, 1].set_yticklabels([])
     axes[0, 0].axvline(0, color="black", linewidth=0.8)
-    axes[0, 0].set(xlabel="share of test instances: broken (left), mended (right)")
-    axes[0, 1].set(xlabel="share of clients: harmed (orange), unchanged (grey)", xlim=(0, 1))
+    axes[0, 0].set(xlabel="instances: broken (left), mended (right)")
+    axes[0, 1].set(xlabel="clients: harmed (orange), tied (grey)", xlim=(0, 1))
     broken, harmed = medians(runs, "only_global"), medians(runs, "harmed")
     caption = f"""Personalization at rho = {rho:g}, against the global model of the same training. Left: instances that
         only the global model gets right (broken) and that only the personalized one gets right (mended); broken:
@@ -142,7 +142,7 @@ def unit_shares(table: pd.DataFrame, *, delta: float = 1.0) -> Figure:
         axis.set_xticks(range(len(units)), [f"unit {unit}" for unit in units])
         axis.set(title=rf"$\rho = {rho:g}$", ylim=(0, 1.02))
     axes[0, 0].set_ylabel("share of local routes")
-    axes[0, 0].legend(fontsize=8)
+    axes[0, -1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     caption = f"""Hard routes to the local branch by unit (first the hidden layer, then the classifier) and type of
         instance: {"; ".join(notes)}. Means over clients and seeds."""
     return describe(fig, caption=caption, alt=f"Share of local routes by unit and type. {'; '.join(notes)}.")

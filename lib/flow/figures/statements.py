@@ -59,6 +59,8 @@ def global_rates(table: pd.DataFrame) -> Figure:
     guide = first.iloc[0] * (first.index / first.index[0]) ** -0.5
     axes[0, 0].plot(first.index, guide, **GUIDE, label=r"$R^{-1/2}$")
     axes[0, 0].set(xscale="log", yscale="log", xlabel="rounds $R$", ylabel="smallest squared gradient")
+    axes[0, 0].set_xticks(first.index, [f"{rounds}" for rounds in first.index])
+    axes[0, 0].xaxis.minorticks_off()
     axes[0, 0].legend(fontsize=8)
     part = summarize(floors, ["level"], "squared_gradient").sort_values("level")
     series(axes[0, 1], part["level"], part["median"], part["low"], part["high"], label="floor", index=3)
