@@ -134,7 +134,7 @@ def shakespeare(
 def _image_bench(*, image_channels: int, side: int, channels: tuple[int, ...]) -> Bench:
     model = Model(functools.partial(small_cnn, channels, image_channels=image_channels))
     routing = UnitRouting(model, (64,) * len(channels), image_channels * side * side)
-    return Bench(routing=routing, local=LocalSGD(lr=0.05, momentum=0.9, batch_size=20, epochs=2), task="digits")
+    return Bench(routing=routing, local=LocalSGD(lr=0.1, momentum=0.9, batch_size=20, epochs=2), task="digits")
 
 
 def _outcomes(

@@ -45,7 +45,7 @@ def bench_of(task: str, *, options: dict[str, dict] | None = None) -> Bench:
     if task == "instance preferences":
         return perceptron_bench((20, 64, 5), options=options)
     if task == "digits":
-        return perceptron_bench((64, 64, 10), epochs=3, task=task, options=options)
+        return perceptron_bench((64, 64, 10), lr=0.1, epochs=3, task=task, options=options)
     raise ValueError(f"unknown task {task!r}; choose from {', '.join(TASKS)}")
 
 
