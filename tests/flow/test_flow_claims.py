@@ -151,6 +151,10 @@ CASES = {
         lambda *gains: {"clients": against("Flow", "FedAvg + FT", [gains], delta=1.0)},
         {YES: [(0.031, 0.08)], NEARLY: [(0.02, 0.08), (-0.01, 0.01, 0.01)], NO: [(-0.01, -0.01, 0.2)]},
     ),
+    "accuracy-untuned": (
+        lambda *gains: {"clients": against("Flow", "FedAvg + FT, untuned", [gains], delta=1.0)},
+        {YES: [(0.031, 0.08)], NEARLY: [(0.02, 0.08), (-0.01, 0.01, 0.01)], NO: [(-0.01, -0.01, 0.2)]},
+    ),
     "harmed": (
         harmed,
         {YES: [((0.1, 0.2), (0.4, 0.4))], NEARLY: [((0.1, 0.3), (0.4, 0.4))], NO: [((0.4, 0.5), (0.4, 0.4))]},
@@ -240,7 +244,7 @@ def test_claims_are_well_formed():
     values = published("flow")["values"]
     for claim in CLAIMS:
         assert claim.rule and claim.needs and claim.statement[0].isupper()
-        assert claim.source == COMPANION or claim.source == "abstract"
+        assert claim.source == COMPANION or claim.source.startswith("abstract")
     assert all(value["known"] in ("paper", "code", "unknown") for value in values.values())
 
 
@@ -261,4 +265,4 @@ def test_nothing_follows_from_what_was_not_measured(claim):
 
 def test_a_rule_without_the_method_says_what_it_lacks():
     with pytest.raises(Missing, match="FedAvg"):
-        rules.accuracy({"clients": clients({(0.25, "Flow"): [0.5]}, delta=1.0)})
+        rules.accuracy("FedAvg + FT")({"clients": clients({(0.25, "Flow"): [0.5]}, delta=1.0)})

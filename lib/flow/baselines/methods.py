@@ -81,15 +81,18 @@ METHODS = (
 )  # fmt: skip
 
 
+UNTUNED = "FedAvg + FT, untuned"  # fine-tuning with the rate and the epochs of training, as in the authors' code
+
+
 def method(name: str, bench: Bench) -> Algorithm:
     """Return the method called `name`, one of `METHODS`, with its settings.
 
     The settings ``rate``, a multiple of the common learning rate, and ``epochs`` are those of the local training that
     the method does for itself (fine-tuning, head, personal model). Raises ValueError for an unknown name.
     """
-    if name not in METHODS:
-        raise ValueError(f"unknown method {name!r}; choose from {', '.join(METHODS)}")
-    options = dict(bench.options.get(name) or SETTINGS[bench.task][name])
+    if name not in (*METHODS, UNTUNED):
+        raise ValueError(f"unknown method {name!r}; choose from {', '.join((*METHODS, UNTUNED))}")
+    options = dict(bench.options.get(name) or SETTINGS[bench.task].get(name, {}))
     own = replace(
         bench.local,
         lr=bench.local.lr * options.pop("rate", 1.0),
@@ -125,6 +128,7 @@ def _by_client(bench: Bench) -> UnitRouting:
 _MAKE: dict[str, Callable[[Bench, LocalSGD, dict], Algorithm]] = {
     "FedAvg": lambda b, own, o: FedAvg(model=b.routing.model, local=own, **o),
     "FedAvg + FT": lambda b, own, o: FineTuned(**_common(b), finetune=own, **o),
+    UNTUNED: lambda b, own, o: FineTuned(**_common(b), finetune=own, **o),
     "local only": lambda b, own, o: LocalOnly(model=b.routing.model, local=own, **o),
     "kNN-Per": lambda b, own, o: KNNPer(**_common(b), **o),
     "PartialFed": lambda b, own, o: PartialFed(**_common(b), routing=_by_client(b), **o),

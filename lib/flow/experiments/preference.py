@@ -10,12 +10,13 @@ from sklearn.metrics import roc_auc_score
 from lib.federated.algorithms.outputs import padded_tests
 from lib.federated.seeds import evaluation_rng
 from lib.federated.side_by_side import Outcome
-from lib.flow.baselines.methods import Bench
+from lib.flow.baselines.methods import UNTUNED, Bench
 from lib.flow.experiments.arms import Progress, Run, compared, labelled, perceptron_bench, track, trained
 from lib.flow.flow import Flow
 from lib.flow.mixture import Mixture, mixture
 
 SIZES = (20, 64, 5)
+MOTIVATION = ("FedAvg", "FedAvg + FT", UNTUNED, "ensemble", "ensemble, own weight", "kNN-Per", "Flow")
 
 
 def bench(*, lr: float = 0.02, options: dict[str, dict] | None = None) -> Bench:
@@ -27,7 +28,7 @@ def preference(
     *,
     rhos: Sequence[float] = (0.25, 0.5, 0.75),
     deltas: Sequence[float] = (1.0,),
-    methods: Sequence[str] = ("FedAvg", "FedAvg + FT", "ensemble", "ensemble, own weight", "kNN-Per", "Flow"),
+    methods: Sequence[str] = MOTIVATION,
     seeds: int = 5,
     seed: int = 0,
     rounds: int = 25,
@@ -115,8 +116,7 @@ def correctness(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> pd.
 
 def motivation(*, rho: float = 0.25, seeds: int = 1, seed: int = 0, rounds: int = 25) -> pd.DataFrame:
     """Return the table ``clients`` of `preference` for one rho and the methods of the first figure."""
-    methods = ("FedAvg", "FedAvg + FT", "ensemble", "ensemble, own weight", "kNN-Per", "Flow")
-    return preference(rhos=(rho,), methods=methods, seeds=seeds, seed=seed, rounds=rounds)["clients"]
+    return preference(rhos=(rho,), methods=MOTIVATION, seeds=seeds, seed=seed, rounds=rounds)["clients"]
 
 
 def granularity(

@@ -12,7 +12,7 @@ from lib.report.style import COLOURS, series
 # One colour and marker a method, in every figure; from the ninth on, colours come again with a dashed line.
 ORDER = (
     "FedAvg", "FedAvg + FT", "Flow", "Flow by client", "ensemble", "kNN-Per", "ensemble, own weight", "local only",
-    "Ditto", "APFL", "FedRep", "LG-FedAvg", "HypCluster", "PartialFed",
+    "Ditto", "FedAvg + FT, untuned", "APFL", "FedRep", "LG-FedAvg", "HypCluster", "PartialFed",
 )  # fmt: skip
 INTERVALS = (
     "Points are medians over seeds, bands or bars intervals of the median (90 %, or the range below five seeds)."
