@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score
 
 from lib.federated.algorithms.outputs import padded_tests
 from lib.federated.seeds import evaluation_rng
@@ -72,6 +71,8 @@ def preference(
 
 def route_table(algorithm: Flow, outcome: Outcome, data: Mixture, seed: int) -> pd.DataFrame:
     """Return what the routes of each client look like beside the true types; columns as in `preference`."""
+    from sklearn.metrics import roc_auc_score
+
     datas = data.federation.clients
     rngs = [evaluation_rng(seed, outcome.state.round, c) for c in range(len(datas))]
     parts = algorithm.personalize(outcome.state, datas, rngs)
