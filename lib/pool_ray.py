@@ -9,7 +9,11 @@ from typing import Any
 from lib.jobs import Job
 from lib.pool import FAILED, RUNNING, Outcome, bring_up_to_date
 
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray warns of a change of its own default
+    "RAY_raylet_start_wait_time_s": "180",  # a busy machine starts Ray slowly
+}
 LOCAL = "local"  # the address that starts a cluster of this machine alone
 GPUS = {"paper": 1.0}  # of one run, by preset; a fraction lets several runs share one
 
@@ -74,7 +78,7 @@ def _collected(ray: Any, waiting: dict, jobs: Sequence[Job], on_change: Callable
 
 def _connected(address: str) -> Any:
     """Return the ray module, connected to `address`."""
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in os.environ})
     try:
         import ray
     except ModuleNotFoundError:
