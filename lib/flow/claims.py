@@ -29,7 +29,7 @@ _PAPER = (
     ),
     Claim(
         "accuracy-untuned",
-        "The same against fine-tuning as the authors' code does it, with the rate and the epochs of training",
+        "Routing by instance is more accurate than fine-tuning with the rate and the epochs of training",
         "abstract; protocol of the code",
         _published("accuracy"),
         "paired gain of at least 0.03 in every seed; close if its median is above 0",
@@ -39,7 +39,7 @@ _PAPER = (
     ),
     Claim(
         "harmed",
-        "It harms fewer clients than fine-tuning (instance preferences, rho = 0.25)",
+        "Routing by instance harms fewer clients than fine-tuning (instance preferences, rho = 0.25)",
         "abstract",
         _published("harmed"),
         "at most half as many clients strictly below the global model in every seed; close if fewer in the median",
@@ -48,7 +48,7 @@ _PAPER = (
     ),
     Claim(
         "global-accuracy",
-        "It makes the global model itself better (instance preferences)",
+        "Routing by instance makes the global model itself better (instance preferences)",
         "abstract",
         _published("global-accuracy"),
         "median paired change of global accuracy above 0.005 at every rho; close if above -0.01",
@@ -57,7 +57,7 @@ _PAPER = (
     ),
     Claim(
         "best-method",
-        "It is more accurate than all other methods with the same tuning budget (instance preferences)",
+        "Routing by instance beats all other methods with the same tuning budget (instance preferences)",
         "abstract",
         _published("accuracy"),
         "median accuracy above that of every other method at rho 0.25 and 0.5; close if within 0.01 of the best",
@@ -66,7 +66,7 @@ _PAPER = (
     ),
     Claim(
         "digits",
-        "It is more accurate than fine-tuning, and harms no more clients, on digits by Dirichlet classes",
+        "Routing beats fine-tuning and harms no more clients on digits by Dirichlet classes",
         "abstract",
         _published("accuracy"),
         _SETTINGS,
@@ -75,7 +75,7 @@ _PAPER = (
     ),
     Claim(
         "styles",
-        "The same on digits in each client's own style",
+        "Routing beats fine-tuning and harms no more clients on digits in each client's own style",
         "abstract",
         _published("accuracy"),
         _SETTINGS,
@@ -84,7 +84,7 @@ _PAPER = (
     ),
     Claim(
         "femnist",
-        "The same on FEMNIST digits by user",
+        "Routing beats fine-tuning and harms no more clients on FEMNIST digits by user",
         "abstract",
         _published("accuracy"),
         _SETTINGS,
@@ -93,7 +93,7 @@ _PAPER = (
     ),
     Claim(
         "cifar10",
-        "The same on CIFAR-10 by Dirichlet classes (a small network)",
+        "Routing beats fine-tuning and harms no more clients on CIFAR-10 by Dirichlet classes (a small network)",
         "abstract",
         _published("accuracy"),
         _SETTINGS,
@@ -102,7 +102,7 @@ _PAPER = (
     ),
     Claim(
         "shakespeare",
-        "The same for the next character of Shakespeare's speakers",
+        "Routing beats fine-tuning and harms no more clients for the next character of Shakespeare's speakers",
         "abstract",
         _published("accuracy"),
         _SETTINGS,

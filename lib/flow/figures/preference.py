@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lib.flow.figures.parts import INTERVALS, curves, known_methods, listed, medians, only, place, runs_of
 from lib.report.intervals import median_interval, summarize
@@ -27,11 +28,14 @@ def harm(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> Figure:
     axes[0, 0].axvline(0, color="black", linewidth=0.8)
     axes[0, 0].set(xlabel="instances: broken (left), mended (right)")
     axes[0, 1].set(xlabel="clients: harmed (orange), tied (grey)", xlim=(0, 1))
+    axes[0, 0].xaxis.set_major_locator(MaxNLocator(5))
     broken, harmed = medians(runs, "only_global"), medians(runs, "harmed")
+    seeds = runs["seed"].nunique()
+    count = "One seed" if seeds == 1 else f"Medians over {seeds} seeds"
     caption = f"""Personalization at rho = {rho:g}, against the global model of the same training. Left: instances that
         only the global model gets right (broken) and that only the personalized one gets right (mended); broken:
-        {listed(broken[methods])}. Right: clients whose accuracy falls; harmed: {listed(harmed[methods], 2)}. Medians
-        over {runs["seed"].nunique()} seeds; clients with equal accuracy are not counted as harmed."""
+        {listed(broken[methods])}. Right: clients whose accuracy falls; harmed: {listed(harmed[methods], 2)}. {count};
+        clients with equal accuracy are not counted as harmed."""
     return describe(fig, caption=caption, alt=f"Bars by method. Harmed clients: {listed(harmed[methods], 2)}.")
 
 
