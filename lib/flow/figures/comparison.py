@@ -32,8 +32,8 @@ def methods(table: pd.DataFrame, *, by: str, data: str) -> Figure:
         middle = rows.groupby("method")["personal"].median().sort_values(ascending=False)
         notes.append(f"{title}: {listed(middle.iloc[:3])}, FedAvg {level:.3f}")
     caption = f"""{data}: accuracy (top, mean over clients; dashed: FedAvg) and clients that are worse off than with the
-        global model (bottom). Three most accurate methods: {"; ".join(notes)}. Points are medians over seeds, bars
-        intervals of the median (90 %, or the range below five seeds). A method without a global model is compared with
+        global model (bottom). Three most accurate methods: {"; ".join(notes)}. Points are medians over
+        {table["seed"].nunique()} seeds, bars intervals of the median (90 %, or the range below five seeds). A method without a global model is compared with
         FedAvg's."""
     return describe(fig, caption=caption, alt=f"Accuracy and harmed clients by method. {'; '.join(notes)}.")
 
@@ -68,7 +68,8 @@ def ablation(table: pd.DataFrame) -> Figure:
     worst = middle.sort_values().iloc[:4]
     text = ", ".join(f"{name} {value:+.3f}" for (_, name), value in worst.items())
     caption = f"""Variants of Flow on instance preferences; dashed: the method as used here, accuracy
-        {base["personal"].median():.3f}. Largest losses: {text}. Points are medians over seeds, bars the range."""
+        {base["personal"].median():.3f}. Largest losses: {text}. Points are medians over
+        {table["seed"].nunique()} seeds, bars intervals of the median."""
     return describe(fig, caption=caption, alt=f"Accuracy, harm and AUC by variant. Largest losses: {text}.")
 
 
