@@ -33,8 +33,8 @@ def methods(table: pd.DataFrame, *, by: str, data: str) -> Figure:
         notes.append(f"{title}: {listed(middle.iloc[:3])}, FedAvg {level:.3f}")
     caption = f"""{data}: accuracy (top, mean over clients; dashed: FedAvg) and clients that are worse off than with the
         global model (bottom). Three most accurate methods: {"; ".join(notes)}. Points are medians over
-        {table["seed"].nunique()} seeds, bars intervals of the median (90 %, or the range below five seeds). A method without a global model is compared with
-        FedAvg's."""
+        {table["seed"].nunique()} seeds, bars intervals of the median (90 %, or the range below five seeds). A method
+        without a global model is compared with FedAvg's."""
     return describe(fig, caption=caption, alt=f"Accuracy and harmed clients by method. {'; '.join(notes)}.")
 
 
