@@ -1,0 +1,1 @@
+"""Poisoning of federated learning (arXiv 2403.06319)."""
