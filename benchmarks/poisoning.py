@@ -1,4 +1,4 @@
-"""Aggregation rules against Flower's and byzfl's: time in one run, peak memory, and rounding where clients are alike."""
+"""Aggregation rules against Flower's and byzfl's: time in one run, peak memory, rounding where clients are alike."""
 
 import functools
 import importlib
