@@ -1,0 +1,154 @@
+"""The spectrum of adversaries against robust rules, on the digits: accuracy round by round."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.federated.local import LocalSGD
+from lib.federated.model import Model
+from lib.federated.run import run
+from lib.poisoning.attackers import Attacker, BaseModelAttacker, TrainingAttacker
+from lib.poisoning.experiments.track import Progress, track
+from lib.poisoning.federations import CLASSES, NET, SIDE, Population, digits_population
+from lib.poisoning.hybrid import hybrid_attacker
+from lib.poisoning.robust_averaging import RobustAveraging
+
+RULES = ("mean", "median", "trimmed mean", "norm bound", "Multi-Krum")
+ADVERSARIES = ("none", "MPAF", "compromised 5", "hybrid 1", "hybrid 5", "bootstrap 5", "compromised 20 %", "omniscient")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A federated run: rounds, clients a round, the share of them that is malicious, and local training."""
+
+    rounds: int = 40
+    cohort: int = 25
+    share: float = 0.2
+    steps: int = 10
+    batch_size: int = 8
+    lr: float = 0.1
+    tolerated: int | str = "oracle"
+    kind: str = "unit"
+    mpaf_scale: float = 1e6
+    virtual: int = 20
+    images_each: int = 20
+
+    @property
+    def malicious(self) -> int:
+        """Malicious clients of a cohort."""
+        return round(self.share * self.cohort)
+
+    @property
+    def local(self) -> LocalSGD:
+        """The settings of one client's work in one round."""
+        return LocalSGD(lr=self.lr, batch_size=self.batch_size, epochs=None, steps=self.steps)
+
+
+def spectrum(
+    *,
+    rules: Sequence[str] = RULES,
+    adversaries: Sequence[str] = ADVERSARIES,
+    beta: float = 0.1,
+    plan: Plan | None = None,
+    seeds: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the accuracy of the global model on the test digits, by rule, adversary, seed and round.
+
+    Adversaries are "none", "MPAF" (fakes), "noise" (fakes that train on noise), "compromised C" (C of the genuine
+    clients, in a cohort as often as they are drawn), "compromised P %" (that share of every cohort, and as many clients
+    within reach train for the reference), "omniscient" (the round's honest updates), and "hybrid C", "DCGAN C",
+    "bootstrap C" (C clients taken over, the rest of the malicious share fakes). All but MPAF send the attack tailored
+    to the rule.
+
+    Returns:
+        One row a rule, adversary, seed and round: rule, adversary, beta, share, seed, round, accuracy.
+    """
+    plan = plan or Plan()
+    parts = []
+    jobs = [(s, name) for s in range(seed, seed + seeds) for name in adversaries]
+    for s, name in track(jobs, "spectrum", progress):
+        population = _population(beta, s)
+        attacker = make_attacker(name, population, plan, seed=s)
+        share = 0.0 if attacker is None else plan.share
+        for rule in rules:
+            curve = accuracy_by_round(population, rule, attacker, plan, seed=s)
+            labels = {"rule": rule, "adversary": name, "beta": beta, "share": share, "seed": s}
+            parts.append(curve.assign(**labels)[[*labels, "round", "accuracy"]])
+    return pd.concat(parts, ignore_index=True)
+
+
+def make_attacker(name: str, population: Population, plan: Plan, *, seed: int = 0) -> Attacker | None:
+    """Return the attacker called `name` (see `spectrum`), None for "none"; raises ValueError for an unknown name."""
+    model, common = Model(NET), {"kind": plan.kind, "malicious": plan.malicious}
+    kind, _, amount = name.partition(" ")
+    rng = np.random.default_rng([seed, 11])
+    if name == "none" or plan.malicious == 0:
+        return None
+    if name == "MPAF":
+        return BaseModelAttacker(malicious=plan.malicious, base=model.init(10_000 + seed), scale=plan.mpaf_scale)
+    if name == "omniscient":
+        return Attacker(**common)
+    if kind == "compromised" and amount.endswith("%"):
+        count = round(float(amount[:-1]) / 100 * population.genuine)
+        return TrainingAttacker(model=model, local=plan.local, shards=_reach(population, count), **common)
+    if kind == "compromised":
+        taken = _reach(population, int(amount))
+        genuine = {"malicious": len(taken), "population": population.genuine, "kind": plan.kind}
+        return TrainingAttacker(model=model, local=plan.local, shards=taken, **genuine)
+    generators = {"hybrid": "ddpm", "DCGAN": "dcgan", "bootstrap": "bootstrap", "noise": "noise"}
+    if kind not in generators:
+        raise ValueError(f"no adversary {name!r}: choose like {', '.join(ADVERSARIES)}, 'DCGAN 5' or 'noise'")
+    sizes = {"virtual": plan.virtual, "images_each": plan.images_each, "side": SIDE, "classes": CLASSES}
+    taken = _reach(population, int(amount or 1))
+    return hybrid_attacker(taken, model=model, local=plan.local, generator=generators[kind], rng=rng, **sizes, **common)
+
+
+def accuracy_by_round(
+    population: Population, rule: str, attacker: Attacker | None, plan: Plan, *, seed: int
+) -> pd.DataFrame:
+    """Return round and accuracy of one federated run against `attacker` under `rule`."""
+    algorithm = RobustAveraging(
+        model=Model(NET),
+        local=plan.local,
+        cohort_size=plan.cohort,
+        defence=rule,
+        attacker=attacker,
+        tolerated=plan.tolerated,
+        attack_seed=seed,
+    )
+    history = run(algorithm, population.honest, rounds=plan.rounds, cohort_size=plan.cohort, seed=seed)
+    table = history.table
+    table = table[table["global_accuracy"].notna()]
+    return table[["round", "global_accuracy"]].rename(columns={"global_accuracy": "accuracy"})
+
+
+def impact(table: pd.DataFrame) -> pd.DataFrame:
+    """Return, per rule, adversary and seed, what the attack costs: best and final accuracy, and the drops.
+
+    Columns: those that identify a run, best, final, and the same under no attack less these (best_impact,
+    final_impact). The best over the rounds is what the literature reports; it hides a late collapse.
+    """
+    keys = [name for name in table.columns if name not in ("round", "accuracy")]
+    ordered = table.sort_values("round")
+    found = ordered.groupby(keys, sort=False)["accuracy"].agg(best="max", final="last").reset_index()
+    same = ["rule", "beta", "seed"]
+    clean = found[found["adversary"] == "none"].set_index(same)[["best", "final"]].add_prefix("clean_")
+    joined = found.join(clean, on=same)
+    drops = {f"{name}_impact": joined[f"clean_{name}"] - joined[name] for name in ("best", "final")}
+    return joined.assign(**drops).drop(columns=["clean_best", "clean_final"])
+
+
+def _reach(population: Population, count: int) -> tuple:
+    if not 1 <= count <= len(population.within_reach):
+        raise ValueError(f"{count} clients to take over; {len(population.within_reach)} are within reach, at least one")
+    return population.within_reach[:count]
+
+
+@functools.lru_cache(maxsize=8)
+def _population(beta: float, seed: int) -> Population:
+    return digits_population(beta=beta, seed=seed)
