@@ -20,6 +20,10 @@ def _multi_krum_iterative(updates: torch.Tensor, f: int) -> torch.Tensor:
     return aggregation.multi_krum(updates, f, variant="iterative")
 
 
+def _dnc(updates: torch.Tensor, f: int) -> torch.Tensor:
+    return aggregation.divide_and_conquer(updates, f, coordinates=updates.shape[1])
+
+
 # The rules that figures compare, by the name they go by there.
 RULES: dict[str, Rule] = {
     "mean": aggregation.mean,
@@ -31,7 +35,7 @@ RULES: dict[str, Rule] = {
     "Multi-Krum, iterative": _multi_krum_iterative,
     "Bulyan": aggregation.bulyan,
     "geometric median": aggregation.geometric_median,
-    "DnC": aggregation.divide_and_conquer,
+    "DnC": _dnc,
     "NNM + trimmed mean": aggregation.after_mixing(aggregation.trimmed_mean),
     "NNM + Krum": aggregation.after_mixing(aggregation.krum),
 }

@@ -42,7 +42,7 @@ def by_share(
     return pd.concat(parts, ignore_index=True)
 
 
-# The adversaries of the spectrum in a population of which a share is malicious: (compromised, whether the rest is fake).
+# Adversaries of the spectrum by name: how many clients they take over, and whether fakes make up the rest.
 PLACES: Mapping[str, tuple[int, bool]] = {
     "MPAF": (0, True),
     "noise": (0, True),
