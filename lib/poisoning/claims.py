@@ -46,7 +46,7 @@ _PAPER = (
     ),
     Claim(
         "hybrid-approaches-compromised",
-        "With a quarter of the clients taken over the hybrid approaches an adversary of a fifth of all clients (digits)",
+        "Taking over a quarter as many clients the hybrid approaches one that takes over a fifth of all (digits)",
         NOTES,
         _published("hybrid-cheaper"),
         "at least 75 % of its impact under all four rules; close if at least half under three",
@@ -103,7 +103,7 @@ _OWN = (
     ),
     Claim(
         "fixed-beats-omniscient",
-        "Knowing the honest updates of the round is not the strongest knowledge: a fixed fifth of the clients, whose bias "
+        "Knowing the round's honest updates is not the strongest knowledge: a fixed fifth of the clients, whose bias "
         "stays the same, does more harm (digits)",
         COMPANION,
         UNSTATED,
@@ -143,7 +143,7 @@ _OWN = (
         "Every rule stands as many distant attackers as it promises, the mean none",
         COMPANION,
         UNSTATED,
-        "no run within the promise moves by more than three benign radii and the mean moves by over 100; close if two do",
+        "no run within the promise moves by over three benign radii, the mean by over 100; close if two runs do",
         ("breakdown",),
         rules_theory.breakdown_steps,
     ),
@@ -158,8 +158,8 @@ _OWN = (
     ),
     Claim(
         "below-bounds",
-        "No attack found exceeds the known bounds of (f, kappa)-robustness",
-        "secondary (Allouah et al., bounds recalled)",
+        "No attack found exceeds the known bounds of (f, kappa)-robustness (as recalled)",
+        COMPANION,
         UNSTATED,
         "largest measured kappa at most its bound; close within 1 %",
         ("robustness",),
@@ -170,7 +170,7 @@ _OWN = (
         "Krum's error does not vanish with the number of attackers; mixing first mends it",
         COMPANION,
         UNSTATED,
-        "with one attacker kappa of Krum at least five times that of mixed Krum and of the trimmed mean; close from twice",
+        "with one attacker kappa of Krum at least five times that of mixed Krum and of trimmed mean; close from twice",
         ("robustness",),
         rules_theory.krum_does_not_vanish,
     ),

@@ -3,7 +3,7 @@
 from lib.poisoning.experiments.breakdown import breakdown, cohort_risk, robustness, strength_curves, two_points
 from lib.poisoning.experiments.costs import rule_costs, search_cost
 from lib.poisoning.experiments.memorization import nearness, synthetic_images
-from lib.poisoning.experiments.shares import by_share, cost_and_impact
+from lib.poisoning.experiments.shares import by_share, cost_and_impact, placement
 from lib.poisoning.experiments.spectrum import Plan, impact, spectrum
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "cost_and_impact",
     "impact",
     "nearness",
+    "placement",
     "robustness",
     "rule_costs",
     "search_cost",

@@ -71,6 +71,20 @@ def placed(name: str, *, genuine: int = 100, share: float = 0.2) -> Adversary | 
     return Adversary(clients=kind, data=data, compromised=taken, fakes=fakes)
 
 
+def placement(*, genuine: int = 100, share: float = 0.2) -> pd.DataFrame:
+    """Return where the adversaries of the spectrum stand: adversary, clients, data, compromised, fakes.
+
+    Numbers are those that make malicious clients `share` of a population with `genuine` genuine ones ("compromised 5"
+    stays below).
+    """
+    rows = []
+    for name in (*PLACES, f"compromised {share:.0%}".replace("%", " %")):
+        place = placed(name, genuine=genuine, share=share)
+        counts = {"compromised": place.compromised, "fakes": place.fakes}
+        rows.append({"adversary": name, "clients": place.clients, "data": place.data} | counts)
+    return pd.DataFrame(rows)
+
+
 def cost_and_impact(table: pd.DataFrame, *, ratios: Sequence[float] = (1, 10, 100, 1000)) -> pd.DataFrame:
     """Return cost and impact of the adversaries in `table`, that of the spectrum, at several price ratios.
 
