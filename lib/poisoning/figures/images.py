@@ -43,7 +43,7 @@ def distances(table: pd.DataFrame) -> Figure:
             share = (pd.Series(range(1, len(values) + 1)) / len(values)).to_numpy()
             marks = {"marker": MARKERS[index], "markevery": max(len(values) // 6, 1), "markersize": 4}
             axis.plot(values, share, color=COLOURS[index], label=NAMES[source], **marks)
-        axis.set(title=f"{count} client{'s' * (count > 1)} taken over", xlabel="distance to nearest")
+        axis.set(title=f"{count} client{'s' * int(count > 1)} taken over", xlabel="distance to nearest")
     axes[0, 0].set_ylabel("share of images at most so far")
     axes[0, -1].legend(fontsize=8)
     middle = grid(nearness(table), "compromised", "source", "distance")[sources]

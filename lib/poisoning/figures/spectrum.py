@@ -17,8 +17,9 @@ def adversaries(table: pd.DataFrame) -> Figure:
         axis.plot(rows["compromised"], rows["fakes"], marker, color=colour, label=f"{kind} clients", markersize=8)
     for (taken, fakes), rows in table.groupby(["compromised", "fakes"], sort=False):
         names = "\n".join(f"{row.adversary} ({row.data})" for row in rows.itertuples())
-        axis.annotate(names, (taken, fakes), xytext=(7, 0), textcoords="offset points", fontsize=7, va="center")
-    axis.set(xlabel="genuine clients taken over", ylabel="clients made up", xlim=(-1, 27), ylim=(-3, 30))
+        place = ((0, 7), "bottom") if taken == 0 else ((7, 0), "center")  # the fakes stand beside the first hybrid
+        axis.annotate(names, (taken, fakes), xytext=place[0], textcoords="offset points", fontsize=7, va=place[1])
+    axis.set(xlabel="genuine clients taken over", ylabel="clients made up", xlim=(-1, 27), ylim=(-3, 34))
     axis.legend(fontsize=8, loc="center right")
     hybrids = table[table["clients"] == "hybrid"]
     caption = f"""The spectrum: taking over genuine clients is costly but brings their data, making up clients is

@@ -13,14 +13,15 @@ def strength(table: pd.DataFrame) -> Figure:
     rules = ordered(table["rule"], RULE_ORDER)
     selecting = [name for name in rules if "Krum" in name or name in ("DnC", "Bulyan") or name.startswith("NNM")]
     fig, axes = new_figure(1, 2, width=8.8, sharey=True)
+    peak = table[table["rule"].isin(selecting)]["moved"].max()
     panels = ([name for name in rules if name not in selecting], selecting)
     for axis, names, title in zip(axes[0], panels, ("averaging", "selecting"), strict=True):
         for name in names:
             curve(axis, table[table["rule"] == name], "strength", "moved", label=name, index=rules.index(name))
             axis.lines[-1].set(markersize=0)
         axis.axhline(table["plateau"].median(), **GUIDE)
-        axis.set(title=title, xscale="log", xlabel=r"strength $\gamma$", ylim=(-1, 15))
-        axis.legend(fontsize=7, loc="upper left")
+        axis.set(title=title, xscale="log", xlabel=r"strength $\gamma$", ylim=(-1, 1.1 * peak))
+        axis.legend(fontsize=7, loc="upper left" if names is panels[0] else "upper right")
     axes[0, 0].set_ylabel("aggregate moved along the attack")
     middle = table.pivot_table(index="strength", columns="rule", values="moved", aggfunc="median")
     last, top = middle.iloc[-1], middle.max()
@@ -83,7 +84,7 @@ def robustness(table: pd.DataFrame, points: pd.DataFrame) -> Figure:
     worst = grid(table, "rule", "f", "kappa", "max")
     few, many = worst.columns.min(), worst.columns.max()
     share = (table["kappa"] / table["bound"]).max()
-    caption = f"""Worst attack found ($n$ updates, {few} to {many} attackers). Dotted: known upper bounds, of which
+    caption = f"""Worst attack found, {few} to {many} attackers. Dotted: known upper bounds, of which
         at most
         {share:.0%} is reached; dashed: the error on two points, which no rule can avoid in general and every robust
         rule has there
