@@ -15,9 +15,11 @@ from lib.federated.run import run
 from lib.federated.types import Update
 from lib.poisoning import attacks
 from lib.poisoning.attackers import TAILORED, Attacker, BaseModelAttacker, TrainingAttacker, resized
-from lib.poisoning.experiments.spectrum import Plan, accuracy_by_round, impact, make_attacker, spectrum
+from lib.poisoning.baselines import make_attacker
+from lib.poisoning.experiments.spectrum import accuracy_by_round, impact, spectrum
 from lib.poisoning.federations import NET, digits_population
 from lib.poisoning.hybrid import hybrid_attacker, pooled
+from lib.poisoning.plan import Plan
 from lib.poisoning.robust_averaging import RobustAveraging, flat, unflat
 from lib.poisoning.theory import RULES
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from lib.poisoning.adversary import Adversary, Costs, cost
-from lib.poisoning.experiments.spectrum import Plan, accuracy_by_round, impact, make_attacker
+from lib.poisoning.baselines import make_attacker
+from lib.poisoning.experiments.spectrum import accuracy_by_round, impact
 from lib.poisoning.experiments.track import Progress, track
 from lib.poisoning.federations import digits_population
+from lib.poisoning.plan import Plan
 
 
 def by_share(

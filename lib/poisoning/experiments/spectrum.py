@@ -2,49 +2,19 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from lib.federated.local import LocalSGD
 from lib.federated.model import Model
 from lib.federated.run import run
-from lib.poisoning.attackers import Attacker, BaseModelAttacker, TrainingAttacker
+from lib.poisoning.attackers import Attacker
+from lib.poisoning.baselines import ADVERSARIES, make_attacker
 from lib.poisoning.experiments.track import Progress, track
-from lib.poisoning.federations import CLASSES, NET, SIDE, Population, digits_population
-from lib.poisoning.hybrid import hybrid_attacker
+from lib.poisoning.federations import NET, Population, digits_population
+from lib.poisoning.plan import Plan
 from lib.poisoning.robust_averaging import RobustAveraging
 
 RULES = ("mean", "median", "trimmed mean", "norm bound", "Multi-Krum")
-ADVERSARIES = ("none", "MPAF", "compromised 5", "hybrid 1", "hybrid 5", "bootstrap 5", "compromised 20 %", "omniscient")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A federated run: rounds, clients a round, the share of them that is malicious, and local training."""
-
-    rounds: int = 40
-    cohort: int = 25
-    share: float = 0.2
-    steps: int = 10
-    batch_size: int = 8
-    lr: float = 0.1
-    tolerated: int | str = "oracle"
-    kind: str = "unit"
-    mpaf_scale: float = 1e6
-    virtual: int = 20
-    images_each: int = 20
-
-    @property
-    def malicious(self) -> int:
-        """Malicious clients of a cohort."""
-        return round(self.share * self.cohort)
-
-    @property
-    def local(self) -> LocalSGD:
-        """The settings of one client's work in one round."""
-        return LocalSGD(lr=self.lr, batch_size=self.batch_size, epochs=None, steps=self.steps)
 
 
 def spectrum(
@@ -82,32 +52,6 @@ def spectrum(
     return pd.concat(parts, ignore_index=True)
 
 
-def make_attacker(name: str, population: Population, plan: Plan, *, seed: int = 0) -> Attacker | None:
-    """Return the attacker called `name` (see `spectrum`), None for "none"; raises ValueError for an unknown name."""
-    model, common = Model(NET), {"kind": plan.kind, "malicious": plan.malicious}
-    kind, _, amount = name.partition(" ")
-    rng = np.random.default_rng([seed, 11])
-    if name == "none" or plan.malicious == 0:
-        return None
-    if name == "MPAF":
-        return BaseModelAttacker(malicious=plan.malicious, base=model.init(10_000 + seed), scale=plan.mpaf_scale)
-    if name == "omniscient":
-        return Attacker(**common)
-    if kind == "compromised" and amount.endswith("%"):
-        count = round(float(amount[:-1]) / 100 * population.genuine)
-        return TrainingAttacker(model=model, local=plan.local, shards=_reach(population, count), **common)
-    if kind == "compromised":
-        taken = _reach(population, int(amount))
-        genuine = {"malicious": len(taken), "population": population.genuine, "kind": plan.kind}
-        return TrainingAttacker(model=model, local=plan.local, shards=taken, **genuine)
-    generators = {"hybrid": "ddpm", "DCGAN": "dcgan", "bootstrap": "bootstrap", "noise": "noise"}
-    if kind not in generators:
-        raise ValueError(f"no adversary {name!r}: choose like {', '.join(ADVERSARIES)}, 'DCGAN 5' or 'noise'")
-    sizes = {"virtual": plan.virtual, "images_each": plan.images_each, "side": SIDE, "classes": CLASSES}
-    taken = _reach(population, int(amount or 1))
-    return hybrid_attacker(taken, model=model, local=plan.local, generator=generators[kind], rng=rng, **sizes, **common)
-
-
 def accuracy_by_round(
     population: Population, rule: str, attacker: Attacker | None, plan: Plan, *, seed: int
 ) -> pd.DataFrame:
@@ -141,12 +85,6 @@ def impact(table: pd.DataFrame) -> pd.DataFrame:
     joined = found.join(clean, on=same)
     drops = {f"{name}_impact": joined[f"clean_{name}"] - joined[name] for name in ("best", "final")}
     return joined.assign(**drops).drop(columns=["clean_best", "clean_final"])
-
-
-def _reach(population: Population, count: int) -> tuple:
-    if not 1 <= count <= len(population.within_reach):
-        raise ValueError(f"{count} clients to take over; {len(population.within_reach)} are within reach, at least one")
-    return population.within_reach[:count]
 
 
 @functools.lru_cache(maxsize=8)

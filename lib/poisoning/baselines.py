@@ -1,0 +1,43 @@
+"""The adversaries that the hybrid is compared with, by name, on the digits."""
+
+import numpy as np
+
+from lib.federated.model import Model
+from lib.poisoning.attackers import Attacker, BaseModelAttacker, TrainingAttacker
+from lib.poisoning.federations import CLASSES, NET, SIDE, Population
+from lib.poisoning.hybrid import hybrid_attacker
+from lib.poisoning.plan import Plan
+
+ADVERSARIES = ("none", "MPAF", "compromised 5", "hybrid 1", "hybrid 5", "bootstrap 5", "compromised 20 %", "omniscient")
+
+
+def make_attacker(name: str, population: Population, plan: Plan, *, seed: int = 0) -> Attacker | None:
+    """Return the attacker called `name` (see `spectrum`), None for "none"; raises ValueError for an unknown name."""
+    model, common = Model(NET), {"kind": plan.kind, "malicious": plan.malicious}
+    kind, _, amount = name.partition(" ")
+    rng = np.random.default_rng([seed, 11])
+    if name == "none" or plan.malicious == 0:
+        return None
+    if name == "MPAF":
+        return BaseModelAttacker(malicious=plan.malicious, base=model.init(10_000 + seed), scale=plan.mpaf_scale)
+    if name == "omniscient":
+        return Attacker(**common)
+    if kind == "compromised" and amount.endswith("%"):
+        count = round(float(amount[:-1]) / 100 * population.genuine)
+        return TrainingAttacker(model=model, local=plan.local, shards=_reach(population, count), **common)
+    if kind == "compromised":
+        taken = _reach(population, int(amount))
+        genuine = {"malicious": len(taken), "population": population.genuine, "kind": plan.kind}
+        return TrainingAttacker(model=model, local=plan.local, shards=taken, **genuine)
+    generators = {"hybrid": "ddpm", "DCGAN": "dcgan", "bootstrap": "bootstrap", "noise": "noise"}
+    if kind not in generators:
+        raise ValueError(f"no adversary {name!r}: choose like {', '.join(ADVERSARIES)}, 'DCGAN 5' or 'noise'")
+    sizes = {"virtual": plan.virtual, "images_each": plan.images_each, "side": SIDE, "classes": CLASSES}
+    taken = _reach(population, int(amount or 1))
+    return hybrid_attacker(taken, model=model, local=plan.local, generator=generators[kind], rng=rng, **sizes, **common)
+
+
+def _reach(population: Population, count: int) -> tuple:
+    if not 1 <= count <= len(population.within_reach):
+        raise ValueError(f"{count} clients to take over; {len(population.within_reach)} are within reach, at least one")
+    return population.within_reach[:count]
