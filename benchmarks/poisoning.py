@@ -16,11 +16,15 @@ import torch
 
 from benchmarks.agreement import require
 from benchmarks.design import _peak_bytes
+from benchmarks.lines import peer, target
 from lib.poisoning import aggregation as ours
 from lib.poisoning.aggregation.distances import squared_distances
+from lib.poisoning.experiments.costs import search_cost
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = ("krum", "multi_krum", "bulyan", "median", "trimmed_mean")
+NAMES = dict(zip(RULES, ("Krum", "Multi-Krum", "Bulyan", "Coordinate-wise median", "Trimmed mean"), strict=True))
+AIMS = {("krum", "Flower"): 5, ("multi_krum", "Flower"): 5, ("krum", "byzfl"): 2, ("multi_krum", "byzfl"): 2}
 
 
 def measure(*, n: int = 100, d: int = 1_000_000, f: int = 20, repeats: int = 3, memory: bool = True) -> dict:
@@ -30,24 +34,68 @@ def measure(*, n: int = 100, d: int = 1_000_000, f: int = 20, repeats: int = 3, 
     """
     torch.set_num_threads(1)
     values = np.random.default_rng(0).standard_normal((n, d), dtype=np.float32)
-    rows, found = torch.from_numpy(values), []
-    pairs = {"Flower": _flower(values, f), "byzfl": _byzfl(rows, f)}
+    updates, found = torch.from_numpy(values), []
+    pairs = {"Flower": _flower(values, f), "byzfl": _byzfl(updates, f)}
     for rule in RULES:
-        for peer, functions in pairs.items():
+        for other, functions in pairs.items():
             if rule not in functions:
                 continue
             mine, theirs = functions[rule]
-            gap = float(np.abs(np.asarray(mine(rows)) - np.asarray(theirs())).max())
-            require(f"{rule} and {peer}'s", gap, high=1e-4)
-            seconds, other = _best(lambda run=mine: run(rows), repeats), _best(theirs, repeats)
-            row = {"rule": rule, "peer": peer, "difference": gap, "seconds": seconds, "peer_seconds": other}
-            found.append(row | {"ratio": other / seconds})
-    result = {"rows": found, "alike": alike()}
+            gap = float(np.abs(np.asarray(mine(updates)) - np.asarray(theirs())).max())
+            require(f"{rule} and {other}'s", gap, high=1e-4)
+            seconds, longer = _best(lambda run=mine: run(updates), repeats), _best(theirs, repeats)
+            row = {"rule": rule, "peer": other, "difference": gap, "seconds": seconds, "peer_seconds": longer}
+            found.append(row | {"ratio": longer / seconds})
+    times = search_cost().set_index("way")["milliseconds"]
+    search = float(times["the rule at each probe"] / times["inner products"])
+    result = {"n": n, "d": d, "rows": found, "alike": alike(), "search_ratio": search}
     return result | ({"peak_over_updates": {rule: _peak(rule, n, d, f) for rule in RULES}} if memory else {})
 
 
+def rows(found: dict) -> list[dict]:
+    """Rows on aggregation rules and on the search for an attack's strength."""
+    lines = [
+        peer(
+            f"{NAMES[row['rule']]}, {found['n']} updates of {found['d']:,} numbers",
+            "lib.poisoning.aggregation",
+            row["peer"],
+            f"within {row['difference']:.0e}",
+            f"{row['ratio']:.1f} times faster",
+            f"{AIMS.get((row['rule'], row['peer']), 1)} times",
+            row["ratio"] >= AIMS.get((row["rule"], row["peer"]), 1),
+        )
+        for row in found["rows"]
+    ]
+    off, search, peak = found["alike"], found["search_ratio"], max(found["peak_over_updates"].values())
+    exact = "Relative error of squared distances, updates with a common part 10,000 times their spread, worst pair"
+    return [
+        *lines,
+        target(
+            exact,
+            "mean-centred Gram matrix",
+            f"{off['ours']:.0e} (Flower {off['flower']:.0f})",
+            "1e-5",
+            off["ours"] <= 1e-5,
+        ),
+        target(
+            "Search against Multi-Krum over re-running it",
+            "inner products",
+            f"{search:.0f} times faster",
+            "10 times",
+            search >= 10,
+        ),
+        target(
+            "Memory of a rule, updates included, worst rule",
+            "blocks of coordinates",
+            f"{peak:.2f} times the updates",
+            "at most 2 times",
+            peak <= 2,
+        ),
+    ]
+
+
 def alike(*, n: int = 20, d: int = 100_000, common: float = 10.0, spread: float = 1e-3) -> dict:
-    """Return the worst relative error of squared distances, ours and Flower's, where clients have much in common."""
+    """Return the worst Relative error of squared distances, ours and Flower's, where clients have much in common."""
     from flwr.app import Array, ArrayRecord
     from flwr.serverapp.strategy.multikrum import compute_distances
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 
 from lib.poisoning.experiments.track import Progress, track
 from lib.poisoning.federations import CLASSES, SIDE, digits_population
@@ -55,6 +54,6 @@ def nearness(table: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby(["compromised", "real_images", "seed", "source"], sort=False)["distance"].median().reset_index()
 
 
-def image_of(row: pd.Series) -> torch.Tensor:
+def image_of(row: pd.Series) -> np.ndarray:
     """Return the pixels of one row of `synthetic_images` as an image ``(8, 8)``."""
-    return torch.tensor(row[PIXELS].to_numpy(dtype=np.float32)).reshape(SIDE, SIDE)
+    return row[PIXELS].to_numpy(dtype=np.float32).reshape(SIDE, SIDE)
