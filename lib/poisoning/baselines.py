@@ -1,10 +1,10 @@
-"""The adversaries that the hybrid is compared with, by name, on the digits."""
+"""The adversaries that the hybrid is compared with, by name."""
 
 import numpy as np
 
 from lib.federated.model import Model
 from lib.poisoning.attackers import Attacker, BaseModelAttacker, TrainingAttacker
-from lib.poisoning.federations import CLASSES, NET, SIDE, Population
+from lib.poisoning.federations import CLASSES, Population
 from lib.poisoning.hybrid import hybrid_attacker
 from lib.poisoning.plan import Plan
 
@@ -13,7 +13,7 @@ ADVERSARIES = ("none", "MPAF", "compromised 5", "hybrid 1", "hybrid 5", "bootstr
 
 def make_attacker(name: str, population: Population, plan: Plan, *, seed: int = 0) -> Attacker | None:
     """Return the attacker called `name` (see `spectrum`), None for "none"; raises ValueError for an unknown name."""
-    model, common = Model(NET), {"kind": plan.kind, "malicious": plan.malicious}
+    model, common = Model(population.net), {"kind": plan.kind, "malicious": plan.malicious}
     kind, _, amount = name.partition(" ")
     rng = np.random.default_rng([seed, 11])
     if name == "none" or plan.malicious == 0:
@@ -32,7 +32,7 @@ def make_attacker(name: str, population: Population, plan: Plan, *, seed: int = 
     generators = {"hybrid": "ddpm", "DCGAN": "dcgan", "bootstrap": "bootstrap", "noise": "noise"}
     if kind not in generators:
         raise ValueError(f"no adversary {name!r}: choose like {', '.join(ADVERSARIES)}, 'DCGAN 5' or 'noise'")
-    sizes = {"virtual": plan.virtual, "images_each": plan.images_each, "side": SIDE, "classes": CLASSES}
+    sizes = {"virtual": plan.virtual, "images_each": plan.images_each, "side": population.side, "classes": CLASSES}
     taken = _reach(population, int(amount or 1))
     return hybrid_attacker(taken, model=model, local=plan.local, generator=generators[kind], rng=rng, **sizes, **common)
 

@@ -33,11 +33,11 @@ def fakes_are_weak(tables: Tables) -> Verdict:
     return grade(lost.sum(), reproduced=weak == len(ROBUST), close=weak >= 3, measured=measured)
 
 
-def ahead(adversary: str, rival: str, margin: float) -> Callable[[Tables], Verdict]:
+def ahead(adversary: str, rival: str, margin: float, *, table: str = "spectrum") -> Callable[[Tables], Verdict]:
     """Return the rule that `adversary` costs more than `rival` by `margin`, everywhere; close if in every median."""
 
     def rule(tables: Tables) -> Verdict:
-        gap = drops(tables["spectrum"], adversary) - drops(tables["spectrum"], rival)
+        gap = drops(tables[table], adversary) - drops(tables[table], rival)
         measured = f"median difference in accuracy lost: {listed(gap.median())}; smallest {gap.min().min():+.3f}"
         every = bool((gap >= margin).all().all())
         return grade(gap.sum().sum(), reproduced=every, close=bool((gap.median() > 0).all()), measured=measured)
@@ -62,11 +62,11 @@ def depends_on_rule(tables: Tables) -> Verdict:
     return grade(ratio + lost.sum(), reproduced=ratio >= 2, close=ratio >= 1.5, measured=measured)
 
 
-def little_between(first: str, second: str) -> Callable[[Tables], Verdict]:
+def little_between(first: str, second: str, *, table: str = "spectrum") -> Callable[[Tables], Verdict]:
     """Return the rule that two adversaries cost nearly the same: median paired difference and its range."""
 
     def rule(tables: Tables) -> Verdict:
-        gap = (drops(tables["spectrum"], first) - drops(tables["spectrum"], second)).to_numpy().ravel()
+        gap = (drops(tables[table], first) - drops(tables[table], second)).to_numpy().ravel()
         middle = float(np.median(gap))
         measured = f"{first} less {second}: median {middle:+.3f}, from {gap.min():+.3f} to {gap.max():+.3f}"
         return grade(middle, reproduced=abs(middle) < 0.03, close=abs(middle) < 0.06, measured=measured)

@@ -47,9 +47,9 @@ def fakes(*lost):
     return {"spectrum": runs({"MPAF": lost})}
 
 
-def two(first, second):
+def two(first, second, table="spectrum"):
     def tables(*gap):
-        return {"spectrum": runs({first: 0.3 + np.array(gap), second: 0.3})}
+        return {table: runs({first: 0.3 + np.array(gap), second: 0.3})}
 
     return tables
 
@@ -137,10 +137,12 @@ SMALL = ((0.02, -0.01, 0.0, 0.02), (0.05, 0.04, 0.04, 0.05), (0.1, 0.07, 0.08, 0
 CASES = {
     "fakes-are-weak": cases(fakes, (0.09, 0.05, 0.0, 0.01), (0.2, 0.05, 0.0, 0.01), (0.2, 0.2, 0.0, 0.0)),
     "hybrid-beats-fakes": cases(two("hybrid 5", "MPAF"), *BEATS),
+    "mnist-hybrid-beats-fakes": cases(two("hybrid 5", "MPAF", "mnist"), *BEATS),
     "hybrid-beats-its-clients": cases(two("hybrid 5", "compromised 5"), *BEATS),
     "hybrid-approaches-compromised": cases(hybrid, (0.8, 1.2, 0.76, 0.9), (0.6, 0.3, 0.6, 0.9), (0.6, 0.3, 0.3, 0.9)),
     "depends-on-rule": cases(rule_lost, (0.1, 0.4, 0.2, 0.2), (0.2, 0.35, 0.3, 0.3), (0.2, 0.25, 0.2, 0.2)),
     "generator-adds-little": cases(two("hybrid 5", "bootstrap 5"), *SMALL),
+    "mnist-generator-adds-little": cases(two("hybrid 5", "bootstrap 5", "mnist"), *SMALL),
     "generators-alike": cases(two("hybrid 5", "DCGAN 5"), *SMALL),
     "data-beats-noise": cases(two("hybrid 5", "noise"), *BEATS),
     "memorization": cases(near, (0.5, 0.7), (0.9, 0.95), (1.1, 1.2)),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from lib.data import needed
 from lib.federated.algorithms.fedavg import FedAvg
 from lib.federated.history import History
 from lib.federated.local import LocalSGD
@@ -16,8 +17,8 @@ from lib.federated.types import Update
 from lib.poisoning import attacks
 from lib.poisoning.attackers import TAILORED, Attacker, BaseModelAttacker, TrainingAttacker, resized
 from lib.poisoning.baselines import make_attacker
-from lib.poisoning.experiments.spectrum import accuracy_by_round, impact, spectrum
-from lib.poisoning.federations import NET, digits_population
+from lib.poisoning.experiments.spectrum import accuracy_by_round, impact, real_tables, spectrum
+from lib.poisoning.federations import NET, digits_population, image_population
 from lib.poisoning.hybrid import hybrid_attacker, pooled
 from lib.poisoning.plan import Plan
 from lib.poisoning.robust_averaging import RobustAveraging, flat, unflat
@@ -162,6 +163,20 @@ def test_the_population_deals_out_every_training_image_once():
         digits_population(clients=5, reach=5)
 
 
+def test_mnist_is_dealt_out_alike():
+    if needed.absent("mnist"):
+        pytest.skip("needs mnist: set SCARCE_DATA_MIRROR")
+    found = image_population("mnist", tests=100)
+    clients = [*found.honest.clients, *found.within_reach]
+    assert sum(client.examples for client in clients) == 60_000 and len(clients[0].test_x) == 100
+    assert found.side == 28 and found.net()(clients[3].train_x[:2]).shape == (2, 10)
+    assert float(clients[0].train_x.min()) == -1 and float(clients[0].train_x.max()) == 1
+    attacker = make_attacker("bootstrap 2", found, Plan(virtual=2, images_each=3))
+    assert attacker.shards[0].train_x.shape == (3, 784)
+    algorithm = robust(model=Model(found.net), defence="median", attacker=attacker)
+    assert run(algorithm, found.honest, rounds=1, cohort_size=10, evaluate_every=0, on_failure="raise").state.round == 1
+
+
 def test_small_beta_means_few_classes_a_client():
     classes = [
         np.mean([len(c.train_y.unique()) for c in digits_population(beta=beta).honest.clients]) for beta in (0.1, 10.0)
@@ -214,6 +229,10 @@ def test_the_spectrum_is_a_tidy_table_and_its_impact_a_difference():
     assert row["best"] == curve.max() and row["final"] == curve.iloc[-1]
     assert row["best_impact"] == pytest.approx(clean.max() - curve.max())
     assert (found.xs("none", level="adversary")[["best_impact", "final_impact"]] == 0).all().all()
+
+
+def test_the_digits_are_no_real_table():
+    assert real_tables(["digits"]) == {}
 
 
 def test_the_mean_ends_at_chance_and_robust_rules_do_not():

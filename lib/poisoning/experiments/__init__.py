@@ -4,7 +4,7 @@ from lib.poisoning.experiments.breakdown import breakdown, cohort_risk, robustne
 from lib.poisoning.experiments.costs import rule_costs, search_cost
 from lib.poisoning.experiments.memorization import nearness, synthetic_images
 from lib.poisoning.experiments.shares import by_share, cost_and_impact, placement
-from lib.poisoning.experiments.spectrum import impact, spectrum
+from lib.poisoning.experiments.spectrum import impact, real_tables, spectrum
 from lib.poisoning.plan import Plan
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "impact",
     "nearness",
     "placement",
+    "real_tables",
     "robustness",
     "rule_costs",
     "search_cost",

@@ -1,6 +1,5 @@
-"""The spectrum of adversaries against robust rules, on the digits: accuracy round by round."""
+"""The spectrum of adversaries against robust rules: accuracy round by round."""
 
-import functools
 from collections.abc import Sequence
 
 import pandas as pd
@@ -10,7 +9,7 @@ from lib.federated.run import run
 from lib.poisoning.attackers import Attacker
 from lib.poisoning.baselines import ADVERSARIES, make_attacker
 from lib.poisoning.experiments.track import Progress, track
-from lib.poisoning.federations import NET, Population, digits_population
+from lib.poisoning.federations import Population, population
 from lib.poisoning.plan import Plan
 from lib.poisoning.robust_averaging import RobustAveraging
 
@@ -21,13 +20,14 @@ def spectrum(
     *,
     rules: Sequence[str] = RULES,
     adversaries: Sequence[str] = ADVERSARIES,
+    data: str = "digits",
     beta: float = 0.1,
     plan: Plan | None = None,
     seeds: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return the accuracy of the global model on the test digits, by rule, adversary, seed and round.
+    """Return the accuracy of the global model on test images of `data`, by rule, adversary, seed and round.
 
     Adversaries are "none", "MPAF" (fakes), "noise" (fakes that train on noise), "compromised C" (C of the genuine
     clients, in a cohort as often as they are drawn), "compromised P %" (that share of every cohort, and as many clients
@@ -42,22 +42,22 @@ def spectrum(
     parts = []
     jobs = [(s, name) for s in range(seed, seed + seeds) for name in adversaries]
     for s, name in track(jobs, "spectrum", progress):
-        population = _population(beta, s)
-        attacker = make_attacker(name, population, plan, seed=s)
+        clients = population(data, beta=beta, seed=s)
+        attacker = make_attacker(name, clients, plan, seed=s)
         share = 0.0 if attacker is None else plan.share
         for rule in rules:
-            curve = accuracy_by_round(population, rule, attacker, plan, seed=s)
+            curve = accuracy_by_round(clients, rule, attacker, plan, seed=s)
             labels = {"rule": rule, "adversary": name, "beta": beta, "share": share, "seed": s}
             parts.append(curve.assign(**labels)[[*labels, "round", "accuracy"]])
     return pd.concat(parts, ignore_index=True)
 
 
 def accuracy_by_round(
-    population: Population, rule: str, attacker: Attacker | None, plan: Plan, *, seed: int
+    clients: Population, rule: str, attacker: Attacker | None, plan: Plan, *, seed: int
 ) -> pd.DataFrame:
     """Return round and accuracy of one federated run against `attacker` under `rule`."""
     algorithm = RobustAveraging(
-        model=Model(NET),
+        model=Model(clients.net),
         local=plan.local,
         cohort_size=plan.cohort,
         defence=rule,
@@ -65,7 +65,7 @@ def accuracy_by_round(
         tolerated=plan.tolerated,
         attack_seed=seed,
     )
-    history = run(algorithm, population.honest, rounds=plan.rounds, cohort_size=plan.cohort, seed=seed)
+    history = run(algorithm, clients.honest, rounds=plan.rounds, cohort_size=plan.cohort, seed=seed)
     table = history.table
     table = table[table["global_accuracy"].notna()]
     return table[["round", "global_accuracy"]].rename(columns={"global_accuracy": "accuracy"})
@@ -87,6 +87,15 @@ def impact(table: pd.DataFrame) -> pd.DataFrame:
     return joined.assign(**drops).drop(columns=["clean_best", "clean_final"])
 
 
-@functools.lru_cache(maxsize=8)
-def _population(beta: float, seed: int) -> Population:
-    return digits_population(beta=beta, seed=seed)
+def real_tables(
+    data_sets: Sequence[str],
+    *,
+    adversaries: Sequence[str] = ADVERSARIES,
+    beta: float = 0.1,
+    plan: Plan | None = None,
+    seeds: int = 3,
+    progress: Progress | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Return the table of `spectrum` of each of `data_sets` but the digits, by name."""
+    options = {"rules": RULES[1:], "adversaries": adversaries, "beta": beta, "plan": plan, "seeds": seeds}
+    return {name: spectrum(data=name, progress=progress, **options) for name in data_sets if name != "digits"}
