@@ -72,7 +72,7 @@ def rounds(table: pd.DataFrame, *, rule: str = "trimmed mean") -> Figure:
     late = (found["best"] - found["final"]).groupby(found["adversary"]).median()
     caption = f"""Under the {rule} the accuracy at the end lies below the best by {listed(late[names])}: the best
         over rounds, which
-        the literature reports, hides that difference. {INTERVALS}"""
+        the literature reports, does not show that. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy against rounds under the {rule}, one curve an adversary.")
 
 
