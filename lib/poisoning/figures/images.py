@@ -1,5 +1,6 @@
 """Figures of synthetic images: side by side with the real ones, and how near they lie to them."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -20,10 +21,11 @@ def samples(table: pd.DataFrame, *, each: int = 10) -> Figure:
         part = table[
             (table["compromised"] == count) & (table["source"] == source) & (table["seed"] == table["seed"].min())
         ]
+        spread = np.unique(np.linspace(0, len(part) - 1, each).astype(int))  # over all clients, which stand in turn
         for column, axis in enumerate(axes[row]):
             axis.set_axis_off()
-            if column < len(part):
-                axis.imshow(image_of(part.iloc[column]), cmap="gray_r", vmin=-1, vmax=1)
+            if column < len(spread):
+                axis.imshow(image_of(part.iloc[spread[column]]), cmap="gray_r", vmin=-1, vmax=1)
         axes[row, 0].set_title(f"{NAMES[source]}, c = {count}", fontsize=7, loc="left")
     images = table.groupby("compromised")["real_images"].first()
     text = ", ".join(f"{count} ({images[count]} images)" for count in counts)

@@ -34,14 +34,20 @@ def curve(axis: Axes, table: pd.DataFrame, x: str, y: str, *, label: str, index:
         axis.lines[-1].set(linestyle="--", markerfacecolor="white")
 
 
+def mark(index: int) -> dict[str, object]:
+    """Return colour, marker and filling number `index`; the second round through the colours is hollow."""
+    filling = "none" if index >= len(COLOURS) else "full"
+    place = index % len(COLOURS)
+    return {"color": COLOURS[place], "marker": MARKERS[place], "fillstyle": filling, "linestyle": "none"}
+
+
 def dots(axis: Axes, table: pd.DataFrame, names: list[str], column: str, value: str, *, order: tuple[str, ...]) -> None:
     """Draw one horizontal median with its interval a name, from the top."""
     for row, name in enumerate(names):
         found = summarize(table[table[column] == name], [column], value)
         middle, low, high = (float(found[part].iloc[0]) for part in ("median", "low", "high"))
         index = order.index(name) if name in order else len(order)
-        shape = {"fmt": MARKERS[index % len(MARKERS)], "color": COLOURS[index % len(COLOURS)]}
-        axis.errorbar([middle], [row], xerr=[[middle - low], [high - middle]], capsize=2, **shape)
+        axis.errorbar([middle], [row], xerr=[[middle - low], [high - middle]], capsize=2, **mark(index))
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.5, -0.5)
 

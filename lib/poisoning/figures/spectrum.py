@@ -2,9 +2,10 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from lib.poisoning.experiments.spectrum import impact
-from lib.poisoning.figures.parts import ADVERSARY_ORDER, INTERVALS, RULE_ORDER, curve, dots, grid, listed, ordered
+from lib.poisoning.figures.parts import ADVERSARY_ORDER, INTERVALS, RULE_ORDER, curve, dots, grid, listed, mark, ordered
 from lib.report.style import COLOURS, MARKERS, describe, new_figure
 
 
@@ -43,7 +44,7 @@ def spectrum(table: pd.DataFrame) -> Figure:
         final = part.groupby("adversary")["final"].median().loc[names]
         axis.plot(final, range(len(names)), "|", color="#000000", markersize=9, label="final")
         axis.set(title=rule, xlabel="accuracy", xlim=(0, 1.02))
-    axes[0, 0].legend(fontsize=7, loc="lower left")
+    axes[0, -1].legend(fontsize=7, loc="upper left")
     lost = grid(found, "rule", "adversary", "best_impact").loc[rules]
     worst = ", ".join(f"{rule}: {row.idxmax()} ({row.max():.2f})" for rule, row in lost.iterrows())
     hybrid = f"; the hybrid with five clients costs {listed(lost['hybrid 5'])}" if "hybrid 5" in lost else ""
@@ -71,8 +72,7 @@ def rounds(table: pd.DataFrame, *, rule: str = "trimmed mean") -> Figure:
     found = impact(part)
     late = (found["best"] - found["final"]).groupby(found["adversary"]).median()
     caption = f"""Under the {rule} the accuracy at the end lies below the best by {listed(late[names])}: the best
-        over rounds, which
-        the literature reports, does not show that. {INTERVALS}"""
+        over rounds, which the literature reports, does not show that. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy against rounds under the {rule}, one curve an adversary.")
 
 
@@ -82,6 +82,8 @@ def heterogeneity(differ: pd.DataFrame, alike: pd.DataFrame) -> Figure:
     common = [name for name in ordered(alike["adversary"], ADVERSARY_ORDER) if name != "none"]
     rules = ordered(alike["rule"], RULE_ORDER)
     betas = sorted(both["beta"].unique())
+    lost = both[both["adversary"].isin(common)]["best_impact"]
+    limits = lost.min() - 0.02, lost.max() + 0.02
     fig, axes = new_figure(1, len(betas), width=7.6, height=0.3 * len(rules) * len(common) + 1.0, sharey=True)
     for axis, beta in zip(axes[0], betas, strict=True):
         part = both[both["beta"] == beta]
@@ -89,7 +91,7 @@ def heterogeneity(differ: pd.DataFrame, alike: pd.DataFrame) -> Figure:
         cells = [f"{rule}, {name}" for rule in rules for name in common]
         dots(axis, part, cells, "cell", "best_impact", order=tuple(cells))
         axis.axvline(0, color="#6B6B6B", linewidth=0.8)
-        axis.set(title=rf"$\beta = {beta:g}$", xlabel="best accuracy lost")
+        axis.set(title=rf"$\beta = {beta:g}$", xlabel="best accuracy lost", xlim=limits)
     middle = grid(both[both["adversary"] == common[-1]], "beta", "rule", "best_impact")
     text = "; ".join(f"beta {beta:g}: {listed(row.loc[rules])}" for beta, row in middle.iterrows())
     caption = f"""The same attacks where clients hold few classes (small beta) and where they are alike.
@@ -129,11 +131,12 @@ def prices(table: pd.DataFrame, *, rule: str = "trimmed mean") -> Figure:
         rows = part[part["ratio"] == ratio]
         for row in rows.itertuples():
             index = ADVERSARY_ORDER.index(row.adversary)
-            marker = MARKERS[index % len(MARKERS)]
-            axis.plot(row.cost, row.best_impact, marker, color=COLOURS[index % len(COLOURS)], label=row.adversary)
+            axis.plot(row.cost, row.best_impact, label=row.adversary, **mark(index))
         front = rows[rows["front"]].sort_values("cost")
         axis.plot(front["cost"], front["best_impact"], color="#6B6B6B", linewidth=0.9, zorder=1)
-        axis.set(title=f"{ratio:g} fakes a client", xscale="log", xlabel="cost (in fakes)")
+        axis.set(title=f"price ratio {ratio:g}", xscale="log", xlabel="cost (in fakes)")
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.set_xlim(rows["cost"].min() / 2, 2 * rows["cost"].max())
     axes[0, 0].set_ylabel("best accuracy lost")
     axes[0, -1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.02, 0.5))
     text = "; ".join(
