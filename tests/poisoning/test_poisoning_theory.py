@@ -5,8 +5,7 @@ import pytest
 import torch
 from poisoning_toys import updates
 
-from lib.poisoning import aggregation, attacks
-from lib.poisoning.experiments import breakdown as experiments
+from lib.poisoning import aggregation, attacks, experiments
 from lib.poisoning.theory import (
     RULES,
     krum_angle_sine,
