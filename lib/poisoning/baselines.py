@@ -4,7 +4,7 @@ import numpy as np
 
 from lib.federated.model import Model
 from lib.poisoning.attackers import Attacker, BaseModelAttacker, TrainingAttacker
-from lib.poisoning.federations import CLASSES, Population
+from lib.poisoning.federations import CLASSES, SIDE, Population
 from lib.poisoning.hybrid import hybrid_attacker
 from lib.poisoning.plan import Plan
 
@@ -32,9 +32,13 @@ def make_attacker(name: str, population: Population, plan: Plan, *, seed: int = 
     generators = {"hybrid": "ddpm", "DCGAN": "dcgan", "bootstrap": "bootstrap", "noise": "noise"}
     if kind not in generators:
         raise ValueError(f"no adversary {name!r}: choose like {', '.join(ADVERSARIES)}, 'DCGAN 5' or 'noise'")
+    # One minibatch of the convolutional denoiser costs what a hundred of the perceptron do.
+    training = {"batch": 64} if kind == "hybrid" and population.side > SIDE else {}
     sizes = {"virtual": plan.virtual, "images_each": plan.images_each, "side": population.side, "classes": CLASSES}
     taken = _reach(population, int(amount or 1))
-    return hybrid_attacker(taken, model=model, local=plan.local, generator=generators[kind], rng=rng, **sizes, **common)
+    return hybrid_attacker(
+        taken, model=model, local=plan.local, generator=generators[kind], rng=rng, **sizes, **common, **training
+    )
 
 
 def _reach(population: Population, count: int) -> tuple:

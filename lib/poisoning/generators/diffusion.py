@@ -103,7 +103,7 @@ def _denoiser(shape: tuple[int, ...], classes: int) -> nn.Module:
 class UNet(nn.Module):
     """diffusers' UNet without attention, sized for images of 28 and 32 pixels."""
 
-    def __init__(self, channels: int, side: int, classes: int, *, widths: tuple[int, ...] = (32, 64, 64)):
+    def __init__(self, channels: int, side: int, classes: int, *, widths: tuple[int, ...] = (16, 32, 32)):
         super().__init__()
         from diffusers import UNet2DModel
 
