@@ -1,5 +1,6 @@
 """Attackers of a federated run: what they know of a round, and what they send."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,6 +90,34 @@ class TrainingAttacker(Attacker):
         rngs = [np.random.default_rng(int(seed)) for seed in rng.integers(2**62, size=len(self.shards))]
         trained = local_sgd(self.model, start, self.shards, self.local, rngs)
         return torch.cat([(trained[name] - start[name]).flatten(1) for name in weights], dim=1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DataAttacker(TrainingAttacker):
+    """An attacker that only poisons data: its clients train on their `shards` as told and send what comes out."""
+
+    def send(
+        self, weights: Tensors, benign: torch.Tensor, count: int, rule: str, rng: np.random.Generator
+    ) -> torch.Tensor:
+        """Return the updates ``(count, d)`` of as many of its clients, drawn anew in every round."""
+        return resized(self.reference(weights, benign, rng), count, rng)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AgnosticAttacker(Attacker):
+    """An omniscient attacker whose attack does not look at the rule.
+
+    Attributes:
+        attack: one of `lib.poisoning.attacks`, from honest updates ``(n, d)`` and a number to ``(number, d)``.
+    """
+
+    attack: Callable[[torch.Tensor, int], torch.Tensor]
+
+    def send(
+        self, weights: Tensors, benign: torch.Tensor, count: int, rule: str, rng: np.random.Generator
+    ) -> torch.Tensor:
+        """Return what the attack makes ``(count, d)`` of the honest updates."""
+        return self.attack(benign, count)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,7 +16,7 @@ from lib.federated.run import run
 from lib.federated.types import Update
 from lib.poisoning import attacks
 from lib.poisoning.attackers import TAILORED, Attacker, BaseModelAttacker, TrainingAttacker, resized
-from lib.poisoning.baselines import make_attacker
+from lib.poisoning.baselines import AGNOSTIC, make_attacker
 from lib.poisoning.experiments.spectrum import accuracy_by_round, impact, real_tables, spectrum
 from lib.poisoning.federations import NET, digits_population, image_population
 from lib.poisoning.hybrid import hybrid_attacker, pooled
@@ -131,6 +131,25 @@ def test_a_simulated_cohort_has_the_size_of_the_real_one():
     assert len(resized(rows, 3, np.random.default_rng(0)).unique()) == 3
     many = resized(rows, 12, np.random.default_rng(0))
     assert len(many) == 12 and set(many.flatten().tolist()) <= set(range(5))
+
+
+@pytest.mark.parametrize("name", AGNOSTIC)
+def test_attacks_that_do_not_know_the_rule_send_the_same_to_all(name):
+    attacker, benign = make_attacker(name, population(), Plan()), torch.randn(20, 50)
+    sent = [attacker.send({}, benign, 5, rule, np.random.default_rng(0)) for rule in ("median", "Multi-Krum")]
+    assert torch.equal(*sent) and torch.equal(sent[0], AGNOSTIC[name](benign, 5))
+
+
+def test_label_flippers_train_honestly_on_wrong_labels():
+    attacker, weights = make_attacker("label flip", population(), Plan()), MODEL.init(0)
+    for own, real in zip(attacker.shards, population().within_reach, strict=True):
+        assert torch.equal(own.train_y, 9 - real.train_y) and torch.equal(own.train_x, real.train_x)
+    sent = attacker.send(weights, torch.randn(20, 4810), 5, "median", np.random.default_rng(0))
+    all_of_them = attacker.reference(weights, torch.randn(20, 4810), np.random.default_rng(0))
+    assert sent.shape == (5, 4810)
+    assert all(any(torch.equal(row, other) for other in all_of_them) for row in sent)
+    curve = accuracy_by_round(population(), "mean", attacker, Plan(rounds=2), seed=0)
+    assert curve["accuracy"].between(0, 1).all()
 
 
 def test_mpaf_pulls_to_its_base_model():

@@ -32,8 +32,9 @@ def spectrum(
     Adversaries are "none", "MPAF" (fakes), "noise" (fakes that train on noise), "compromised C" (C of the genuine
     clients, in a cohort as often as they are drawn), "compromised P %" (that share of every cohort, and as many clients
     within reach train for the reference), "omniscient" (the round's honest updates), and "hybrid C", "DCGAN C",
-    "bootstrap C" (C clients taken over, the rest of the malicious share fakes). All but MPAF send the attack tailored
-    to the rule.
+    "bootstrap C" (C clients taken over, the rest of the malicious share fakes). These send the attack
+    tailored to the rule, MPAF excepted. Others do not know the rule: the attacks of `lib.poisoning.baselines.AGNOSTIC`
+    on the round's honest updates, and "label flip" by all clients within reach.
 
     Returns:
         One row a rule, adversary, seed and round: rule, adversary, beta, share, seed, round, accuracy.

@@ -13,7 +13,7 @@ RULE_ORDER = (
 )  # fmt: skip
 ADVERSARY_ORDER = (
     "none", "MPAF", "noise", "compromised 5", "hybrid 1", "hybrid 5", "hybrid 10", "DCGAN 5", "bootstrap 5",
-    "compromised 20 %", "omniscient",
+    "compromised 20 %", "omniscient", "label flip", "LIE", "Min-Max", "Min-Sum", "IPM", "mimic",
 )  # fmt: skip
 INTERVALS = "Medians over seeds with intervals of the median (90 %, or the range below five seeds)."
 
