@@ -119,7 +119,7 @@ def _weights(known: Geometry, strengths: torch.Tensor, of_one: Callable, f: int,
 
 
 def _geometric(pairs: torch.Tensor, norms: torch.Tensor, f: int) -> torch.Tensor:
-    return geometric_median_weights(pairs, tolerance=1e-6, most=200)
+    return geometric_median_weights(pairs, tolerance=1e-6, most=50)
 
 
 def _clipping(pairs: torch.Tensor, norms: torch.Tensor, f: int, *, radius: float | None = None) -> torch.Tensor:
