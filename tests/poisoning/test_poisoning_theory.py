@@ -82,7 +82,7 @@ def test_strength_curves_have_their_shapes():
     moved = table.pivot_table(index="strength", columns="rule", values="moved")
     assert moved.loc[100.0, "mean"] == pytest.approx(10 * moved.loc[10.0, "mean"])
     for name in ("median", "trimmed mean", "geometric median"):
-        assert moved[name].diff().min() > -1e-6 and moved.loc[100.0, name] == pytest.approx(
+        assert moved[name].diff().min() > -1e-4 and moved.loc[100.0, name] == pytest.approx(
             moved.loc[10.0, name], rel=1e-2
         )
     assert moved.loc[100.0, "trimmed mean"] == pytest.approx(table["plateau"].iloc[0])
