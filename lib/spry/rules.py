@@ -1,14 +1,16 @@
 """The rules that judge the claims about methods and memory: one function a claim, from tables to a verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from lib.report import Verdict, grade
-from lib.spry.experiments.methods import MORE, operations_to
+from lib.report.claims import STATUSES
+from lib.spry.experiments.arms import MORE, operations_to
 
 Tables = Mapping[str, pd.DataFrame]
+Rule = Callable[[Tables], Verdict]
 ZERO_ORDER = ("FedMeZO", "Baffle+", "FwdLLM+")
 BACKPROP = ("FedAvg", "FedYogi")
 TRANSIENT = "activations_and_transients"
@@ -184,3 +186,22 @@ def no_split(tables: Tables) -> Verdict:
     worst = min(middle.values())
     detail = "which of the two the paper ran is not known to us; the rule takes own directions"
     return grade(worst, reproduced=worst > 0.05, close=worst > 0.01, measured=measured, detail=detail)
+
+
+def on_texts(rule: Rule, *data: str) -> Rule:
+    """Return the rule that `rule` holds for the comparison on each data set of `experiments.real_tables`.
+
+    The verdict is the worst of theirs. `data` names those that are judged; none is "ag-news" and "sst2".
+    """
+    names = data or ("ag-news", "sst2")
+
+    def each(tables: Tables) -> Verdict:
+        parts = {name: rows for name, rows in tables["texts"].groupby("data", sort=False) if name in names}
+        if lacking := [name for name in names if name not in parts]:
+            raise KeyError(lacking[0])
+        found = {name: rule({"comparison": rows, "protocols": rows.iloc[:0]}) for name, rows in parts.items()}
+        worst = max(found.values(), key=lambda verdict: STATUSES.index(verdict.status))
+        measured = "; ".join(f"{name}: {verdict.measured}" for name, verdict in found.items())
+        return Verdict(worst.status, measured, worst.detail)
+
+    return each

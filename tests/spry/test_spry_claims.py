@@ -221,6 +221,30 @@ CASES = {
         {YES: [(0.005, -0.005)], NEARLY: [(0.0, -0.02)], NO: [(0.0, 0.1), (-0.1, 0.0)]},
     ),
 }
+
+
+def on_texts(make, *data):
+    """Return the tables that `make` makes, as the rows of every data set named."""
+
+    def tables(*arguments):
+        rows = pd.concat(make(*arguments).values(), ignore_index=True)
+        return {"texts": pd.concat([rows.assign(data=name) for name in data], ignore_index=True)}
+
+    return tables
+
+
+# The rules on real texts are those on the digits, so their cases are, too.
+CASES |= {
+    f"texts-{name}": (on_texts(CASES[name][0], *data), CASES[name][1])
+    for name, data in {
+        "convergence-time": ("ag-news", "sst2"),
+        "accuracy": ("ag-news", "sst2"),
+        "accuracy-backprop": ("ag-news", "sst2"),
+        "per-iteration": ("ag-news",),
+        "split-backprop": ("ag-news", "sst2"),
+        "no-split": ("ag-news", "multirc"),
+    }.items()
+}
 BY_ID = {claim.id: claim for claim in CLAIMS}
 MEASURED = ["accuracy", "measured", "bias2", "averaged2", "norm2", "mse", "rounds", "correlation", "released", "up_all"]
 
@@ -253,6 +277,13 @@ def test_rule(claim, status, arguments):
 @pytest.mark.parametrize("claim", CASES)
 def test_nothing_follows_from_what_was_not_measured(claim):
     check_unmeasured(CASES, BY_ID, claim, MEASURED)
+
+
+def test_one_data_set_that_fails_decides():
+    good, bad = (on_texts(accuracy, name)(gain, gain)["texts"] for name, gain in (("ag-news", 0.2), ("sst2", -0.1)))
+    judged = judge([BY_ID["texts-accuracy"]], {"texts": pd.concat([good, bad])})
+    assert judged["status"][0] == NO and "ag-news: " in judged["measured"][0]
+    assert judge([BY_ID["texts-accuracy"]], {"texts": good})["status"][0] == NOT_RUN
 
 
 def test_measuring_memory_loads_nothing_that_draws():

@@ -57,6 +57,35 @@ def step_operations(table: pd.DataFrame) -> Figure:
     )
 
 
+def tangents(table: pd.DataFrame) -> Figure:
+    """Draw time and memory of K directional derivatives at once and one by one (`experiments.tangents`)."""
+    fig, axes = new_figure(1, 2, width=8.4)
+    columns = {"forwards": "time (forward passes)", "peak_mib": "memory beyond weights (MiB)"}
+    rival = table[table["way"] == "backprop"].iloc[0]
+    for axis, (column, label) in zip(axes[0], columns.items(), strict=True):
+        for index, way in enumerate(("one by one", "at once")):
+            rows = table[table["way"] == way].sort_values("perturbations")
+            look = {"color": COLOURS[index], "marker": MARKERS[index], "markersize": 5}
+            axis.plot(rows["perturbations"], rows[column], label=way, **look)
+        axis.axhline(rival[column], **GUIDE, label="backprop, one gradient")
+        axis.set(xscale="log", yscale="log", xlabel="perturbations $K$", ylabel=label)
+        counts = sorted(table["perturbations"].unique())
+        axis.set_xticks(counts, [f"{k}" for k in counts])
+        axis.minorticks_off()
+        axis.yaxis.set_major_formatter("{x:g}")
+    axes[0, 0].legend(fontsize=8)
+    ways = table[table["way"] != "backprop"].set_index(["perturbations", "way"])
+    most, least = table["perturbations"].max(), table["perturbations"].min()
+    time, memory = (ways.loc[(most, "at once"), c] / ways.loc[(most, "one by one"), c] for c in columns)
+    single = ways.loc[(least, "one by one"), "forwards"]
+    caption = f"""{most} directional derivatives at once take {time:.2f} times as long as one by one, and {memory:.1f}
+        times the memory; one takes {single:.1f} forward passes, {single / rival["forwards"]:.2f} times a gradient by
+        backpropagation, which keeps {rival["peak_mib"]:.1f} MiB. Times are medians of turns on this machine."""
+    return describe(
+        fig, caption=caption, alt=f"Time and memory against K; at K = {most} ratios {time:.2f} and {memory:.1f}."
+    )
+
+
 def dropout_noise(table: pd.DataFrame) -> Figure:
     """Draw correlation with the exact derivative, and the error, against the step (`experiments.dropout_noise`)."""
     fig, axes = new_figure(1, 2, width=8.4)
