@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
-from benchmarks import book, design, federated, federated_flower, profiling, regret  # noqa: E402  (threads are fixed before numpy is imported)
+from benchmarks import book, design, federated, federated_flower, forward_mode, profiling, regret  # noqa: E402  (threads are fixed before numpy is imported)
 from lib.report.page import write_json  # noqa: E402
 from lib.report.paths import RESULTS  # noqa: E402
 from lib.report.provenance import machine, versions  # noqa: E402
@@ -145,6 +145,50 @@ def flower_rows(found: dict) -> list[dict]:
     ]
 
 
+def forward_mode_rows(found: dict) -> list[dict]:
+    """Rows on forward mode with frozen weights."""
+    net, same = f"BERT of {found['layers']} layers with LoRA", f"derivatives within {found['difference']:.0e}"
+    jvp, stock, step = found["jvp_forwards"], found["stock_forwards"], found["step_ratio"]
+    k, together = found["k"], found["at_once_ratio"]
+    growth, saving = found["memory_growth"], found["memory_ratio"]
+    return [
+        peer(
+            f"{net}: a directional derivative, in forward passes",
+            "layers that skip absent tangents",
+            "PyTorch's own layers",
+            same,
+            f"{jvp:.1f}, PyTorch's {stock:.1f}",
+            "at most 2.6",
+            jvp <= 2.6,
+        ),
+        peer(
+            f"{net}: a step of forward-gradient finetuning, K=1, AdamW",
+            "forward mode",
+            "backpropagation with PyTorch's own layers",
+            same,
+            f"{step:.2f} times its time",
+            "at most 1.5 times",
+            step <= 1.5,
+        ),
+        peer(
+            f"{net}: {k} directional derivatives",
+            "at once (vmap)",
+            "one by one",
+            "the same function",
+            f"{together:.2f} times the time",
+            "not slower",
+            together <= 1,
+        ),
+        target(
+            "Transient memory of forward mode, 24 over 2 layers, and of backpropagation over it at 24",
+            "forward mode",
+            f"{growth:.2f} times, {saving:.1f} times",
+            "at most 1.10 and at least 7 times",
+            growth <= 1.1 and saving >= 7,
+        ),
+    ]
+
+
 def book_rows(found: dict) -> list[dict]:
     """Rows on building the book."""
     rows = [
@@ -160,6 +204,7 @@ def main() -> None:
     """Measure, print and record."""
     rows = design_rows(design.measure()) + regret_rows(regret.measure()) + profiling_rows(profiling.measure())
     rows += federated_rows(federated.measure()) + flower_rows(federated_flower.measure())
+    rows += forward_mode_rows(forward_mode.measure())
     rows += book_rows(book.measure())
     content = {
         "date": datetime.now(UTC).date().isoformat(),
