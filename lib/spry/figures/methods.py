@@ -7,9 +7,15 @@ from matplotlib.figure import Figure
 
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
-from lib.spry.experiments.arms import operations_to
+from lib.spry.experiments.arms import MORE, operations_to
 
 INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
+
+# One look a method in all figures: a colour by its place, dashed beyond the palette.
+ORDER = (
+    "FedAvg", "FedYogi", "FedAvgSplit", "FedYogiSplit", "Spry", "Spry + Yogi", MORE, "FedFGD", "FedFGD shared",
+    "FedMeZO", "Baffle+", "FwdLLM+", "Spry per iteration", "FedSGD",
+)  # fmt: skip
 
 
 def last(table: pd.DataFrame) -> pd.DataFrame:
@@ -25,8 +31,8 @@ def methods(table: pd.DataFrame) -> Figure:
     for row, alpha in zip(axes, alphas, strict=True):
         part = table[table["alpha"] == alpha]
         for axis, x in zip(row, ("round", "operations"), strict=True):
-            for index, name in enumerate(names):
-                _curve(axis, part[part["method"] == name], x, name, index)
+            for name in names:
+                _curve(axis, part[part["method"] == name], x, name)
         row[0].set(xlabel="round", ylabel="accuracy", title=rf"$\alpha = {alpha:g}$")
         row[1].set(xlabel="operations of a client (forward passes)", xscale="log", title=rf"$\alpha = {alpha:g}$")
         row[1].xaxis.set_minor_formatter("")
@@ -56,10 +62,11 @@ def texts(table: pd.DataFrame, data: str) -> Figure:
     return describe(fig, caption=caption, alt=fig.scarce_alt)
 
 
-def _curve(axis: Axes, rows: pd.DataFrame, x: str, name: str, index: int) -> None:
+def _curve(axis: Axes, rows: pd.DataFrame, x: str, name: str) -> None:
     """Draw one method's accuracy; beyond the palette's colours, dashed and with the markers in another order."""
     found = summarize(rows, ["round"], "accuracy").sort_values("round")
     place = rows.groupby("round")[x].median() if x != "round" else found["round"]
+    index = ORDER.index(name)
     series(axis, place, found["median"], found["low"], found["high"], label=name, index=index)
     if index >= len(COLOURS):
         axis.lines[-1].set(linestyle="--", marker=MARKERS[(index + 3) % len(MARKERS)])
@@ -70,8 +77,8 @@ def protocols(table: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(table["method"]))
     fig, axes = new_figure(1, 2, width=8.4, sharey=True)
     for axis, x in zip(axes[0], ("round", "kib_up"), strict=True):
-        for index, name in enumerate(names):
-            _curve(axis, table[table["method"] == name], x, name, index)
+        for name in names:
+            _curve(axis, table[table["method"] == name], x, name)
     axes[0, 0].set(xlabel="local epochs", ylabel="accuracy")
     axes[0, 1].set(xlabel="KiB that a client sent", xscale="log")
     axes[0, 0].legend(fontsize=7)
