@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from benchmarks.lines import peer, target
 from lib.federated import ClientData, Federation, LocalSGD, Model, run
 from lib.federated.algorithms import FedAvg
 from lib.federated.communication import tensor_bytes
@@ -49,6 +50,36 @@ def measure(*, clients=25, repeats=5, sizes=(25, 50, 100, 200, 400), many=10_000
         "seconds_by_cohort": dict(zip(map(str, sizes), seconds, strict=True)),
         "many": measure_memory(many) if many else None,
     }
+
+
+def rows(found: dict) -> list[dict]:
+    """Rows on the in-process federated engine against a plain loop, its growth and its memory."""
+    growth, many, same = found["growth"], found["many"], f"weights within {found['worst_difference']:.0e}"
+    lines = [
+        peer(
+            f"{row['network']}: a round of 25 clients, 10 steps each",
+            "clients stacked",
+            "one network and one loop a client (torch.optim.SGD)",
+            same,
+            f"{row['time_ratio']:.1f} times faster",
+            "8 times" if row["network"].startswith("MLP") else "not slower",
+            row["time_ratio"] >= (8 if row["network"].startswith("MLP") else 1),
+        )
+        for row in found["networks"]
+    ]
+    return [
+        *lines,
+        target(
+            "Time of a round against cohort size, log-log slope", "run", f"{growth:.2f}", "at most 1.1", growth <= 1.1
+        ),
+        target(
+            f"{many['clients']:,} clients in one round, the MLP",
+            "run",
+            f"{many['peak_mib']:.0f} MiB, {many['peak_over_needed']:.1f} times their data and updates",
+            "at most 4 GiB",
+            many["peak_mib"] <= 4096,
+        ),
+    ]
 
 
 def measure_memory(clients: int) -> dict:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.agreement import require
+from benchmarks.lines import peer, target
 from lib.profiling import fixed_threads
 from lib.spry.experiments.memory import BERT, TRANSIENT, memory_by_depth
 
@@ -36,6 +37,50 @@ def measure(*, layers: int = 16, batch: int = 8, length: int = 64, k: int = 8, r
         "memory_growth": bytes_at["forward mode", 24] / bytes_at["forward mode", 2],
         "memory_ratio": bytes_at["backprop", 24] / bytes_at["forward mode", 24],
     }
+
+
+def rows(found: dict) -> list[dict]:
+    """Rows on forward mode with frozen weights."""
+    net, same = f"BERT of {found['layers']} layers with LoRA", f"derivatives within {found['difference']:.0e}"
+    jvp, stock, step = found["jvp_forwards"], found["stock_forwards"], found["step_ratio"]
+    k, together = found["k"], found["at_once_ratio"]
+    growth, saving = found["memory_growth"], found["memory_ratio"]
+    return [
+        peer(
+            f"{net}: a directional derivative, in forward passes",
+            "layers that skip absent tangents",
+            "PyTorch's own layers",
+            same,
+            f"{jvp:.1f}, PyTorch's {stock:.1f}",
+            "at most 2.6",
+            jvp <= 2.6,
+        ),
+        peer(
+            f"{net}: a step of forward-gradient finetuning, K=1, AdamW",
+            "forward mode",
+            "backpropagation with PyTorch's own layers",
+            same,
+            f"{step:.2f} times its time",
+            "at most 1.5 times",
+            step <= 1.5,
+        ),
+        peer(
+            f"{net}: {k} directional derivatives",
+            "at once (vmap)",
+            "one by one",
+            "the same function",
+            f"{together:.2f} times the time",
+            "not slower",
+            together <= 1,
+        ),
+        target(
+            "Transient memory of forward mode, 24 over 2 layers, and of backpropagation over it at 24",
+            "forward mode",
+            f"{growth:.2f} times, {saving:.1f} times",
+            "at most 1.10 and at least 7 times",
+            growth <= 1.1 and saving >= 7,
+        ),
+    ]
 
 
 def _times(layers: int, batch: int, length: int, k: int, repeats: int) -> tuple[dict[str, float], float]:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from lib.jobs import Job, read_result
 from lib.report.page import write_json
-from lib.report.paths import NOTEBOOKS, RESULTS, ROOT
+from lib.report.paths import NOTEBOOKS, RESULTS, ROOT, runs_dir
 from lib.report.provenance import git_state, versions
 
 POLL_SECONDS = 0.2
@@ -31,7 +32,36 @@ QUIET = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYDEVD_DISAB
 
 
 class RunFailed(RuntimeError):
-    """A run ended without a result; the message names the error and the log."""
+    """A run ended without a result; the message names the error and the log.
+
+    `worth_retrying` tells that the notebook itself raised nothing: its process or kernel died, or it took too long.
+    """
+
+    def __init__(self, message: str, *, worth_retrying: bool = False):
+        super().__init__(message)
+        self.worth_retrying = worth_retrying
+
+
+def ensure(job: Job, *, force: bool = False, progress: Callable[[str], None] = lambda text: None) -> Path:
+    """Return the folder of the finished run of `job`, executing it if there is none (or in any case, with `force`).
+
+    Two processes that want the same run share one: the second waits for the first and takes its result.
+    Raises as `execute`.
+    """
+    locks = runs_dir() / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(locks / job.hash)  # the operating system frees it when its holder dies
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=POLL_SECONDS)
+        except Timeout:
+            progress("another process runs it")
+    try:
+        if not job.done or force:
+            execute(job, progress=progress)
+        return job.folder
+    finally:
+        lock.release()
 
 
 def execute(job: Job, *, progress: Callable[[str], None] = lambda text: None) -> Path:
@@ -53,14 +83,17 @@ def execute(job: Job, *, progress: Callable[[str], None] = lambda text: None) ->
         write_json(work / "job.json", {"job": vars(job), "started": datetime.now(UTC).isoformat(timespec="seconds")})
         code = watch(start_worker(work), work, progress)
         if read_result(work).get("status") != "ok":
-            raise RunFailed(f"{job.paper} ({job.preset}) failed: {last_error(work, code)}")
+            error = last_error(work)
+            said = f"{job.paper} ({job.preset}) failed: {error or f'the worker ended with exit status {code}'}"
+            raise RunFailed(said, worth_retrying=not error or "DeadKernelError" in error)
         for name in ("job.json", "progress", "kernel.json", WORKER):
             (work / name).unlink(missing_ok=True)
         replace_folder(work, final)
     except RunFailed as failure:
         failed = final.with_name(f"{job.hash}.failed")
         replace_folder(work, failed)
-        raise RunFailed(f"{failure}; see {failed / 'log.txt'}") from None
+        said = f"{failure}; see {failed / 'log.txt'}"
+        raise RunFailed(said, worth_retrying=failure.worth_retrying) from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return final
@@ -101,13 +134,13 @@ def current_step(work: Path) -> str:
     return f"cell {cells[-1]}{': ' + step if step else ''}" if cells else "starting"
 
 
-def last_error(work: Path, code: int) -> str:
-    """Return the last line of the log that names an exception, or the exit status."""
+def last_error(work: Path) -> str:
+    """Return the last line of the log that names an exception; empty if none does."""
     lines = (work / "log.txt").read_text(errors="replace").splitlines() if (work / "log.txt").is_file() else []
     errors = [line.strip() for line in lines if re.match(r"\s*[\w.]*(Error|Exception|Interrupt)\b", line)]
     wrapped = ("papermill.exceptions.PapermillExecutionError", "Exception encountered")
     errors = [line for line in errors if not line.startswith(wrapped)]
-    return errors[-1] if errors else f"the worker ended with exit status {code}"
+    return errors[-1] if errors else ""
 
 
 def clean_leftovers(folder: Path) -> None:

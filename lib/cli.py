@@ -12,8 +12,11 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from lib.batch import RunFailed, execute, record
+from lib.batch import RunFailed, ensure, record
+from lib.cli_batch import diff, sweep
 from lib.jobs import PRESETS, Job, make_job, papers, preset_values
+from lib.pool import FAILED
+from lib.progress import run_shown
 
 app = typer.Typer(
     help="Learning under Scarcity: run the notebooks, render the book.",
@@ -23,6 +26,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Real data sets: list, fetch, verify.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.command()(sweep)
+app.command()(diff)
 console = Console()
 errors = Console(stderr=True)
 
@@ -64,7 +69,10 @@ def run(
     if job.done and not force:
         console.print(f"{paper} ({preset}) is up to date: {job.folder}")
     else:
-        run_with_progress(job)
+        with console.status(f"{paper} ({preset})") as status:
+            folder = ensure(job, force=force, progress=lambda step: status.update(f"{paper} ({preset}) {step}"))
+        facts = run_facts(job)
+        console.print(f"{paper} ({preset}): {facts['seconds']} s, peak {facts['peak_mib']} MiB, {folder}")
     if keep:
         console.print(f"recorded in {record(job)}")
 
@@ -76,8 +84,7 @@ def book(
     """Execute what is stale at the quick preset, then render and check the book."""
     from lib.book import render
 
-    for paper in papers():
-        up_to_date(paper)
+    up_to_date(papers())
     with console.status("rendering the book"):
         index, fresh = render(force=force)
     console.print(f"{'rendered' if fresh else 'nothing changed'}: open {index} or run 'scarce serve'")
@@ -88,8 +95,8 @@ def notebooks() -> None:
     """Execute what is stale at the quick preset and store the outputs in notebooks/."""
     from lib.book import store_outputs
 
-    for paper in papers():
-        console.print(f"stored in {store_outputs(paper, up_to_date(paper).folder)}")
+    for job in up_to_date(papers()):
+        console.print(f"stored in {store_outputs(job.paper, job.folder)}")
 
 
 @app.command()
@@ -155,12 +162,14 @@ def print_files(columns: list[str]):
     return status
 
 
-def up_to_date(paper: str) -> Job:
-    """Execute `paper` at the quick preset unless a finished run exists, and return the job."""
-    job = make_job(paper)
-    if not job.done:
-        run_with_progress(job)
-    return job
+def up_to_date(names: list[str]) -> list[Job]:
+    """Execute the stale ones of the papers `names` at the quick preset, as many at a time as fit; return their jobs."""
+    jobs = [make_job(paper) for paper in names]
+    outcomes = run_shown(console, [job for job in jobs if not job.done])
+    failed = [outcome for outcome in outcomes if outcome.state == FAILED]
+    if failed:
+        raise RunFailed(failed[0].message)
+    return jobs
 
 
 def run_facts(job: Job) -> dict:
@@ -178,14 +187,6 @@ def recorded_when(job: Job) -> str:
     kept = [read_result(path.parent) for path in (RESULTS / job.paper).glob("*/result.json")]
     days = [result["started"][:10] for result in kept if result.get("preset") == job.preset]
     return f", recorded {max(days)}" if days else ""
-
-
-def run_with_progress(job: Job) -> None:
-    """Execute `job` under a live status line."""
-    with console.status(f"{job.paper} ({job.preset})") as status:
-        folder = execute(job, progress=lambda step: status.update(f"{job.paper} ({job.preset}) {step}"))
-    facts = run_facts(job)
-    console.print(f"{job.paper} ({job.preset}): {facts['seconds']} s, peak {facts['peak_mib']} MiB, {folder}")
 
 
 def parse_overrides(pairs: list[str]) -> dict:

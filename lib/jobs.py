@@ -200,6 +200,7 @@ def modules_of(source: str) -> set[Path]:
 def read_result(folder: Path) -> dict[str, Any]:
     """Return the ``result.json`` of a run folder, or an empty dict if it is absent or unreadable."""
     try:
-        return json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+        found = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import agreement, design, profiling, regret
+from benchmarks import agreement, book, design, forward_mode, profiling, regret
 from lib import book_fragments
 
 DESIGN = {
@@ -36,8 +36,17 @@ BOOK = {"notebooks": {"toy": 12.0}, "again_seconds": 2.0, "full_seconds": 100.0,
 
 
 def rows():
-    found = bench.design_rows(DESIGN) + bench.regret_rows(REGRET) + bench.profiling_rows(PROFILING)
-    return found + bench.book_rows(BOOK)
+    found = design.rows(DESIGN) + regret.rows(REGRET) + profiling.rows(PROFILING)
+    return found + book.rows(BOOK)
+
+
+def test_an_unknown_benchmark_is_refused_before_anything_is_measured():
+    with pytest.raises(SystemExit, match=r"error: no benchmark 'dezign': choose from design, regret"):
+        bench.main(["design", "dezign"])
+
+
+def test_every_part_measures_and_makes_its_rows():
+    assert all(callable(part.measure) and callable(part.rows) for part in bench.PARTS)
 
 
 def test_every_row_is_a_peer_that_agrees_or_a_target():
@@ -52,7 +61,7 @@ def test_every_row_is_a_peer_that_agrees_or_a_target():
 
 
 def test_rows_on_forward_mode():
-    found = bench.forward_mode_rows(FORWARD_MODE)
+    found = forward_mode.rows(FORWARD_MODE)
     assert [row["reached"] for row in found] == [True, True, False, False]
     assert found[0]["measured"] == "2.4, PyTorch's 3.6" and found[0]["agreement"] == "derivatives within 2e-07"
 

@@ -1,16 +1,28 @@
+import sys
+
 import pytest
-from toy_notebook import CLAIMS, FIGURE, SETUP, write_notebook
+from toy_notebook import make_toy
+
+from lib import cli
 
 
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
     """A folder with one small paper, and an empty runs folder; returns the temporary folder."""
-    notebooks, runs = tmp_path / "notebooks", tmp_path / "runs"
-    write_notebook(notebooks / "toy.ipynb", "seeds = 3\nscale = 1.0\nks = [1, 2]", SETUP, FIGURE, CLAIMS)
-    (notebooks / "presets").mkdir()
-    (notebooks / "presets" / "toy.yaml").write_text("quick: {}\nreal: {seeds: 5}\n")
-    monkeypatch.setenv("SCARCE_NOTEBOOKS", str(notebooks))
-    monkeypatch.setenv("SCARCE_RUNS", str(runs))
-    monkeypatch.setattr("lib.jobs.NOTEBOOKS", notebooks)
-    monkeypatch.setattr("lib.batch.NOTEBOOKS", notebooks)
+    make_toy(tmp_path, monkeypatch)
     return tmp_path
+
+
+@pytest.fixture
+def scarce(capsys, monkeypatch):
+    """Call the command in this process; returns exit status, standard output and standard error."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["scarce", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+            sys.exit(0)
+        output = capsys.readouterr()
+        return ended.value.code or 0, output.out, output.err
+
+    return call

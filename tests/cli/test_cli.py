@@ -5,21 +5,6 @@ import pytest
 from lib import cli
 
 
-@pytest.fixture
-def scarce(capsys, monkeypatch):
-    """Call the command in this process; returns exit status, standard output and standard error."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["scarce", *words])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-            sys.exit(0)
-        output = capsys.readouterr()
-        return ended.value.code or 0, output.out, output.err
-
-    return call
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [

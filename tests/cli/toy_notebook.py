@@ -26,3 +26,15 @@ def write_notebook(path, parameters, *cells):
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
+
+
+def make_toy(folder, monkeypatch):
+    """Make a small paper with two presets in `folder`, and let the project look there, and for runs, too."""
+    notebooks = folder / "notebooks"
+    write_notebook(notebooks / "toy.ipynb", "seeds = 3\nscale = 1.0\nks = [1, 2]", SETUP, FIGURE, CLAIMS)
+    (notebooks / "presets").mkdir()
+    (notebooks / "presets" / "toy.yaml").write_text("quick: {}\nreal: {seeds: 5}\n")
+    monkeypatch.setenv("SCARCE_NOTEBOOKS", str(notebooks))
+    monkeypatch.setenv("SCARCE_RUNS", str(folder / "runs"))
+    monkeypatch.setattr("lib.jobs.NOTEBOOKS", notebooks)
+    monkeypatch.setattr("lib.batch.NOTEBOOKS", notebooks)

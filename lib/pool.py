@@ -1,0 +1,118 @@
+"""Run many jobs on this machine: several processes at once, retries, a time limit; all state is on disk."""
+
+import os
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import psutil
+
+from lib.batch import RunFailed, ensure
+from lib.jobs import Job, read_result
+from lib.report.paths import RESULTS
+
+UNKNOWN_MIB = 2048.0  # what a run without history is taken to need
+WAITING, RUNNING, DONE, UP_TO_DATE, FAILED = "waiting", "running", "done", "up to date", "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job stands: one of the states above, how often it was started, and what it is at or what went wrong."""
+
+    job: Job
+    state: str
+    attempts: int = 0
+    seconds: float = 0.0
+    message: str = ""
+
+
+def run_all(
+    jobs: Sequence[Job],
+    *,
+    workers: int | None = None,
+    retries: int = 1,
+    limit: float | None = None,
+    on_change: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Bring all jobs up to date, `workers` at a time, and return how each ended, in the order of `jobs`.
+
+    A job that is up to date is not run. One whose process or kernel died, or that passed the limit, is started anew up
+    to `retries` times; one whose notebook raised is not, since it would raise again. A failure does not stop the
+    others. Ctrl-C stops what runs and leaves the finished runs.
+
+    Args:
+        jobs: what to run.
+        workers: runs at a time; None takes `fitting_workers`.
+        retries: further attempts a job.
+        limit: seconds that one attempt may take; None sets no limit.
+        on_change: called from the workers' threads whenever a job's state or step changes.
+    """
+    stop = threading.Event()
+    pool = ThreadPoolExecutor(workers or fitting_workers(jobs))
+    try:
+        futures = [pool.submit(_bring_up_to_date, job, retries, limit, stop, on_change) for job in jobs]
+        return [future.result() for future in futures]
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def fitting_workers(jobs: Iterable[Job]) -> int:
+    """Return how many of `jobs` fit this machine at once, by its cores and by the memory they took before."""
+    needs = [estimate(job)[1] or UNKNOWN_MIB for job in jobs if not job.done]
+    free = psutil.virtual_memory().available / 2**20
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, len(needs), int(free // max(needs, default=UNKNOWN_MIB))))
+
+
+def estimate(job: Job) -> tuple[float | None, float | None]:
+    """Return seconds (median) and peak MiB (largest) of earlier runs of the same paper and preset; None without any."""
+    finished = [read_result(path.parent) for path in job.folder.parent.glob("*/result.json")]
+    recorded = [read_result(path.parent) for path in (RESULTS / job.paper).glob("*/result.json")]
+    results = finished + [result for result in recorded if result.get("preset") == job.preset]
+    known = [result for result in results if {"seconds", "peak_mib"} <= set(result)]
+    if not known:
+        return None, None
+    return statistics.median(r["seconds"] for r in known), max(r["peak_mib"] for r in known)
+
+
+def _bring_up_to_date(
+    job: Job, retries: int, limit: float | None, stop: threading.Event, on_change: Callable[[Outcome], None]
+) -> Outcome:
+    if job.done:
+        outcome = Outcome(job, UP_TO_DATE)
+        on_change(outcome)
+        return outcome
+    begin = time.monotonic()
+    for attempt in range(1, retries + 2):
+        try:
+            ensure(job, progress=_watcher(job, attempt, limit, stop, on_change))
+            outcome = Outcome(job, DONE, attempt, time.monotonic() - begin)
+            break
+        except (RunFailed, OSError) as failure:
+            outcome = Outcome(job, FAILED, attempt, time.monotonic() - begin, str(failure))
+            if not getattr(failure, "worth_retrying", False):
+                break
+    on_change(outcome)
+    return outcome
+
+
+def _watcher(job, attempt, limit, stop, on_change) -> Callable[[str], None]:
+    """Return the function that a run calls several times a second: it reports, and ends the run when it must."""
+    begin, last = time.monotonic(), [None]
+
+    def progress(step: str) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        if limit and time.monotonic() - begin > limit:
+            raise RunFailed(f"{job.paper} ({job.preset}) passed its limit of {limit:g} s", worth_retrying=True)
+        if step != last[0]:
+            last[0] = step
+            on_change(Outcome(job, RUNNING, attempt, time.monotonic() - begin, step))
+
+    return progress

@@ -1,0 +1,70 @@
+"""Show in the terminal how a set of runs stands, while it runs."""
+
+import threading
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from lib.jobs import Job
+from lib.pool import DONE, FAILED, RUNNING, UP_TO_DATE, WAITING, Outcome, run_all
+
+COLOURS = {WAITING: "dim", RUNNING: "cyan", DONE: "green", UP_TO_DATE: "green", FAILED: "bold red"}
+
+
+def run_shown(console: Console, jobs: Sequence[Job], **options) -> list[Outcome]:
+    """Run `jobs` as `lib.pool.run_all` does (`options` are its own) and show how each stands.
+
+    In a terminal a table is kept up to date; elsewhere every start and end is a line.
+    """
+    states = {job.hash: Outcome(job, WAITING) for job in jobs}
+    if not jobs:
+        return []
+    lock = threading.Lock()
+    if not console.is_terminal:
+
+        def tell(outcome: Outcome) -> None:
+            with lock:
+                before, states[outcome.job.hash] = states[outcome.job.hash], outcome
+            if outcome.state != before.state or outcome.attempts != before.attempts:
+                console.print(line(outcome), highlight=False, soft_wrap=True)
+
+        return run_all(jobs, on_change=tell, **options)
+    with Live(standing(states.values()), console=console, refresh_per_second=4) as live:
+
+        def update(outcome: Outcome) -> None:
+            with lock:
+                states[outcome.job.hash] = outcome
+                live.update(standing(states.values()))
+
+        return run_all(jobs, on_change=update, **options)
+
+
+def line(outcome: Outcome) -> str:
+    """Return one line of text on how a run stands."""
+    job, time = outcome.job, f", {outcome.seconds:.0f} s" if outcome.state in (DONE, FAILED) else ""
+    again = f" (attempt {outcome.attempts})" if outcome.attempts > 1 else ""
+    said = f": {outcome.message}" if outcome.state == FAILED else ""
+    return f"{outcome.state}{again}: {job.paper} ({job.preset}) {changes(job)}{time}{said}".replace("  ", " ")
+
+
+def standing(outcomes: Iterable[Outcome]) -> Table:
+    """Return the table of how each run stands."""
+    table = Table("paper", "preset", "changed", "state", "seconds", "at")
+    for outcome in outcomes:
+        job, state = outcome.job, f"[{COLOURS[outcome.state]}]{outcome.state}[/]"
+        table.add_row(
+            job.paper,
+            job.preset,
+            changes(job),
+            state,
+            f"{outcome.seconds:.0f}",
+            outcome.message.splitlines()[0][:80] if outcome.message else "",
+        )
+    return table
+
+
+def changes(job: Job) -> str:
+    """Return the parameters of `job` that differ from the notebook's, as text."""
+    return ", ".join(f"{name}={value}" for name, value in job.changed.items())
