@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
@@ -72,6 +73,7 @@ def tangents(table: pd.DataFrame) -> Figure:
         counts = sorted(table["perturbations"].unique())
         axis.set_xticks(counts, [f"{k}" for k in counts])
         axis.minorticks_off()
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter("{x:g}")
     axes[0, 0].legend(fontsize=8)
     ways = table[table["way"] != "backprop"].set_index(["perturbations", "way"])
