@@ -57,7 +57,7 @@ class Spry(CohortAlgorithm):
             ``global_*`` is always the server's model. The authors' code takes 5 for Spry alone, and reports what comes
             after as generalized accuracy.
         backend: of `forward_gradient`.
-        at_once: propagate the K tangents together.
+        at_once: propagate the K tangents (of zero-order methods: evaluate the 2 K points) together.
         stacked: whether clients train in a stack; None: if the network has no frozen weights. Large networks fill the
             processor one by one and need the memory of one; small ones on a frozen rest are faster in a stack.
     """
@@ -88,6 +88,8 @@ class Spry(CohortAlgorithm):
                 raise ValueError(f"no {name} {getattr(self, name)!r}: choose one of {', '.join(choices)}")
         if self.perturbations < 1 or self.personal_epochs < 0:
             raise ValueError("perturbations must be at least 1 and personal_epochs not negative; correct them")
+        if self.at_once and self.dropout_mode == "as_released":
+            raise ValueError("evaluations at once share their dropout masks; set at_once=False for new masks each")
         if self.model.buffer_names or self.rule is not weighted_mean:
             raise ValueError("running statistics and other rules than the mean have no unit; use layer norm, the mean")
 

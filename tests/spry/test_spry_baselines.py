@@ -179,6 +179,8 @@ def test_matched_methods_share_server_optimizer_and_dropout():
     assert {m.server for m in matched} == {YOGI} and {m.dropout_mode for m in matched} == {"shared_mask"}
     assert method("Baffle+", MODEL, LOCAL, as_released=True).server is fedavg
     assert method("Spry", MODEL, LOCAL, as_released=True).personal_epochs == 5
+    with pytest.raises(ValueError, match="share their dropout masks"):
+        method("Baffle+", MODEL, LOCAL, as_released=True, at_once=True)
     with pytest.raises(ValueError, match="unknown method 'Sprint'"):
         method("Sprint", MODEL, LOCAL)
 

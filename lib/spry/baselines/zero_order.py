@@ -31,7 +31,7 @@ class FedMeZO(Spry):
 
     def estimate(self, loss: Loss, params: Tensors, directions: Tensors) -> ForwardGradient:
         """Return MeZO's central difference."""
-        return mezo(loss, params, directions, step=self.step)
+        return mezo(loss, params, directions, step=self.step, at_once=self.at_once)
 
     def passes(self) -> tuple[int, int]:
         """Return two passes a perturbation."""
@@ -52,7 +52,8 @@ class Baffle(FedMeZO):
 
     def estimate(self, loss: Loss, params: Tensors, directions: Tensors) -> ForwardGradient:
         """Return Baffle's estimate."""
-        return baffle(loss, params, directions, step=self.step, as_released=self.scale_as_released)
+        options = {"as_released": self.scale_as_released, "at_once": self.at_once}
+        return baffle(loss, params, directions, step=self.step, **options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +114,7 @@ class FwdLLM(FedMeZO):
 
     def estimate(self, loss: Loss, params: Tensors, directions: Tensors) -> ForwardGradient:
         """Return the central difference along the chosen candidates."""
-        return central_difference(loss, params, directions, step=self.step)
+        return central_difference(loss, params, directions, step=self.step, at_once=self.at_once)
 
     def stepped(self, state: ServerState, average: Tensors) -> ServerState:
         """Step, and keep the update for the next round."""

@@ -55,9 +55,9 @@ def named_arms(methods: Sequence[str], problem: Problem, *, zero_order_k: int = 
     A name is one of `lib.spry.baselines.method`, one with " + Yogi" for the server, or `MORE`. Baffle+, FwdLLM+ and
     `MORE` take `zero_order_k` perturbations a minibatch; FwdLLM+ picks them from `candidates` as many.
     """
-    several = {"perturbations": zero_order_k}
-    options = {"Baffle+": several, "FwdLLM+": several | {"candidates": candidates}}
-    options[MORE] = several | {"at_once": zero_order_k > 1}
+    several = {"perturbations": zero_order_k, "at_once": True}
+    options = {"Baffle+": several, "FwdLLM+": several | {"candidates": candidates}, MORE: several}
+    options |= {"FedMeZO": {"at_once": True}}
     return [Arm(name, name.removesuffix(" + Yogi").split(",")[0], problem, options.get(name, {})) for name in methods]
 
 
