@@ -37,10 +37,10 @@ def problem(monkeypatch):
 
 
 def test_every_method_runs_and_backpropagation_learns(problem):
-    arms = named_arms(real.NAMES, problem, zero_order_k=2, candidates=2)
+    arms = named_arms(real.ALL, problem, zero_order_k=2, candidates=2)
     table = tuned_runs(arms, (1.0,), (0.5,), (0,), 1)
     end = table[table["round"] == 10].set_index("method")
-    assert set(end.index) == set(real.NAMES) and (end["seconds"] > 0).all()
+    assert set(end.index) == set(real.ALL) and (end["seconds"] > 0).all()
     assert (end.loc[["FedAvg", "FedSGD"], "accuracy"] > 0.8).all()  # chance is a half
     steps = 10 * 2
     assert end.loc[["Spry", "FedMeZO", "Baffle+"], "forward"].tolist() == [steps, 2 * steps, 4 * steps]

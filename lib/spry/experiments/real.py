@@ -9,13 +9,10 @@ import pandas as pd
 from lib.federated.types import Federation
 from lib.spry.experiments.arms import MORE, TUNING, Problem, Progress, named_arms, tuned_runs
 from lib.spry.experiments.encoder import encoder_costs
+from lib.spry.experiments.methods import NAMES, PROTOCOLS
 
-PROTOCOLS = ("Spry per iteration", "FedSGD")
 # All methods on the first data set; the others do without those that the first tells apart from their neighbours.
-NAMES = (
-    "FedAvg", "FedYogi", "FedAvgSplit", "FedYogiSplit", "Spry", "Spry + Yogi", MORE, "FedFGD", "FedFGD shared",
-    "FedMeZO", "Baffle+", "FwdLLM+", *PROTOCOLS,
-)  # fmt: skip
+ALL = (*NAMES, *PROTOCOLS)
 FEWER = ("FedAvg", "FedYogi", "FedAvgSplit", "Spry", MORE, "FedMeZO", "Baffle+", "FwdLLM+")
 LENGTHS = {"ag-news": 16, "sst2": 16, "multirc": 64}  # word pieces a text
 KNOWN = ("digits", *LENGTHS)
@@ -48,7 +45,7 @@ def real_tables(
     parts = []
     for name in [name for name in data_sets if name != "digits"]:
         problem = text_problem(name, rounds=rounds)
-        arms = named_arms(FEWER if parts else NAMES, problem, zero_order_k=zero_order_k, candidates=candidates)
+        arms = named_arms(FEWER if parts else ALL, problem, zero_order_k=zero_order_k, candidates=candidates)
         table = tuned_runs(arms, alphas, rates, range(seed, seed + seeds), 1, progress)
         table.insert(0, "data", name)
         parts.append(table)

@@ -7,15 +7,13 @@ from matplotlib.figure import Figure
 
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
-from lib.spry.experiments.arms import MORE, operations_to
+from lib.spry.experiments.arms import operations_to
+from lib.spry.experiments.methods import NAMES, PROTOCOLS
 
 INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
 
 # One look a method in all figures: a colour by its place, dashed beyond the palette.
-ORDER = (
-    "FedAvg", "FedYogi", "FedAvgSplit", "FedYogiSplit", "Spry", "Spry + Yogi", MORE, "FedFGD", "FedFGD shared",
-    "FedMeZO", "Baffle+", "FwdLLM+", "Spry per iteration", "FedSGD",
-)  # fmt: skip
+ORDER = (*NAMES, *PROTOCOLS)
 
 
 def last(table: pd.DataFrame) -> pd.DataFrame:
