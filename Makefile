@@ -26,7 +26,8 @@ test: .venv/installed          ## style, unit and property tests, notebooks, the
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --ignore=tests/book
 	$(BIN)/scarce book
 	$(BIN)/pytest tests/book
-	$(BIN)/pytest -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks/*.ipynb
+	$(BIN)/pytest -p no:cacheprovider -n 2 --dist loadfile --nbval-lax --nbval-current-env \
+	  --nbval-cell-timeout 600 notebooks/*.ipynb
 
 notebooks: .venv/installed     ## execute all notebooks at quick and store their outputs in notebooks/
 	$(BIN)/scarce notebooks

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lib.book_scoreboard import (
     BADGES,
+    ORIGINS,
     escape,
     scoreboard,
     scoreboard_figure,
@@ -17,6 +18,7 @@ from lib.book_scoreboard import (
     verdict_counts,
 )
 from lib.jobs import make_job, papers, read_result
+from lib.report.claims import COMPANION
 from lib.report.page import DPI
 from lib.report.paths import RESULTS
 from lib.report.published import published
@@ -50,12 +52,14 @@ def cards(rows: pd.DataFrame, stage: Path) -> str:
         figures = make_job(paper).folder / "figures"
         shutil.copy(figures / f"{name}.png", stage / "book" / "_generated" / f"card-{paper}.png")
         described = json.loads((figures / f"{name}.json").read_text(encoding="utf-8"))
-        counts = verdict_counts(rows, paper)
+        counts = {kind: verdict_counts(rows, paper, kind) for kind in ORIGINS if kind != COMPANION}
         parts += [f":::{{grid-item-card}} {identity['title']}", f":link: /notebooks/{paper}", ":link-type: doc"]
         parts += [f":img-top: /book/_generated/card-{paper}.png", f":img-alt: {described['alt']}", ""]
         parts += [" ".join(identity["card"]["text"].split()), "", described["caption"].split(". ")[0] + ".", ""]
-        parts += ["```{card-footer}", "The paper and its public record:"]
-        parts += [" ".join(f"[{n} {status}]{{.verdict-{BADGES[status]}}}" for status, n in counts.items() if n)]
+        parts += ["```{card-footer}"]
+        for kind, found in counts.items():
+            badges = " ".join(f"[{n} {status}]{{.verdict-{BADGES[status]}}}" for status, n in found.items() if n)
+            parts += [f"{ORIGINS[kind].capitalize()}: {badges}", ""] if badges else []
         parts += ["```", ":::", ""]
     return "\n".join([*parts, "::::"])
 

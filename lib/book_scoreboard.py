@@ -6,20 +6,23 @@ from collections.abc import Iterable
 import pandas as pd
 
 from lib.jobs import PRESETS, make_job, read_result
-from lib.report.claims import CLOSE, COMPANION, NOT_REPRODUCED, NOT_RUN, REPRODUCED, STATUSES, judge
+from lib.report.claims import CLOSE, COMPANION, NOT_JUDGED, NOT_REPRODUCED, NOT_RUN, REPRODUCED, STATUSES, judge
 from lib.report.page import recorded
 from lib.report.paths import RESULTS
 from lib.report.published import published
 from lib.report.style import new_figure
 
-BADGES = {REPRODUCED: "reproduced", CLOSE: "close", NOT_REPRODUCED: "not-reproduced", NOT_RUN: "not-run"}
+BADGES = {status: status.replace(" here", "").replace(" ", "-") for status in STATUSES}
 # Background and ink, as the badges in scarce.css.
 STATUS_COLOURS = {
     REPRODUCED: ("#00527a", "white"),
     CLOSE: ("#f2c94c", "black"),
     NOT_REPRODUCED: ("#9c3600", "white"),
-    NOT_RUN: ("#d5d9de", "black"),
+    NOT_JUDGED: ("#d5d9de", "black"),
+    NOT_RUN: ("#eef0f2", "black"),
 }
+# Where claims come from: the paper's own text that we read, what others report of it, and the companion.
+ORIGINS = {"paper": "the paper says", "secondary": "others report", COMPANION: "the companion adds"}
 COLUMNS = ["paper", "id", "statement", "source", "published", "rule", "changed", "measured", "status", "detail"]
 COLUMNS += ["scale", "date"]
 
@@ -49,29 +52,38 @@ def scoreboard(names: Iterable[str]) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True).reindex(columns=COLUMNS).fillna({"changed": ""}) if rows else empty
 
 
-def verdict_counts(rows: pd.DataFrame, paper: str, *, companion: bool = False) -> dict[str, int]:
-    """Return how many claims of `paper` have each verdict, taking the largest scale at which each was judged.
+def origin(source: str) -> str:
+    """Return the key of `ORIGINS` for the source of a claim: reviews and secondary texts are not the paper's own."""
+    if source == COMPANION:
+        return COMPANION
+    return "secondary" if source.startswith(("secondary", "public review")) else "paper"
 
-    `companion` counts the companion's own propositions in place of what the paper claims.
+
+def verdict_counts(rows: pd.DataFrame, paper: str, kind: str) -> dict[str, int]:
+    """Return how many claims of `paper` of one kind, a key of `ORIGINS`, have each verdict.
+
+    Each claim counts once, at the largest scale at which it was judged.
     """
     order = {"quick": 0, "real": 1, "paper": 2}
-    own = rows[(rows["paper"] == paper) & ((rows["source"] == COMPANION) == companion)]
-    own = own.assign(judged=own["status"] != NOT_RUN, rank=own["scale"].map(order))
+    own = rows[(rows["paper"] == paper) & (rows["source"].map(origin) == kind)]
+    own = own.assign(judged=~own["status"].isin([NOT_JUDGED, NOT_RUN]), rank=own["scale"].map(order))
     latest = own.sort_values(["judged", "rank"], kind="stable").groupby("id").tail(1)
     return {status: int((latest["status"] == status).sum()) for status in STATUSES}
 
 
 def verdict_bars(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Return the verdict counts behind each bar of the scoreboard figure, by its label."""
-    bars = {}
-    for name in sorted(rows["paper"].unique()):
-        bars[f"{name}: what the paper claims"] = verdict_counts(rows, name)
-        bars[f"{name}: what the companion adds"] = verdict_counts(rows, name, companion=True)
-    return bars
+    kinds = rows["source"].map(origin)
+    return {
+        f"{name}: {ORIGINS[kind]}": verdict_counts(rows, name, kind)
+        for name in sorted(rows["paper"].unique())
+        for kind in ORIGINS
+        if ((rows["paper"] == name) & (kinds == kind)).any()
+    }
 
 
 def scoreboard_figure(rows: pd.DataFrame):
-    """Return the stacked bars of verdicts, two bars a paper: its claims and the companion's propositions."""
+    """Return the stacked bars of verdicts, one bar a paper and origin of its claims, see `ORIGINS`."""
     bars = verdict_bars(rows)
     fig, axes = new_figure(width=7.2, height=1.0 + 0.4 * max(len(bars), 1))
     axis = axes[0, 0]
@@ -87,7 +99,7 @@ def scoreboard_figure(rows: pd.DataFrame):
     axis.invert_yaxis()
     axis.set_xlabel("number of claims")
     axis.grid(False)
-    axis.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.3, 1.0), frameon=False, fontsize=8)
+    axis.legend(ncols=5, loc="lower center", bbox_to_anchor=(0.3, 1.0), frameon=False, fontsize=8)
     return fig
 
 
@@ -110,15 +122,16 @@ def scoreboard_figure_text(rows: pd.DataFrame) -> str:
 
 
 def scoreboard_text(rows: pd.DataFrame) -> str:
-    """Return two tables a paper, its claims and the companion's propositions: one row a claim, one column a scale."""
+    """Return one table a paper and origin of its claims, see `ORIGINS`: one row a claim, one column a scale."""
     parts = []
     for paper in sorted(rows["paper"].unique()):
         parts.append(f"## {published(paper)['title']}\n")
         parts.append(f"Rules and remarks: [the page of {paper}](/notebooks/{paper}.ipynb), section *Claims judged*.\n")
         own = rows[rows["paper"] == paper]
-        for companion, title in ((False, "From the paper and its public record"), (True, "What the companion adds")):
-            part = own[(own["source"] == COMPANION) == companion]
-            parts += [f"### {title}", "", *claim_table(part, with_published=not companion), ""]
+        for kind, title in ORIGINS.items():
+            part = own[own["source"].map(origin) == kind]
+            if len(part):
+                parts += [f"### {title.capitalize()}", "", *claim_table(part, with_published=kind != COMPANION), ""]
     return "\n".join(parts)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.bslb.experiments.slopes import regret_slopes
-from lib.report import Verdict, fitted_slope, grade, median_interval
+from lib.report import Missing, Verdict, fitted_slope, grade, median_interval, need
 
 Tables = Mapping[str, pd.DataFrame]
 BSLB_TWICE, RANDOM = "BSLB (v1, c=2)", "random"
@@ -23,6 +23,7 @@ def middle(table: pd.DataFrame, value: str, **where) -> float:
 def regret_rate(tables: Tables) -> Verdict:
     """T^(2/3) is an upper bound: judge slopes and upper ends of their intervals at both exploration constants."""
     table = tables["horizon"]
+    need(table, method=(*RATE_METHODS, RANDOM))
     slopes = regret_slopes(table).set_index(["method", "k"])
     own = slopes.loc[[name in RATE_METHODS for name in slopes.index.get_level_values("method")]]
     straight = float(slopes.loc[RANDOM, "slope"].min())
@@ -73,6 +74,7 @@ def exponent_in_k(tables: Tables) -> Verdict:
 def soft_sparsity(tables: Tables) -> Verdict:
     """The regret may grow with the tail at most by the factor (1 + beta)^2, and must stay below random."""
     table = tables["tail"]
+    need(table, method=RANDOM)
     own = table[table["method"] != RANDOM].groupby("beta")["regret"].median()
     other = table[table["method"] == RANDOM].groupby("beta")["regret"].median()
     growth = own / own.iloc[0]
@@ -112,6 +114,7 @@ def subset_conditioning(tables: Tables) -> Verdict:
     """
     table = tables["design"]
     table = table[(table["u"] >= 2 * table["d"]) & (table["u"] <= table["arms"] / 10)]
+    need(table, kind=("clustered", "isotropic"))
     part = table[table["kind"] == "clustered"]
     medians = part.groupby("u")[["lambda_poisson", "lambda_uniform"]].median()
     ratio = float((medians["lambda_poisson"] / medians["lambda_uniform"]).min())
@@ -128,6 +131,8 @@ def sparse_eigenvalue(tables: Tables) -> Verdict:
     phi = part.groupby("explored")["phi_min"].median()
     singular = float(part["lambda_min"].max())
     usable = phi[phi.index >= 2 * 2 * table["k"].iloc[0]]
+    if usable.empty:
+        raise Missing("subsets of four times as many arms as the sparsity")
     rises = bool((usable.diff().dropna() > 0).all())
     measured = f"{usable.iloc[0]:.1e} at {usable.index[0]} rows, {usable.iloc[-1]:.1e} at {usable.index[-1]}"
     measured += f"; smallest eigenvalue at most {singular:.0e}"
@@ -139,6 +144,7 @@ def sparse_eigenvalue(tables: Tables) -> Verdict:
 def lasso_slope(tables: Tables) -> Verdict:
     """Slopes of l1 and l2 error in n without a tail must lie in [-0.60, -0.45]."""
     table = tables["lasso"]
+    need(table, beta=0, c=1.5)
     part = table[(table["beta"] == 0) & (table["c"] == 1.5) & (table["observations"] >= 250)]
     medians = part.groupby("observations")[["l1_error", "l2_error"]].median()
     slopes = [fitted_slope(medians.index.to_numpy(), medians[name].to_numpy()) for name in medians]
@@ -150,6 +156,7 @@ def lasso_slope(tables: Tables) -> Verdict:
 def lasso_exponents(tables: Tables) -> Verdict:
     """Exponents of the error in k must be 1 (l1) and 1/2 (l2)."""
     part = tables["lasso_k"]
+    need(part, c=1.5)
     medians = part[part["c"] == 1.5].groupby("k")[["l1_error", "l2_error"]].median()
     found = [fitted_slope(medians.index.to_numpy(), medians[name].to_numpy()) for name in medians]
     off = max(abs(found[0] - 1), abs(found[1] - 0.5))
@@ -160,6 +167,8 @@ def no_additive_tail(tables: Tables) -> Verdict:
     """Divide the l1 error by (1 + beta)^2 k sigma sqrt(log d / n): without an additive tail the ratio stays flat."""
     table = tables["lasso"]
     part = table[(table["c"] == 1.5) & (table["beta"] > 0)]
+    if part.empty:
+        raise Missing("c = 1.5 with a tail")
     part = part[part["beta"] == part["beta"].min()]
     medians = part.groupby("observations")["v2_ratio"].median()
     slope = fitted_slope(medians.index.to_numpy(), medians.to_numpy())
@@ -171,6 +180,7 @@ def no_additive_tail(tables: Tables) -> Verdict:
 def subset_pays(tables: Tables) -> Verdict:
     """Regret of subset over uniform exploration at minority fraction 0.3, paired by replicate, one value a pool."""
     table = tables["subset_gain"]
+    need(table, rare=0.3, method=("subset", "uniform"))
     wide = table.pivot_table(index=["rare", "pool", "replicate"], columns="method", values="regret")
     pools = (wide["subset"] / wide["uniform"]).groupby(["rare", "pool"]).median()
     value, low, high = median_interval(pools[0.3].to_numpy())
@@ -183,6 +193,7 @@ def subset_pays(tables: Tables) -> Verdict:
 def greedy_is_better(tables: Tables) -> Verdict:
     """Greedy Lasso against BSLB on an i.i.d. pool, paired by replicate."""
     table = tables["horizon"]
+    need(table, method=("greedy Lasso", *RATE_METHODS))
     wide = table.pivot_table(index=["k", "horizon", "replicate"], columns="method", values="regret")
     last = wide[wide.index.get_level_values("horizon") == table["horizon"].max()]
     ratio = last["greedy Lasso"] / last[[c for c in last if c.startswith("BSLB")]].min(axis=1)
@@ -193,6 +204,7 @@ def greedy_is_better(tables: Tables) -> Verdict:
 
 def corral_medians(table: pd.DataFrame, share: str) -> tuple[pd.Series, pd.Series, pd.Series]:
     """Return median regrets by true k of the best base, C-BSLB and random pulls."""
+    need(table, method=("BSLB base", RANDOM), share=share)
     bases = table[table["method"] == "BSLB base"]
     bases = bases.pivot_table(index="true_k", columns="base_k", values="regret", aggfunc="median")
     own = table[table["share"] == share]

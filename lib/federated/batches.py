@@ -1,6 +1,6 @@
 """Minibatches of several clients side by side: padded to one size, padding weighted zero."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,8 @@ import torch
 
 from lib.federated.local import LocalSGD, minibatches
 from lib.federated.types import ClientData
+
+JOINED_NUMBERS = 2**20  # numbers in the examples of all clients up to which they are joined into one tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,36 +33,42 @@ class Batch:
 def cohort_batches(datas: Sequence[ClientData], sgd: LocalSGD, rngs: Sequence[np.random.Generator]) -> Iterator[Batch]:
     """Yield the minibatches of C clients, step by step; client ``c`` draws its own from ``rngs[c]``."""
     schedules = [minibatches(data.examples, sgd, rng) for data, rng in zip(datas, rngs, strict=True)]
-    x, y = (_joined([getattr(data, part) for data in datas]) for part in ("train_x", "train_y"))
-    dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
-    rows, sizes = _table(schedules, np.cumsum([0, *(data.examples for data in datas[:-1])]))
+    xs, ys = [data.train_x for data in datas], [data.train_y for data in datas]
+    dtype = xs[0].dtype if xs[0].is_floating_point() else torch.get_default_dtype()
+    device = xs[0].device
+    rows, sizes = _table(schedules)
     weights = (np.arange(rows.shape[2]) < sizes[:, :, None]) / np.maximum(sizes, 1)[:, :, None]
-    active = torch.from_numpy(sizes > 0).to(x.device, dtype)
-    index, weights = torch.from_numpy(rows).to(x.device), torch.from_numpy(weights).to(x.device, dtype)
+    active = torch.from_numpy(sizes > 0).to(device, dtype)
+    index, weights = torch.from_numpy(rows).to(device), torch.from_numpy(weights).to(device, dtype)
+    take_x, take_y = _taker(xs), _taker(ys)
     for step, longest in enumerate(sizes.max(axis=1)):
         now = index[step, :, :longest]
-        flat = now.flatten()
         everyone = bool(sizes[step].all())
-        yield Batch(
-            x.index_select(0, flat).unflatten(0, now.shape),
-            y.index_select(0, flat).unflatten(0, now.shape),
-            weights[step, :, :longest],
-            None if everyone else active[step],
-        )
+        yield Batch(take_x(now), take_y(now), weights[step, :, :longest], None if everyone else active[step])
 
 
-def _table(schedules: list[list[np.ndarray]], offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _table(schedules: list[list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows form each minibatch, ``(steps, C, B)``, and its size ``(steps, C)``; padding is row zero."""
     steps = max(len(schedule) for schedule in schedules)
     sizes = np.zeros((steps, len(schedules)), dtype=int)
     for c, schedule in enumerate(schedules):
         sizes[: len(schedule), c] = [len(rows) for rows in schedule]
-    table = np.repeat(np.tile(offsets, (steps, 1))[:, :, None], sizes.max(initial=0), axis=2)
+    table = np.zeros((*sizes.shape, sizes.max(initial=0)), dtype=np.int64)
     for c, schedule in enumerate(schedules):
         for step, rows in enumerate(schedule):
-            table[step, c, : len(rows)] += rows
+            table[step, c, : len(rows)] = rows
     return table, sizes
 
 
-def _joined(parts: list[torch.Tensor]) -> torch.Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+def _taker(parts: list[torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the function from rows ``(C, B)`` to the examples ``(C, B, ...)`` at these rows of each client's part.
+
+    Small parts are joined, so that one call takes the rows of all clients; copying large ones would cost more than it
+    saves.
+    """
+    if sum(part.numel() for part in parts) > JOINED_NUMBERS:
+        return lambda rows: torch.stack([part[own] for part, own in zip(parts, rows, strict=True)])
+    joined = parts[0] if len(parts) == 1 else torch.cat(parts)
+    starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+    offsets = torch.from_numpy(starts).to(joined.device).unsqueeze(1)
+    return lambda rows: joined.index_select(0, (rows + offsets).flatten()).unflatten(0, rows.shape)

@@ -93,7 +93,8 @@ class Model:
         if train and self.dropout:
             raise ValueError("a network with dropout needs an algorithm that seeds its calls (lib.spry): set p to 0")
         if len(x) == 1:
-            return self({name: value[0] for name, value in values.items()}, x[0], train=train).unsqueeze(0)
+            one = x[0].contiguous(memory_format=torch.channels_last) if x.dim() == 5 else x[0]  # faster convolutions
+            return self({name: value[0] for name, value in values.items()}, one, train=train).unsqueeze(0)
         return stacked_call(self.network(train), values, x)
 
     def network(self, train: bool = False) -> nn.Module:

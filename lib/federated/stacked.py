@@ -22,10 +22,15 @@ def better_one_by_one(net: nn.Module, data: ClientData, batch_size: int | None) 
     That is so for convolutions over large minibatches on the CPU: one client fills the processor then, and stacked
     (grouped) convolutions only leave its cache. The limit was found by measurement; either way gives the same weights.
     """
-    if data.train_x.device.type != "cpu" or not any(isinstance(layer, nn.Conv2d) for layer in net.modules()):
+    if data.train_x.device.type != "cpu" or not _convolves(net):
         return False
     batch = min(batch_size or data.examples, data.examples)
     return batch * data.train_x.shape[2:].numel() > STACKED_PIXELS
+
+
+@functools.lru_cache(maxsize=32)
+def _convolves(net: nn.Module) -> bool:
+    return any(isinstance(layer, nn.Conv2d) for layer in net.modules())
 
 
 def stacked_call(net: nn.Module, values: Tensors, x: torch.Tensor) -> torch.Tensor:

@@ -47,10 +47,9 @@ def local_sgd(
         if sgd.weight_decay:
             directions = {n: d.add(values[n], alpha=sgd.weight_decay) for n, d in directions.items()}
         if sgd.momentum:
-            velocity = velocity or {name: torch.zeros_like(direction) for name, direction in directions.items()}
-            for name, direction in directions.items():
-                torch.add(direction, velocity[name], alpha=sgd.momentum, out=velocity[name])
-            directions = velocity
+            for name in velocity:
+                torch.add(directions[name], velocity[name], alpha=sgd.momentum, out=velocity[name])
+            directions = velocity = velocity or directions
         descend(values, directions, sgd.lr, batch)
     return values
 

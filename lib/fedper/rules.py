@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lib.fedper.experiments.rates import tuned
-from lib.report import Verdict, grade
-from lib.report.claims import NOT_RUN
+from lib.report import Missing, Verdict, at, grade, need
+from lib.report.claims import NOT_JUDGED
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -18,19 +18,23 @@ def final(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def paired(table: pd.DataFrame, first: str, second: str, value: str = "accuracy", **where: object) -> np.ndarray:
-    """Return the difference of `value` between two methods in the last round, one number a seed that has both."""
+    """Return the difference of `value` between two methods in the last round, one number a seed that has both.
+
+    Raises `Missing` where there is none.
+    """
     rows = final(table)
     for column, wanted in where.items():
         rows = rows[rows[column] == wanted]
     wide = rows.pivot_table(index="seed", columns="method", values=value)
     if first not in wide or second not in wide:
-        raise KeyError(f"{first} beside {second}, {where}")
+        raise Missing(f"{first} beside {second} {where or ''}".strip())
     return (wide[first] - wide[second]).dropna().to_numpy()
 
 
 def middles(table: pd.DataFrame, method: str, by: str = "classes_per_client") -> pd.Series:
-    """Return the median final accuracy of `method` over seeds, by `by` in ascending order."""
+    """Return the median final accuracy of `method` over seeds, by `by` in ascending order; `Missing` without it."""
     rows = final(table)
+    need(rows, method=method)
     return rows[rows["method"] == method].groupby(by)["accuracy"].median().sort_index()
 
 
@@ -48,7 +52,7 @@ def heterogeneity(tables: Tables) -> Verdict:
 def cifar10_gain(tables: Tables) -> Verdict:
     """FedPer against FedAvg on CIFAR-10 with four classes a client, paired by seed."""
     gain = paired(tables["cifar10"], "FedPer 2", "FedAvg", classes_per_client=4)
-    level = middles(tables["cifar10"], "FedPer 2").get(4, np.nan), middles(tables["cifar10"], "FedAvg").get(4, np.nan)
+    level = [at(middles(tables["cifar10"], name), 4) for name in ("FedPer 2", "FedAvg")]
     measured = f"FedPer 2 {level[0]:.2f}, FedAvg {level[1]:.2f}; gain by seed {_listed(gain)}"
     detail = "a far smaller network and only the batches at hand: the levels do not compare"
     learnt = level[1] > 0.3
@@ -91,8 +95,8 @@ def any_units(tables: Tables) -> Verdict:
 
 def units_matter_little(tables: Tables) -> Verdict:
     """The range over one to three personal units against the gain over FedAvg, with four classes a client."""
-    rows = {units: middles(tables["classes"], f"FedPer {units}").get(4, np.nan) for units in (1, 2, 3)}
-    gain = float(np.median(list(rows.values()))) - middles(tables["classes"], "FedAvg").get(4, np.nan)
+    rows = {units: at(middles(tables["classes"], f"FedPer {units}"), 4) for units in (1, 2, 3)}
+    gain = float(np.median(list(rows.values()))) - at(middles(tables["classes"], "FedAvg"), 4)
     share = (max(rows.values()) - min(rows.values())) / gain
     best = {k: _best_units(tables["classes"], k) for k in sorted(tables["classes"]["classes_per_client"].unique())}
     measured = f"range {share:.0%} of the gain over FedAvg; best units " + ", ".join(
@@ -159,7 +163,7 @@ def cifar10_crossover(tables: Tables) -> Verdict:
 def cifar100_gain(tables: Tables) -> Verdict:
     """FedPer against FedAvg on CIFAR-100 with ten classes a client, paired by seed."""
     gain = paired(tables["cifar100"], "FedPer 1", "FedAvg", classes_per_client=10)
-    level = middles(tables["cifar100"], "FedAvg").get(10, np.nan)
+    level = at(middles(tables["cifar100"], "FedAvg"), 10)
     measured = f"FedAvg {level:.2f}; gain by seed {_listed(gain)}"
     detail = "few images a class where only the subset is at hand"
     learnt = level > 0.1
@@ -206,9 +210,9 @@ def networks(tables: Tables) -> Verdict:
         for name, rows in table.groupby("network")
     }
     measured = "; ".join(f"{name} {few:+.3f} (k=4), {all_:+.3f} (k=10)" for name, (few, all_) in gains.items())
-    level = min(middles(rows, "FedAvg")[10] for _, rows in table.groupby("network"))
+    level = min(at(middles(rows, "FedAvg"), 10) for _, rows in table.groupby("network"))
     if level < 0.3:
-        return Verdict(NOT_RUN, measured, f"FedAvg is at {level:.2f} with all classes: too few rounds to judge")
+        return Verdict(NOT_JUDGED, measured, f"FedAvg is at {level:.2f} with all classes: too few rounds to judge")
     good = all(few > 0.05 and all_ < 0.02 for few, all_ in gains.values())
     close = all(few > 0 and all_ < few / 2 for few, all_ in gains.values())
     return grade(min(few for few, _ in gains.values()), reproduced=good, close=close, measured=measured)
@@ -217,9 +221,12 @@ def networks(tables: Tables) -> Verdict:
 def timing(tables: Tables) -> Verdict:
     """The sign of what aggregation does to accuracy, for FedPer with four classes and FedAvg with ten, early on."""
     table = tables["classes"]
-    early = sorted(table["round"].unique())[1]
+    rounds = sorted(table["round"].unique())
+    if len(rounds) < 2:
+        raise Missing("second evaluated round")
+    early = rounds[1]
     rows = table[(table["round"] == early) & table["local_accuracy"].notna()]
     change = (rows["accuracy"] - rows["local_accuracy"]).groupby([rows["method"], rows["classes_per_client"]]).median()
-    loss, gain = change["FedPer 1", 4], change["FedAvg", 10]
+    loss, gain = (at(change, key, "method and classes a client") for key in (("FedPer 1", 4), ("FedAvg", 10)))
     measured = f"round {early}: {loss:+.3f} (FedPer 1, k=4), {gain:+.3f} (FedAvg, k=10)"
     return grade(gain, reproduced=loss < -0.02 and gain > 0.02, close=loss < 0 < gain, measured=measured)

@@ -1,6 +1,6 @@
 """Claims, verdicts, provenance and the look of the pages."""
 
-from lib.report.claims import COMPANION, STATUSES, Claim, Verdict, claims_text, grade, judge
+from lib.report.claims import COMPANION, STATUSES, Claim, Missing, Verdict, at, claims_text, grade, judge, need
 from lib.report.intervals import fitted_slope, median_interval, summarize
 from lib.report.page import (
     keep,
@@ -22,7 +22,9 @@ __all__ = [
     "COMPANION",
     "STATUSES",
     "Claim",
+    "Missing",
     "Verdict",
+    "at",
     "claims_text",
     "describe",
     "fitted_slope",
@@ -30,6 +32,7 @@ __all__ = [
     "judge",
     "keep",
     "median_interval",
+    "need",
     "new_figure",
     "one_thread",
     "paper_card",

@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-REPRODUCED, CLOSE, NOT_REPRODUCED, NOT_RUN = "reproduced", "close", "not reproduced", "not run here"
+REPRODUCED, CLOSE, NOT_REPRODUCED = "reproduced", "close", "not reproduced"
+NOT_JUDGED = "not judged"  # it ran, but what a comparison rests on was not met: nothing follows
+NOT_RUN = "not run here"
 COMPANION = "companion"  # source of what the paper does not say
-STATUSES = (REPRODUCED, CLOSE, NOT_REPRODUCED, NOT_RUN)
+STATUSES = (REPRODUCED, CLOSE, NOT_REPRODUCED, NOT_JUDGED, NOT_RUN)
+
+
+class Missing(LookupError):
+    """A table lacks a method or setting that a rule asks for; `judge` then says "not run here"."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,28 @@ def grade(value: float, *, reproduced: bool, close: bool, measured: str, detail:
     return Verdict(REPRODUCED if reproduced else CLOSE if close else NOT_REPRODUCED, measured, detail)
 
 
+def need(table: pd.DataFrame, **wanted: object) -> None:
+    """Raise `Missing` unless every value wanted of a column, one or a tuple of them, occurs in `table`."""
+    for column, values in wanted.items():
+        for value in values if isinstance(values, tuple) else (values,):
+            if not (table[column] == value).any():
+                raise Missing(f"{column} = {value}")
+
+
+def at(values: pd.Series | pd.DataFrame, key: object, what: str = "") -> Any:
+    """Return the row of `values` at `key`; raises `Missing`, naming `what`, if there is none."""
+    if key not in values.index:
+        raise Missing(f"{what or values.index.name or 'setting'} {key}")
+    return values.loc[key]
+
+
 def judge(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Judge every claim on the tables at hand.
 
     Returns one row a claim with columns id, statement, source, published, rule, status, measured, detail, changed and
-    scale. A claim whose tables are absent or empty is "not run here". `scale` names the recorded run that the tables
-    come from (`DataFrame.attrs["recorded"]`), and is empty where they were computed in this run.
+    scale. A claim whose tables are absent or empty, or whose rule raises `Missing`, is "not run here". `scale` names
+    the recorded run that the tables come from (`DataFrame.attrs["recorded"]`), and is empty where they were computed in
+    this run.
     """
     rows = []
     for claim in claims:
@@ -88,7 +111,7 @@ def _verdict(claim: Claim, tables: Mapping[str, pd.DataFrame]) -> Verdict:
     """Return the verdict, "not run here" where a table lacks the rows (a method, a setting) that the rule asks for."""
     try:
         return claim.holds(tables)
-    except (KeyError, IndexError) as lacking:
+    except Missing as lacking:
         return Verdict(NOT_RUN, "", f"this run lacks the setting {lacking} that the rule asks for")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from lib.report import Verdict, grade
+from lib.report import Missing, Verdict, at, grade, need
 from lib.report.claims import STATUSES
 from lib.spry.experiments.arms import MORE, operations_to
 
@@ -31,6 +31,7 @@ def finals(table: pd.DataFrame) -> dict[float, pd.DataFrame]:
 
 def gains(table: pd.DataFrame, first: str, second: str) -> dict[float, np.ndarray]:
     """Return the paired difference in final accuracy of two methods by alpha, one number a seed."""
+    need(last(table), method=(first, second))
     return {alpha: (wide[first] - wide[second]).to_numpy() for alpha, wide in finals(table).items()}
 
 
@@ -41,6 +42,7 @@ def _listed(values: Mapping[float, float]) -> str:
 def _over_best(table: pd.DataFrame, rivals: tuple[str, ...], ours: str = "Spry") -> dict[float, float]:
     """Return by alpha the median over seeds of our final accuracy minus that of the best rival (by median)."""
     found = {}
+    need(last(table), method=(ours, *rivals))
     for alpha, wide in finals(table).items():
         best = wide[list(rivals)].median().fillna(-np.inf).idxmax()
         found[alpha] = float(np.median(wide[ours] - wide[best]))
@@ -71,11 +73,12 @@ def convergence_time(tables: Tables) -> Verdict:
     """Operations until the median accuracy is nine tenths of Spry's final one, zero-order methods over Spry."""
     ratios = {}
     for alpha, part in tables["comparison"].groupby("alpha", sort=False):
+        need(last(part), method=("Spry", *ZERO_ORDER))
         target = 0.9 * last(part)[last(part)["method"] == "Spry"]["accuracy"].median()
-        need = operations_to(part, target)
-        if np.isinf(need["Spry"]):  # only where Spry's accuracy is not a number
+        spent = operations_to(part, target)
+        if np.isinf(spent["Spry"]):  # only where Spry's accuracy is not a number
             return grade(np.nan, reproduced=False, close=False, measured="no accuracy")
-        ratios |= {f"{name}, alpha={alpha:g}": need[name] / need["Spry"] for name in ZERO_ORDER}
+        ratios |= {f"{name}, alpha={alpha:g}": spent[name] / spent["Spry"] for name in ZERO_ORDER}
     worst = min(ratios.values())
     measured = ", ".join(f"{value:.2f} ({name})" for name, value in ratios.items())
     detail = "operations stand for time; a pass with a tangent counts two forward passes"
@@ -87,7 +90,9 @@ def _gpu(table: pd.DataFrame, shape: str) -> tuple[float, float]:
     rows = table[table["shape"] == shape]
     full = shape == "RoBERTa-large"
     total = rows.groupby(["method", "weights"])["measured"].sum(min_count=1)
-    return total["backprop", "full" if full else "4bit kept"], total["forward mode", "full" if full else "4bit"]
+    kinds = ("backprop", "full" if full else "4bit kept"), ("forward mode", "full" if full else "4bit")
+    back, forward = (at(total, kind, f"{shape}:") for kind in kinds)
+    return back, forward
 
 
 def memory_range(tables: Tables) -> Verdict:
@@ -112,15 +117,16 @@ def memory_at(shape: str, *, ratio: float, limit: float):
     return rule
 
 
-def _transients(table: pd.DataFrame) -> pd.DataFrame:
-    """Return transient bytes, one row a depth in ascending order and one column a method."""
+def _transients(table: pd.DataFrame, *methods: str) -> pd.DataFrame:
+    """Return transient bytes, one row a depth in ascending order and one column a method; all of `methods` needed."""
     rows = table[table["category"] == TRANSIENT]
+    need(rows, method=methods)
     return rows.pivot_table(index="layers", columns="method", values="measured", dropna=False).sort_index()
 
 
 def memory_small(tables: Tables) -> Verdict:
     """Growth of forward mode's transient memory with depth, and backpropagation over it."""
-    wide = _transients(tables["depth"])
+    wide = _transients(tables["depth"], "backprop", "forward mode")
     growth = wide["forward mode"].iloc[-1] / wide["forward mode"].iloc[0] - 1
     ratio = wide["backprop"] / wide["forward mode"]
     measured = f"forward mode grows by {growth:.1%}; backprop {ratio.iloc[-1]:.1f} times at {wide.index[-1]} layers"
@@ -130,7 +136,7 @@ def memory_small(tables: Tables) -> Verdict:
 
 def zero_order_memory(tables: Tables) -> Verdict:
     """Forward mode's transient memory over that of the zero-order method, at every depth."""
-    wide = _transients(tables["depth"])
+    wide = _transients(tables["depth"], "forward mode", "zero-order")
     ratio = wide["forward mode"] / wide["zero-order"]
     measured = f"{ratio.min():.2f} to {ratio.max():.2f} times the zero-order method's transients"
     total = ratio.sum(skipna=False)
@@ -140,21 +146,25 @@ def zero_order_memory(tables: Tables) -> Verdict:
 def per_iteration(tables: Tables) -> Verdict:
     """Spry with one communication an iteration against one an epoch, paired, at Dirichlet 1."""
     both = pd.concat([tables["comparison"], tables["protocols"]])
-    gain = gains(both[both["alpha"] == 1.0], "Spry per iteration", "Spry")[1.0]
+    gain = at(pd.Series(gains(both, "Spry per iteration", "Spry")), 1.0, "alpha")
     measured = f"gain by seed: {', '.join(f'{value:+.3f}' for value in np.sort(gain))}"
     return grade(gain.sum(), reproduced=gain.min() > 0, close=np.median(gain) > 0, measured=measured)
 
 
 def _swept(table: pd.DataFrame, sweep: str) -> pd.Series:
     rows = last(table)
+    need(rows, sweep=sweep)
     return rows[rows["sweep"] == sweep].groupby("value")["accuracy"].median().sort_index()
 
 
 def perturbations(tables: Tables) -> Verdict:
     """Accuracy gained per doubling of K, up to 5 and from there on."""
     found = _swept(tables["sweeps"], "K")
-    early = (found.loc[5] - found.loc[1]) / np.log2(5)
-    late = (found.iloc[-1] - found.loc[5]) / np.log2(found.index[-1] / 5)
+    if found.index[-1] <= 5:
+        raise Missing("more than five perturbations")
+    five = at(found, 5, "perturbations")
+    early = (five - at(found, 1, "perturbations")) / np.log2(5)
+    late = (found.iloc[-1] - five) / np.log2(found.index[-1] / 5)
     measured = "; ".join(f"K={k} {value:.3f}" for k, value in found.items())
     good = early > 0 and abs(late) <= early / 2
     return grade(early + late, reproduced=good, close=early > 0 and late < early, measured=measured)
@@ -196,9 +206,8 @@ def on_texts(rule: Rule, *data: str) -> Rule:
     names = data or ("ag-news", "sst2")
 
     def each(tables: Tables) -> Verdict:
-        parts = {name: rows for name, rows in tables["texts"].groupby("data", sort=False) if name in names}
-        if lacking := [name for name in names if name not in parts]:
-            raise KeyError(lacking[0])
+        need(tables["texts"], data=names)
+        parts = {name: tables["texts"][tables["texts"]["data"] == name] for name in names}
         found = {name: rule({"comparison": rows, "protocols": rows.iloc[:0]}) for name, rows in parts.items()}
         worst = max(found.values(), key=lambda verdict: STATUSES.index(verdict.status))
         measured = "; ".join(f"{name}: {verdict.measured}" for name, verdict in found.items())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lib.report import Verdict, fitted_slope, grade
+from lib.report import Missing, Verdict, fitted_slope, grade, need
 from lib.spry.experiments.splitting import best_rates
 from lib.spry.rules import TRANSIENT, gains
 
@@ -31,6 +31,9 @@ def rate(tables: Tables) -> Verdict:
     """Slope of ||grad f||^2 after round 50 for nearly even labels, and the floor that skew adds with fixed blocks."""
     table = tables["floor"]
     high, low = table["alpha"].max(), table["alpha"].min()
+    if table["round"].max() <= 50:
+        raise Missing("more than 50 rounds")
+    need(table, map="fixed")
     late = table[(table["alpha"] == high) & (table["round"] >= 50) & (table["map"] == "fixed")]
     falling = late.groupby("round")["norm2"].median()
     slope = fitted_slope(falling.index.to_numpy(), falling.to_numpy())
@@ -54,6 +57,7 @@ def variance(tables: Tables) -> Verdict:
 def checkpointing(tables: Tables) -> Verdict:
     """The share of the gap between backpropagation and forward mode that checkpointing closes, at the largest depth."""
     rows = tables["depth"]
+    need(rows, method=("backprop", "checkpointed backprop", "forward mode"))
     deepest = rows[(rows["layers"] == rows["layers"].max()) & (rows["category"] == TRANSIENT)]
     found = deepest.set_index("method")["measured"]
     share = (found["backprop"] - found["checkpointed backprop"]) / (found["backprop"] - found["forward mode"])
@@ -66,6 +70,7 @@ def checkpointing(tables: Tables) -> Verdict:
 def one_step(tables: Tables) -> Verdict:
     """The error of one synchronous step: split over unsplit with own directions, at the most clients."""
     table = tables["one_step"]
+    need(table, method=("split", "own directions"))
     most = table[table["clients"] == table["clients"].max()].groupby("method")["mse"].median()
     ratio = most["split"] / most["own directions"]
     measured = f"split {most['split']:.1f}, own directions {most['own directions']:.1f} times the squared gradient"
@@ -74,6 +79,7 @@ def one_step(tables: Tables) -> Verdict:
 
 def local_steps(tables: Tables) -> Verdict:
     """Rounds of unsplit clients with own directions over those of split ones, at few and at many local steps."""
+    need(tables["splitting"], method=("split", "own directions"))
     best = best_rates(tables["splitting"])
     wide = best.pivot_table(
         index="steps", columns="method", values="rounds", aggfunc="median", dropna=False
@@ -96,6 +102,7 @@ def averaged_bias(tables: Tables) -> Verdict:
 
 def dropout(tables: Tables) -> Verdict:
     """Correlation with the exact derivative: two masks at the smallest step, one mask at its best step."""
+    need(tables["dropout"], mode=("as_released", "shared_mask"))
     wide = tables["dropout"].pivot_table(
         index="step", columns="mode", values="correlation", aggfunc="median", dropna=False
     )
@@ -116,9 +123,8 @@ def defects(tables: Tables) -> Verdict:
 def scalars(tables: Tables) -> Verdict:
     """Numbers counted in the messages of the methods per iteration: K a client; all methods against the formulas."""
     table = tables["counted"]
+    need(table, method="Spry per iteration")
     mine = table[table["method"] == "Spry per iteration"]
-    if mine.empty:
-        raise KeyError("Spry per iteration")
     wrong = float((mine["up_all"] - mine["clients"] * mine["forward"]).abs().sum(skipna=False))
     columns = ("up_all", "down", "forward", "backward")
     exact = sum(int((table[name] == table[f"{name}_formula"]).sum()) for name in columns)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib.bslb import CLAIMS, rules, rules_annotation
-from lib.report.claims import CLOSE, NOT_REPRODUCED, NOT_RUN, REPRODUCED
+from lib.report.claims import CLOSE, NOT_JUDGED, NOT_REPRODUCED, REPRODUCED
 
 HORIZONS = (100, 200, 400)
 
@@ -235,7 +235,7 @@ def test_a_gain_says_nothing_where_all_labels_do_not_help(rule):
     values = {"bslb": 0.5, "random": 0.46, "all": 0.43}
     table = annotation_table({policy: {"hard_accuracy_balanced": value} for policy, value in values.items()})
     verdict = getattr(rules_annotation, rule)({"voc_accuracy": table, "sst2": table})
-    assert verdict.status == NOT_RUN
+    assert verdict.status == NOT_JUDGED
     assert "uninformative" in verdict.detail
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from lib import book, book_fragments, book_scoreboard
+from lib.report.claims import STATUSES
 
 
 def display(data, metadata=None):
@@ -82,14 +83,18 @@ def test_verdict_counts_take_the_largest_scale_at_which_a_claim_was_judged():
 
     rows = pd.DataFrame(
         [("p", "a", "not run here", "quick", "abstract"), ("p", "a", "reproduced", "real", "abstract"),
-         ("p", "b", "close", "quick", "review"), ("p", "c", "reproduced", "quick", "abstract"),
-         ("p", "c", "not reproduced", "real", "abstract"), ("p", "d", "reproduced", "quick", "companion")],
+         ("p", "b", "close", "quick", "secondary (note)"), ("p", "c", "reproduced", "quick", "abstract"),
+         ("p", "c", "not reproduced", "real", "abstract"), ("p", "d", "reproduced", "quick", "companion"),
+         ("p", "e", "not judged", "real", "abstract, first version")],
         columns=["paper", "id", "status", "scale", "source"],
     )  # fmt: skip
-    counts = book_scoreboard.verdict_counts(rows, "p")
-    assert counts == {"reproduced": 1, "close": 1, "not reproduced": 1, "not run here": 0}
-    own = book_scoreboard.verdict_counts(rows, "p", companion=True)
-    assert own == {"reproduced": 1, "close": 0, "not reproduced": 0, "not run here": 0}
+    bars = book_scoreboard.verdict_bars(rows)
+    none = dict.fromkeys(STATUSES, 0)
+    assert bars == {
+        "p: the paper says": none | {"reproduced": 1, "not reproduced": 1, "not judged": 1},
+        "p: others report": none | {"close": 1},
+        "p: the companion adds": none | {"reproduced": 1},
+    }
 
 
 def test_table_cells_cannot_break_the_table():

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from lib.federated.algorithms.partially_shared import PartiallyShared
 from lib.federated.local import LocalSGD
 from lib.federated.model import Model
 from lib.federated.types import ClientData, Federation, Update
-from lib.nets.perceptron import mlp
+from lib.nets import mlp, small_cnn
 
 MODEL = Model(functools.partial(mlp, (64, 16, 10)))
 HEAD = MODEL.parameter_names[-2:]
@@ -35,6 +35,19 @@ def fedavg(**options):
 
 def personal_heads():
     return PartiallyShared(model=MODEL, local=SGD, personal=HEAD)
+
+
+def as_images(federation):
+    """Return the digits as pictures of 8 x 8 pixels."""
+    parts = ({n: getattr(data, n).reshape(-1, 1, 8, 8) for n in ("train_x", "test_x")} for data in federation.clients)
+    clients = tuple(replace(data, **part) for data, part in zip(federation.clients, parts, strict=True))
+    return replace(federation, clients=clients)
+
+
+def convolutional():
+    """Personal classifiers on a shared convolutional base, for digits of 8 x 8 pixels."""
+    model = Model(functools.partial(small_cnn, (8, 16), image_channels=1))
+    return PartiallyShared(model=model, local=SGD, personal=model.parameter_names[-2:])
 
 
 # Ways of `spoilt`, and what the server says to them.

@@ -5,7 +5,17 @@ import functools
 import pandas as pd
 import pytest
 import torch
-from flower_cases import MALFORMED, Unreliable, assert_same_weights, digits, fedavg, numbered, personal_heads
+from flower_cases import (
+    MALFORMED,
+    Unreliable,
+    as_images,
+    assert_same_weights,
+    convolutional,
+    digits,
+    fedavg,
+    numbered,
+    personal_heads,
+)
 
 from lib.federated.checkpoint import run_identity
 from lib.federated.checks import ClientError
@@ -47,6 +57,11 @@ def test_same_seed_same_weights_and_same_table_as_the_local_engine(make):
     assert remote.table.personal_accuracy.notna().sum() == 2 * 5
     other = flower(make(), federation, seed=4, **options)
     assert any((other.state.tensors[k] - v).abs().max() > 1e-3 for k, v in remote.state.tensors.items())
+
+
+def test_a_convolutional_network_has_the_same_history_as_on_the_local_engine():
+    federation, options = as_images(digits(3)), {"rounds": 2, "seed": 3}
+    assert_same_history(run(convolutional(), federation, **options), flower(convolutional(), federation, **options))
 
 
 def test_memory_never_crosses_the_network():

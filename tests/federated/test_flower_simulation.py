@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from flower_cases import Unreliable, assert_same_weights, digits, fedavg, numbered, personal_heads
+from flower_cases import (
+    Unreliable,
+    as_images,
+    assert_same_weights,
+    convolutional,
+    digits,
+    fedavg,
+    numbered,
+    personal_heads,
+)
 
 from lib.federated.checks import ClientError
 from lib.federated.flower import run_flower
@@ -31,6 +40,14 @@ def test_fedavg_with_a_server_optimizer_ends_at_the_weights_of_the_local_engine(
     assert_same_weights(local, remote, tolerance=1e-6)
     same = ["round", "client", "status", "examples", "bytes_up", "bytes_down"]
     assert remote.table[same].equals(local.table[same]) and remote.failures.empty
+
+
+def test_a_convolutional_network_ends_at_the_weights_of_the_local_engine():
+    algorithm, federation = convolutional(), as_images(digits(3))
+    options = {"rounds": 2, "seed": 3}
+    local, remote = run(algorithm, federation, **options), run(algorithm, federation, engine="flower", **options)
+    assert_same_weights(local, remote, tolerance=1e-6)
+    assert remote.failures.empty
 
 
 def test_personal_heads_and_failures_of_every_kind_end_at_the_weights_of_the_local_engine():

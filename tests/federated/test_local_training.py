@@ -9,7 +9,7 @@ from federated_toys import MLP, MODELS, NORM, assert_close, assert_equal, plain_
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.federated import LocalSGD
+from lib.federated import LocalSGD, batches
 from lib.federated.batches import cohort_batches
 from lib.federated.local import minibatches
 from lib.federated.seeds import client_rng
@@ -131,3 +131,16 @@ def test_padding_has_no_weight_and_finished_clients_are_inactive():
 def test_impossible_settings_are_refused(options):
     with pytest.raises(ValueError, match=r"give either|correct them"):
         LocalSGD(**options)
+
+
+def test_minibatches_are_the_same_whether_examples_are_joined_or_not(monkeypatch):
+    datas = toy_federation((7, 12, 3), shape=(2, 3)).clients
+    sgd = LocalSGD(batch_size=4, epochs=2)
+    joined = list(cohort_batches(datas, sgd, rngs(3)))
+    monkeypatch.setattr(batches, "JOINED_NUMBERS", 0)
+    apart = list(cohort_batches(datas, sgd, rngs(3)))
+    assert len(joined) == len(apart) == 6
+    for one, other in zip(joined, apart, strict=True):
+        assert torch.equal(one.x, other.x) and torch.equal(one.y, other.y) and torch.equal(one.weights, other.weights)
+    drawn = minibatches(12, sgd, rngs(3)[1])
+    assert all(torch.equal(step.x[1], datas[1].train_x[rows]) for step, rows in zip(apart[:3], drawn, strict=False))

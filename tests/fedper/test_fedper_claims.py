@@ -6,7 +6,7 @@ import pytest
 from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
 
 from lib.fedper import CLAIMS, rules, rules_concept
-from lib.report import COMPANION, judge
+from lib.report import COMPANION, Missing, judge
 from lib.report.published import published
 
 
@@ -89,9 +89,12 @@ def crossover(gain_k, loss_k, gain_a, loss_a):
     return {"classes": pair("FedPer 1", "FedAvg", {2: gain_k, 10: loss_k}), "skew": skew}
 
 
-def base_ablation(*drop):
-    both = pair("deep", "linear", {4: drop})
-    return {"cifar10_base": both.rename(columns={"method": "base"})}
+def base_ablation(*drop, alone=0.45):
+    both = pair("deep", "linear", {4: drop}).rename(columns={"method": "base"}).assign(method="FedPer 1")
+    single = both[both["base"] == "deep"].assign(method="local only", accuracy=alone)
+    judging = pd.concat([both, single]).assign(use="judging")
+    wrong = judging.assign(use="tuning", seed=1000, accuracy=1 - judging["accuracy"])  # must not be judged
+    return {"cifar10_base": pd.concat([judging, wrong])}
 
 
 def fedrep(*gains):
@@ -301,8 +304,13 @@ def test_nothing_follows_from_what_was_not_measured(claim):
     check_unmeasured(CASES, BY_ID, claim, MEASURED)
 
 
+def test_nothing_follows_from_a_deep_base_that_is_not_worth_sharing():
+    verdict = rules_concept.base_ablation(base_ablation(0.2, 0.2, 0.2, alone=0.75))
+    assert verdict.status == "not judged" and "training alone" in verdict.detail
+
+
 def test_a_rule_without_the_method_says_what_it_lacks():
-    with pytest.raises(KeyError, match="FedPer 2 beside FedAvg"):
+    with pytest.raises(Missing, match="FedPer 2 beside FedAvg"):
         rules.heterogeneity({"classes": rows({(2, "FedAvg"): [0.5]})})
 
 
@@ -346,7 +354,7 @@ def test_shared_representation(values, status):
 def test_nothing_follows_from_networks_that_have_not_learnt():
     weak = networks(one=(0.1, 0.0))["cifar10_networks"]
     verdict = rules.networks({"cifar10_networks": weak.assign(accuracy=weak["accuracy"] - 0.35)})
-    assert verdict.status == "not run here" and "too few rounds" in verdict.detail
+    assert verdict.status == "not judged" and "too few rounds" in verdict.detail
     strong = pair("FedPer 2", "FedAvg", {4: (0.2, 0.2), 10: (0.2, 0.2)})
     assert rules.cifar10_gain({"cifar10": strong}).status == "reproduced"
     assert rules.cifar10_gain({"cifar10": strong.assign(accuracy=strong["accuracy"] - 0.25)}).status == "close"

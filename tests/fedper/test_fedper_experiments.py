@@ -9,11 +9,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from lib.federated.local import LocalSGD
 from lib.federated.model import Model
 from lib.fedper import figures
 from lib.fedper.aesthetics import own_tastes, picture_pool
 from lib.fedper.baselines import METHODS, method
 from lib.fedper.experiments import (
+    ablation,
     accuracy_by_classes,
     accuracy_by_skew,
     aesthetics,
@@ -24,6 +26,7 @@ from lib.fedper.experiments import (
     other_methods,
     real_tables,
     renamed_labels,
+    round_costs,
     stationarity,
     step_costs,
     transfer_counts,
@@ -33,13 +36,15 @@ from lib.fedper.experiments import (
 from lib.fedper.experiments.ablation import linear_base
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, arm
 from lib.fedper.experiments.flickr import accuracy_on_flickr, raters_federation
+from lib.fedper.experiments.images import at_size
 from lib.fedper.experiments.rates import learning_rates
 from lib.fedper.experiments.real import networks_on_cifar10
 from lib.fedper.experiments.stationarity import squared_gradient
 from lib.fedper.federations import class_federation, digits, dirichlet_federation, permuted
 from lib.fedper.rules import paired
-from lib.nets import mlp
+from lib.nets import mlp, resnet34
 
+resnet = functools.partial(resnet34, width=0.125)
 TINY = {"rounds": 2, "steps": 2, "seeds": 1}
 
 
@@ -196,10 +201,51 @@ def test_every_figure_is_finished(tiny_classes):
         figures.comparison(tiny_classes.iloc[:0])
 
 
+def test_a_plan_counts_minibatches_or_passes():
+    assert (Plan(steps=7).local.steps, Plan(steps=7).local.epochs) == (7, None)
+    paper = Plan(epochs=4, batch_size=128, lr=0.01)
+    assert paper.local == LocalSGD(lr=0.01, momentum=0.9, batch_size=128, epochs=4)
+
+
+def test_images_are_scaled_in_front_of_a_network():
+    small, large = at_size(resnet, 32)(), at_size(resnet, 64)()
+    for one, other in zip(small.parameters(), large.parameters(), strict=True):
+        other.data.copy_(one.data)
+    x = torch.linspace(-1, 1, 2 * 3 * 32 * 32).reshape(2, 3, 32, 32).sin()
+    scaled = F.interpolate(x, size=(64, 64), mode="bilinear")
+    assert torch.equal(large(x), small(scaled)) and not torch.allclose(large(x), small(x))
+
+
+def test_the_base_ablation_judges_each_arm_at_its_tuned_rate(monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 300)
+    images = rng.normal(size=(300, 3, 32, 32)).astype(np.float32) + labels[:, None, None, None]
+    monkeypatch.setattr(ablation, "pooled", lambda name: (images, labels))
+    table = ablation.base_on_cifar10(plan=Plan(rounds=1, steps=2, batch_size=4), rates=(1e-6, 0.05), seeds=2)
+    tuning, judging = table[table["use"] == "tuning"], table[table["use"] == "judging"]
+    arms = [("deep", "FedPer 1"), ("linear", "FedPer 1"), ("deep", "local only")]
+    assert set(tuning["seed"]) == {1000} and set(judging["seed"]) == {0, 1} and len(tuning) == len(judging) == 6
+    for base, name in arms:
+        own = [rows[(rows["base"] == base) & (rows["method"] == name)] for rows in (tuning, judging)]
+        best = own[0].sort_values(["accuracy", "lr"], ascending=[False, True])["lr"].iloc[0]
+        assert own[1]["lr"].tolist() == [best, best]
+    drawn = figures.base_ablation(table)
+    assert "not shared" in drawn.scarce_caption and f"{judging['seed'].nunique()} seeds" in drawn.scarce_caption
+
+
+def test_a_round_costs_what_its_messages_and_memory_hold():
+    table = round_costs(steps=2).set_index("method")
+    whole, head = sum(unit_sizes()) / 256, unit_sizes()[-1] / 256  # KiB of float32
+    assert table.loc["FedAvg", "down_kib"] == whole and table.loc["FedAvg", "kept_kib"] == 0
+    assert table.loc["FedPer 1", "down_kib"] == whole - head and table.loc["FedPer 1", "kept_kib"] == head
+    assert table.loc["local only", "kept_kib"] == whole and table.loc["local only", "down_kib"] == 0
+    assert table.loc["FedPer 1", "mflop"] == table.loc["FedAvg", "mflop"] == table.loc["Ditto", "mflop"] / 2
+
+
 def test_real_tables_refuse_an_unknown_data_set():
-    assert real_tables(["digits"]) == {}
+    assert real_tables(["digits"], plan=Plan()) == {}
     with pytest.raises(ValueError, match="unknown data set 'cifar'"):
-        real_tables(["cifar"])
+        real_tables(["cifar"], plan=Plan())
 
 
 def test_real_tables_on_the_sample_of_femnist():
@@ -207,7 +253,7 @@ def test_real_tables_on_the_sample_of_femnist():
 
     if needed.absent("femnist-digits"):
         pytest.skip("needs femnist-digits: set SCARCE_DATA_MIRROR")
-    table = real_tables(["femnist-digits"], seeds=1, rounds=1)["femnist"]
+    table = real_tables(["femnist-digits"], plan=Plan(rounds=1), seeds=1)["femnist"]
     assert set(table["method"]) == {"FedAvg", "FedPer 1", "local only"} and table["accuracy"].between(0, 1).all()
 
 
@@ -233,7 +279,7 @@ def test_raters_of_photos_become_clients(tmp_path, monkeypatch):
     for data in federation.clients:
         assert data.train_x.shape[1:] == (3, 8, 8) and data.train_x.abs().max() <= 1
         assert set(np.r_[data.train_y, data.test_y]) == {0, 1, 2, 3, 4}
-    table = accuracy_on_flickr(raters=3, photos=(10, 12), size=8, seeds=1, rounds=1)
+    table = accuracy_on_flickr(raters=3, photos=(10, 12), size=8, seeds=1, plan=Plan(rounds=1))
     assert set(table["method"]) == {"FedAvg", "FedPer 1", "local only"} and table["accuracy"].between(0, 1).all()
     with pytest.raises(ValueError, match="3 raters with 10 to 12 photos"):
         raters_federation(flickr_aes.flickr_aes(), photos=(10, 12))
@@ -287,7 +333,7 @@ def test_gradient_falls_with_more_rounds():
 
 def test_the_papers_networks_are_refused_by_a_wrong_name():
     with pytest.raises(ValueError, match="choose from ResNet-34"):
-        networks_on_cifar10(networks=("ResNet-50",))
+        networks_on_cifar10(plan=Plan(), networks=("ResNet-50",))
 
 
 def test_the_partition_shown_is_the_one_trained_on():

@@ -12,6 +12,7 @@ from lib.nets.units import UnitNet, norm_layer
 NETS = {
     "mlp": (lambda norm: mlp((64, 64, 64, 32, 10)), (3, 64), 4),
     "small_cnn": (lambda norm: small_cnn((8, 16), classes=7, norm=norm), (3, 3, 32, 32), 3),
+    "small_cnn, all features": (lambda norm: small_cnn((8, 16), norm=norm, pixels=29), (3, 3, 29, 29), 3),
     "mobilenet_v1": (lambda norm: mobilenet_v1(width=0.25, norm=norm), (3, 3, 32, 32), 15),
     "resnet34": (lambda norm: resnet34(width=0.125, norm=norm, stem="cifar"), (3, 3, 32, 32), 18),
 }
@@ -48,6 +49,12 @@ def test_resnet_counts_by_hand():
 def test_mlp_counts_by_hand():
     net = mlp((64, 64, 64, 32, 10))
     assert [last_units(net, count) for count in (1, 2, 3, 4)] == [330, 2410, 6570, 10730]
+
+
+def test_small_cnn_counts_by_hand():
+    body = 27 * 8 + 16 + 72 * 16 + 32
+    assert sum(p.numel() for p in small_cnn((8, 16)).parameters()) == body + 170
+    assert sum(p.numel() for p in small_cnn((8, 16), pixels=28).parameters()) == body + 49 * 160 + 10
 
 
 @pytest.mark.parametrize("norm", ["group", "batch"])

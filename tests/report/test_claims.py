@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from lib.report import Claim, Verdict, claims_text, grade, judge
-from lib.report.claims import CLOSE, NOT_REPRODUCED, NOT_RUN, REPRODUCED
+from lib.report.claims import CLOSE, NOT_REPRODUCED, NOT_RUN, REPRODUCED, Missing, at, need
 
 
 def claim(id="c", needs=("t",), holds=lambda tables: Verdict(REPRODUCED, "1")):
@@ -32,14 +32,37 @@ def test_missing_or_empty_table_is_not_run(tables):
     assert "t" in judged["detail"][0]
 
 
-@pytest.mark.parametrize("lacking", [KeyError("k = 4"), IndexError("second round")])
-def test_rows_that_a_rule_lacks_are_not_run(lacking):
-    def holds(tables):
-        raise lacking
-
-    judged = judge([claim(holds=holds)], {"t": pd.DataFrame({"x": [1]})})
+@pytest.mark.parametrize(
+    ("ask", "lacking"),
+    [
+        (lambda t: need(t["t"], x=1, y=("a", "c")), "y = c"),
+        (lambda t: at(t["t"].set_index("x"), 4), "x 4"),
+        (lambda t: at(t["t"]["y"], 4, "number of classes"), "number of classes 4"),
+    ],
+)
+def test_rows_that_a_rule_lacks_are_not_run(ask, lacking):
+    judged = judge([claim(holds=ask)], {"t": pd.DataFrame({"x": [1, 2], "y": ["a", "b"]})})
     assert judged["status"][0] == NOT_RUN
-    assert str(lacking) in judged["detail"][0]
+    assert f"the setting {lacking} that" in judged["detail"][0]
+
+
+def test_selectors_return_what_is_there():
+    table = pd.DataFrame({"x": [1, 2], "y": ["a", "b"]})
+    need(table, x=(1, 2), y="b")
+    assert at(table.set_index("y"), "b")["x"] == 2
+    pairs = table.set_index(["x", "y"]).assign(value=[3, 4])["value"]
+    assert at(pairs, (2, "b")) == 4
+    with pytest.raises(Missing, match=r"\(2, 'a'\)"):
+        at(pairs, (2, "a"))
+
+
+@pytest.mark.parametrize("defect", [KeyError("acuracy"), IndexError("tenth round")])
+def test_a_defect_of_a_rule_surfaces(defect):
+    def holds(tables):
+        raise defect
+
+    with pytest.raises(type(defect)):
+        judge([claim(holds=holds)], {"t": pd.DataFrame({"x": [1]})})
 
 
 def test_scale_names_the_recorded_run():

@@ -1,9 +1,10 @@
 """Experiments of FedPer: parameters in, tidy table out."""
 
 from lib.fedper.experiments.ablation import base_ablation
+from lib.fedper.experiments.arms import Plan
 from lib.fedper.experiments.classes import accuracy_by_classes, common_heads, digits_partition, other_methods
 from lib.fedper.experiments.concept import aesthetics, renamed_labels
-from lib.fedper.experiments.costs import step_costs, transfer_counts, unit_sizes
+from lib.fedper.experiments.costs import round_costs, step_costs, transfer_counts, unit_sizes
 from lib.fedper.experiments.newcomers import newcomers
 from lib.fedper.experiments.rates import tuned
 from lib.fedper.experiments.real import real_tables
@@ -12,6 +13,7 @@ from lib.fedper.experiments.statements import block_descent_check, shared_repres
 from lib.fedper.experiments.stationarity import stationarity
 
 __all__ = [
+    "Plan",
     "accuracy_by_classes",
     "accuracy_by_skew",
     "aesthetics",
@@ -23,6 +25,7 @@ __all__ = [
     "other_methods",
     "real_tables",
     "renamed_labels",
+    "round_costs",
     "shared_representation",
     "stationarity",
     "step_costs",

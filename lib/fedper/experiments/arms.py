@@ -19,19 +19,26 @@ DIGITS_NET = functools.partial(mlp, (64, 64, 64, 32, 10))
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How long, how and where clients train: rounds, the settings of local SGD in each of them, and the device."""
+    """How long, how and where clients train: rounds, the settings of local SGD in each of them, and the device.
+
+    A client takes `steps` minibatches a round or, where `epochs` is not 0, passes that often over its examples. At most
+    `at_once` clients train side by side: one after the other (1) needs the least memory.
+    """
 
     rounds: int = 30
     steps: int = 20
+    epochs: int = 0
     batch_size: int = 16
     lr: float = 0.05
     momentum: float = 0.9
     device: str = "cpu"
+    at_once: int = 64
 
     @property
     def local(self) -> LocalSGD:
         """The settings of one client's work in one round."""
-        return LocalSGD(lr=self.lr, momentum=self.momentum, batch_size=self.batch_size, epochs=None, steps=self.steps)
+        length = {"epochs": self.epochs or None, "steps": None if self.epochs else self.steps}
+        return LocalSGD(lr=self.lr, momentum=self.momentum, batch_size=self.batch_size, **length)
 
 
 def track(items: Iterable, label: str, progress: Progress | None) -> Iterable:
@@ -54,7 +61,7 @@ def train(
         seed=seed,
         evaluate_every=every,
         on_failure="raise",
-        chunk=64,
+        chunk=plan.at_once,
         device=plan.device,
     )
 

@@ -8,8 +8,11 @@ from torch import nn
 from torch.nn import functional
 
 from lib.federated.communication import payload_bytes
+from lib.federated.costs import client_costs
 from lib.federated.types import Update
-from lib.fedper.experiments.arms import DIGITS_NET, Progress, track
+from lib.fedper.baselines import method
+from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, track
+from lib.fedper.federations import class_federation, digits
 from lib.fedper.split import last_units
 from lib.nets import mobilenet_v1, resnet34
 from lib.profiling import count_flops, latency, peak_memory
@@ -50,6 +53,30 @@ def transfer_counts(*, personal_units: Sequence[int] = (0, 1, 2, 3, 4), classes:
                     "saved": 1 - sent / whole,
                 }
             )
+    return pd.DataFrame(rows)
+
+
+def round_costs(
+    *,
+    methods: Sequence[str] = ("FedAvg", "FedPer 1", "FedPer 2", "FedRep", "LG-FedAvg", "Ditto", "local only"),
+    classes_per_client: int = 4,
+    steps: int = 20,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return what one client of the digits pays for one round of each method, measured in its second round.
+
+    Returns:
+        One row a method: method, mflop (of local training), extra_kib (peak of tensors beyond the client's data and
+        what it received and keeps), kept_kib (between rounds), down_kib, up_kib (content of the messages).
+    """
+    federation = class_federation(*digits(), classes_per_client=classes_per_client, seed=seed)
+    plan = Plan(steps=steps)
+    rows = []
+    for name in methods:
+        found = client_costs(method(name, DIGITS_NET, plan.local), federation, seed=seed)
+        kib = {"extra": "extra_bytes", "kept": "memory_bytes", "down": "bytes_down", "up": "bytes_up"}
+        sizes = {f"{column}_kib": found[key] / 1024 for column, key in kib.items()}
+        rows.append({"method": name, "mflop": found["flops"] / 1e6} | sizes)
     return pd.DataFrame(rows)
 
 

@@ -6,6 +6,7 @@ The photos cannot be downloaded by a script (`lib.data.flickr_aes`), so the page
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -47,23 +48,24 @@ def raters_federation(
 
 def accuracy_on_flickr(
     *,
+    plan: Plan,
     methods: Sequence[str] = ("FedAvg", "FedPer 1", "local only"),
     raters: int = 30,
     photos: tuple[int, int] = (61, 289),
     size: int = 32,
     seeds: int = 3,
     seed: int = 0,
-    rounds: int = 20,
-    device: str = "cpu",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return accuracy over rounds on five-level scores, one client a rater, batches of four as in the replication.
+    """Return accuracy over rounds on five-level scores, one client a rater.
+
+    The batches hold four photos and the learning rate is 0.01, as in the replication; the rest is as in `plan`.
 
     Returns:
         One row an evaluated round: method, seed, and the columns of `arms.by_round`. Chance is one in five.
     """
     found = data.load("flickr-aes")
-    plan = Plan(rounds=rounds, batch_size=4, lr=0.01, device=device)
+    plan = replace(plan, batch_size=4, lr=0.01)
     build = functools.partial(small_cnn, (16, 32, 64), classes=SCORES)
     return natural_clients(
         "FLICKR-AES",

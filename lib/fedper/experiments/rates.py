@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from lib.federated.checks import ClientError
-from lib.federated.types import Federation
+from lib.federated.tuning import best_settings, tuning_seeds
+from lib.federated.types import Algorithm, Federation
 from lib.fedper.baselines import method
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
 from lib.fedper.federations import class_federation, digits
-
-TUNING = 1000  # seeds of the partitions on which rates are chosen begin here, so none of them is judged on
 
 
 def learning_rates(
@@ -35,7 +33,7 @@ def learning_rates(
         weights overflow has accuracy zero.
     """
     x, y = digits()
-    uses = [("tuning", s) for s in range(TUNING + seed, TUNING + seed + seeds)]
+    uses = [("tuning", s) for s in tuning_seeds(seeds, seed)]
     uses += [("judging", s) for s in range(seed, seed + seeds)]
     parts = []
     for k, (use, s) in track([(k, use) for k in classes_per_client for use in uses], "learning rates", progress):
@@ -47,9 +45,15 @@ def learning_rates(
 
 
 def _arm(name: str, federation: Federation, plan: Plan, seed: int, labels: dict[str, object]) -> pd.DataFrame:
-    """Return the rows of one run; one whose weights overflow counts as having learnt nothing (accuracy zero)."""
+    return arm_or_zero(name, method(name, DIGITS_NET, plan.local), federation, plan, seed=seed, **labels)
+
+
+def arm_or_zero(
+    name: str, algorithm: Algorithm, federation: Federation, plan: Plan, *, seed: int, **labels: object
+) -> pd.DataFrame:
+    """Return the rows of `arms.arm`; a run whose weights overflow counts as having learnt nothing (accuracy zero)."""
     try:
-        return arm(name, method(name, DIGITS_NET, plan.local), federation, plan, seed=seed, **labels)[0]
+        return arm(name, algorithm, federation, plan, seed=seed, **labels)[0]
     except ClientError:
         return pd.DataFrame([{**labels, "method": name, "seed": seed, "round": plan.rounds, "accuracy": 0.0}])
 
@@ -57,6 +61,5 @@ def _arm(name: str, federation: Federation, plan: Plan, seed: int, labels: dict[
 def tuned(table: pd.DataFrame) -> pd.DataFrame:
     """Return the "judging" rows of each method at the rate that is best in the median on the "tuning" rows."""
     by = ["classes_per_client", "method"]
-    middle = table[table["use"] == "tuning"].groupby([*by, "lr"])["accuracy"].median().fillna(-np.inf)
-    chosen = middle.groupby(by).idxmax().map(lambda key: key[-1]).rename("lr").reset_index()
+    chosen = best_settings(table[table["use"] == "tuning"], by)
     return table[table["use"] == "judging"].merge(chosen, on=[*by, "lr"]).sort_values([*by, "seed"], ignore_index=True)

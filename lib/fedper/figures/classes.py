@@ -4,7 +4,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.fedper.figures.parts import INTERVALS, curves, gains, known_methods, last_round, listed, medians, place
+from lib.fedper.figures.parts import (
+    INTERVALS,
+    curves,
+    gains,
+    known_methods,
+    last_round,
+    legend_above,
+    length,
+    listed,
+    medians,
+    place,
+    whole_ticks,
+)
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 
@@ -21,9 +33,9 @@ def accuracy_by_round(
     for axis, k in zip(axes[0], ks, strict=True):
         part = table[table["classes_per_client"] == k]
         curves(axis, part, "round", "accuracy", [name for name in methods if name in set(part["method"])])
-        axis.set(title=f"$k = {k}$", xlabel="round", ylim=(0, 1.02))
+        axis.set(title=f"$k = {k}$", xlabel="round", ylim=(0, min(1.02, 1.15 * table["accuracy"].max())))
     axes[0, 0].set_ylabel(ACCURACY)
-    axes[0, -1].legend(fontsize=8, loc="lower right")
+    legend_above(fig, axes[0, 0], columns=5)
     final = medians(last_round(table), "classes_per_client")
     first, last = ks[0], ks[-1]
     ours = [name for name in known_methods(table) if name.startswith("FedPer")]
@@ -31,8 +43,8 @@ def accuracy_by_round(
     gain = gains(table, "classes_per_client", ours[-1]).groupby("classes_per_client")["gain"].median()
     text = "; ".join(f"{name} {listed(final[name])}" for name in final)
     order = "falls" if best[first] > best[last] else "does not fall"
-    caption = f"""On {data} the final accuracy of {ours[-1]} {order} from {first} to {last} classes a client while
-        FedAvg's {"rises" if final["FedAvg"][last] > final["FedAvg"][first] else "does not rise"}: the
+    caption = f"""On {data} ({length(table)}) the final accuracy of {ours[-1]} {order} from {first} to {last} classes a
+        client while FedAvg's {"rises" if final["FedAvg"][last] > final["FedAvg"][first] else "does not rise"}: the
         median paired gain is {gain[first]:+.3f} with $k={first}$ and {gain[last]:+.3f} with $k={last}$. Final accuracy
         by $k$: {text}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"{len(ks)} panels of accuracy against rounds. Final by k: {text}.")
@@ -81,6 +93,7 @@ def crossover(classes: pd.DataFrame, skew: pd.DataFrame, *, method: str = "FedPe
         axis.axhline(0, **GUIDE)
         axis.set_xlabel(label)
         found.append(summary.set_index(by)["median"])
+    whole_ticks(axes[0, 0])
     axes[0, 1].set_xscale("log")
     axes[0, 0].set_ylabel(f"accuracy of {method} minus FedAvg")
     parts = [_sign_change(series_, name) for series_, name in zip(found, ("$k$", r"$\alpha$"), strict=True)]
@@ -141,21 +154,23 @@ def timing(classes: pd.DataFrame, common: pd.DataFrame) -> Figure:
     for axis, k in zip(axes[0], ks, strict=True):
         part = classes[(classes["classes_per_client"] == k) & classes["local_accuracy"].notna()]
         shared = common[common["classes_per_client"] == k]
-        lines = (
-            ("FedPer 1, after aggregation", part[part["method"] == "FedPer 1"], "accuracy"),
-            ("FedPer 1, before it", part[part["method"] == "FedPer 1"], "local_accuracy"),
-            ("FedAvg, after aggregation", part[part["method"] == "FedAvg"], "accuracy"),
-            ("FedAvg, before it", part[part["method"] == "FedAvg"], "local_accuracy"),
-            ("FedPer 1, common head", shared, "accuracy"),
+        lines = (  # one colour a method; before aggregation dashed, with a common head dotted
+            ("FedPer 1, after aggregation", part[part["method"] == "FedPer 1"], "accuracy", "-"),
+            ("FedPer 1, before it", part[part["method"] == "FedPer 1"], "local_accuracy", "--"),
+            ("FedPer 1, common head", shared, "accuracy", ":"),
+            ("FedAvg, after aggregation", part[part["method"] == "FedAvg"], "accuracy", "-"),
+            ("FedAvg, before it", part[part["method"] == "FedAvg"], "local_accuracy", "--"),
         )
-        for index, (label, rows, value) in enumerate(lines):
+        for label, rows, value, style in lines:
             summary = summarize(rows, ["round"], value).sort_values("round")
             args = (summary["round"], summary["median"], summary["low"], summary["high"])
-            series(axis, *args, label=label, index=index)
+            series(axis, *args, label=label, index=place(label.split(",")[0]))
+            axis.lines[-1].set(linestyle=style, markerfacecolor="white" if style == "--" else None)
+        whole_ticks(axis)
         axis.set(title=f"$k = {k}$", xlabel="round")
         notes.append(f"$k={k}$: {_timing_note(part, shared)}")
     axes[0, 0].set_ylabel(ACCURACY)
-    axes[0, -1].legend(fontsize=7, loc="lower right")
+    legend_above(fig, axes[0, 0], columns=3)
     caption = f"""When one looks decides what one sees. {"; ".join(notes)}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy before and after aggregation against rounds. {notes[0]}.")
 
@@ -174,7 +189,7 @@ def _timing_note(part: pd.DataFrame, shared: pd.DataFrame) -> str:
 def networks(table: pd.DataFrame) -> Figure:
     """Draw accuracy against rounds, one row of panels a network and one column a number of classes a client."""
     names, ks = list(table["network"].unique()), sorted(table["classes_per_client"].unique())
-    fig, axes = new_figure(len(names), len(ks), width=3.8 * len(ks), height=2.4 * len(names), sharey=True)
+    fig, axes = new_figure(len(names), len(ks), width=3.8 * len(ks), height=2.4 * len(names) + 0.5, sharey=True)
     notes = []
     for row, name in zip(axes, names, strict=True):
         part = table[table["network"] == name]
@@ -187,10 +202,10 @@ def networks(table: pd.DataFrame) -> Figure:
         notes.append(f"{name}: FedAvg {listed(final['FedAvg'])}, {method} {listed(final[method])}")
     for axis in axes[-1]:
         axis.set_xlabel("round")
-    axes[0, -1].legend(fontsize=8)
-    caption = f"""CIFAR-10 on the paper's networks (/ 8: an eighth of their channels): final accuracy by classes
-        a client, where guessing gives one tenth (and one in $k$ who knows its classes): {"; ".join(notes)}.
-        {INTERVALS}"""
+    legend_above(fig, axes[0, 0])
+    caption = f"""CIFAR-10 on the paper's networks (/ 8: an eighth of their channels; {length(table)}): final
+        accuracy by classes a client, where guessing gives one tenth (and one in $k$ who knows its classes):
+        {"; ".join(notes)}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy against rounds by network and classes. {notes[0]}.")
 
 
@@ -202,8 +217,8 @@ def accuracy_by_user(table: pd.DataFrame) -> Figure:
     axes[0, 0].legend(fontsize=8)
     final = last_round(table).groupby("method")["accuracy"].median().sort_values(ascending=False)
     text = ", ".join(f"{name} {value:.3f}" for name, value in final.items())
-    caption = f"""One client a user, all classes at every client: {final.index[0]} is the most accurate in the end.
-        Final accuracy: {text}. {INTERVALS}"""
+    caption = f"""One client a user, all classes at every client ({length(table)}): {final.index[0]} is the most
+        accurate in the end. Final accuracy: {text}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy against rounds. Final: {text}.")
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round, listed, medians
+from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round, length, listed, medians, whole_ticks
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 
@@ -40,6 +40,7 @@ def renamed_labels(table: pd.DataFrame) -> Figure:
     """Draw final accuracy against the number of classes that clients rename, with the single-model ceiling."""
     fig, axes = new_figure(width=5.2)
     curves(axes[0, 0], table, "renamed", "accuracy")
+    whole_ticks(axes[0, 0])
     bound = summarize(table, ["renamed"], "single_ceiling").sort_values("renamed")
     axes[0, 0].plot(bound["renamed"], bound["median"], **GUIDE, label="ceiling of a single model")
     axes[0, 0].set(xlabel="classes that each client renames", ylabel="accuracy (mean over clients)", ylim=(0, 1.02))
@@ -52,21 +53,34 @@ def renamed_labels(table: pd.DataFrame) -> Figure:
 
 
 def base_ablation(table: pd.DataFrame) -> Figure:
-    """Draw the final accuracy of FedPer with a deep and with a linear base, one panel a task."""
+    """Draw the final accuracy of FedPer with a linear and with a deep base, one panel a task.
+
+    Where the table has "local only", the deep network without sharing stands beside them; rows for tuning are left out.
+    """
+    if "use" in table:
+        table = table[table["use"] == "judging"]
+    kinds = {
+        ("linear", "FedPer 1"): "linear",
+        ("deep", "FedPer 1"): "deep",
+        ("deep", "local only"): "deep,\nnot shared",
+    }
+    labels = table.assign(kind=[kinds[key] for key in zip(table["base"], table["method"], strict=True)])
     tasks = list(dict.fromkeys(table["task"]))
     fig, axes = new_figure(1, len(tasks), width=2.6 * len(tasks) + 0.8, height=2.8)
     notes = []
     for axis, task in zip(axes[0], tasks, strict=True):
-        wide = table[table["task"] == task].pivot_table(index="seed", columns="base", values="accuracy")
-        for values in wide[["linear", "deep"]].to_numpy():
-            axis.plot([0, 1], values, color=COLOURS[0], marker="o", markersize=4, linewidth=0.8)
-        axis.set_xticks([0, 1], ["linear", "deep"])
-        axis.set(title=task, xlabel="base", xlim=(-0.4, 1.4))
-        middle = (wide["deep"] - wide["linear"]).median()
-        notes.append(f"{task} {middle:+.3f} (deep {wide['deep'].median():.3f}, linear {wide['linear'].median():.3f})")
+        wide = labels[labels["task"] == task].pivot_table(index="seed", columns="kind", values="accuracy")
+        wide = wide[[kind for kind in kinds.values() if kind in wide]]
+        for values in wide.to_numpy():
+            axis.plot(values, color=COLOURS[0], marker="o", markersize=4, linewidth=0.8)
+        axis.set_xticks(range(len(wide.columns)), wide.columns)
+        axis.set(title=task, xlabel="base", xlim=(-0.4, len(wide.columns) - 0.6))
+        levels = ", ".join(f"{kind} {value:.3f}".replace("\n", " ") for kind, value in wide.median().items())
+        notes.append(f"{task} {(wide['deep'] - wide['linear']).median():+.3f} ({levels})")
     axes[0, 0].set_ylabel("accuracy of FedPer 1")
-    caption = f"""What a deep shared base gains over a single linear layer, median over seeds: {"; ".join(notes)}. A
-        line joins the two runs of one seed."""
+    tuned = ", each at its own learning rate, chosen on another partition" if "use" in table else ""
+    caption = f"""What a deep shared base gains over a single linear layer{tuned} (median of {length(table)}):
+        {"; ".join(notes)}. A line joins the runs of one seed."""
     return describe(fig, caption=caption, alt=f"Deep against linear base: {'; '.join(notes)}.")
 
 

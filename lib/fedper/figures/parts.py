@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, series
@@ -36,6 +38,24 @@ def curves(axis: Axes, table: pd.DataFrame, x: str, y: str, methods: Sequence[st
         series(axis, rows[x], rows["median"], rows["low"], rows["high"], label=name, index=place(name))
         if place(name) >= len(COLOURS):  # a second round through the colours
             axis.lines[-1].set(linestyle="--", markerfacecolor="white")
+    if x == "round":
+        whole_ticks(axis)
+
+
+def whole_ticks(axis: Axes) -> None:
+    """Put the ticks of the horizontal axis at whole numbers: half a round or a third of a class does not exist."""
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=2))
+
+
+def legend_above(fig: Figure, axis: Axes, *, columns: int = 4) -> None:
+    """Put the legend of `axis` above all panels, where it covers no curve."""
+    handles, labels = axis.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=min(columns, len(labels)), fontsize=8, frameon=False)
+
+
+def length(table: pd.DataFrame) -> str:
+    """Return how long and how often the runs of `table` were, as text: ``"3 seeds, 80 rounds"``."""
+    return f"{table['seed'].nunique()} seeds, {table['round'].max()} rounds"
 
 
 def last_round(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import LogFormatter
 
-from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round
+from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round, whole_ticks
 from lib.report.intervals import fitted_slope
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure
 
@@ -59,6 +59,8 @@ def block_descent(table: pd.DataFrame) -> Figure:
     axes[0, 1].axhline(1e-6, **GUIDE)
     axes[0, 0].set(xlabel="round", ylabel="weighted objective $F$", yscale="log")
     axes[0, 1].set(xlabel="round", ylabel="largest difference of a weight", yscale="log")
+    for axis in axes[0]:
+        whole_ticks(axis)
     axes[0, 0].legend(fontsize=8)
     caption = f"""One full-batch local step a round makes FedPer gradient descent by blocks: {"; ".join(notes)}. Where
         the step is too long for the personal blocks, rounding errors grow with the iterates. Dashed: one millionth."""
