@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from lib.federated.model import Model
+from lib.federated.tuning import FIRST_SEED as TUNING
+from lib.federated.tuning import best_settings
 from lib.federated.types import Federation
 
-TUNING = 1000  # seeds of the partitions on which rates are chosen begin here, so none of them is judged on
 MORE = "Spry, more directions"  # as many as Baffle+ and FwdLLM+ take
 JVP, BACKWARD = 2, 1  # operations of a pass with one tangent and of a backward pass, in forward passes
 Progress = Callable[[Iterable, str], Iterable]
@@ -79,11 +80,12 @@ def tuned_runs(
     """
     parts = []
     for alpha, arm in _tracked([(alpha, arm) for alpha in alphas for arm in arms], progress):
-        tuning = range(TUNING, TUNING + tuning_seeds)
-        last = {
-            lr: np.median([_rows(arm, alpha, lr, s, final=True)["accuracy"].iloc[-1] for s in tuning]) for lr in rates
-        }
-        best = max(rates, key=lambda lr, last=last: last[lr])
+        tried = [
+            [arm.label, lr, _rows(arm, alpha, lr, s, final=True)["accuracy"].iloc[-1]]
+            for lr in rates
+            for s in range(TUNING, TUNING + tuning_seeds)
+        ]
+        best = best_settings(pd.DataFrame(tried, columns=["method", "lr", "accuracy"]), ["method"])["lr"].iloc[0]
         parts += [_rows(arm, alpha, best, s) for s in seeds]
     return pd.concat(parts, ignore_index=True)
 
