@@ -211,6 +211,13 @@ def on_texts(rule: Rule, *data: str) -> Rule:
         found = {name: rule({"comparison": rows, "protocols": rows.iloc[:0]}) for name, rows in parts.items()}
         worst = max(found.values(), key=lambda verdict: STATUSES.index(verdict.status))
         measured = "; ".join(f"{name}: {verdict.measured}" for name, verdict in found.items())
-        return Verdict(worst.status, measured, worst.detail)
+        levels = "; ".join(f"{name} {_levels(rows)}" for name, rows in parts.items())
+        return Verdict(worst.status, measured, f"median accuracy of the best method: {levels}")
 
     return each
+
+
+def _levels(table: pd.DataFrame) -> str:
+    """Return the final median accuracy of the best method at each alpha, which tells how much there is to compare."""
+    middle = last(table).groupby(["alpha", "method"])["accuracy"].median().groupby("alpha").max()
+    return ", ".join(f"{value:.2f} (alpha={alpha:g})" for alpha, value in middle.sort_index(ascending=False).items())
