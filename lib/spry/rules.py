@@ -71,17 +71,18 @@ def accuracy_backprop(tables: Tables) -> Verdict:
 
 def convergence_time(tables: Tables) -> Verdict:
     """Operations until the median accuracy is nine tenths of Spry's final one, zero-order methods over Spry."""
-    ratios = {}
+    ratios, targets = {}, {}
     for alpha, part in tables["comparison"].groupby("alpha", sort=False):
         need(last(part), method=("Spry", *ZERO_ORDER))
         target = 0.9 * last(part)[last(part)["method"] == "Spry"]["accuracy"].median()
-        spent = operations_to(part, target)
+        spent, targets[alpha] = operations_to(part, target), target
         if np.isinf(spent["Spry"]):  # only where Spry's accuracy is not a number
             return grade(np.nan, reproduced=False, close=False, measured="no accuracy")
         ratios |= {f"{name}, alpha={alpha:g}": spent[name] / spent["Spry"] for name in ZERO_ORDER}
     worst = min(ratios.values())
     measured = ", ".join(f"{value:.2f} ({name})" for name, value in ratios.items())
-    detail = "operations stand for time; a pass with a tangent counts two forward passes"
+    aims = ", ".join(f"{target:.2f} (alpha={alpha:g})" for alpha, target in targets.items())
+    detail = f"operations stand for time, a pass with a tangent for two forward passes; target {aims}"
     return grade(worst, reproduced=worst >= 1.2, close=worst > 1, measured=measured, detail=detail)
 
 
@@ -212,7 +213,7 @@ def on_texts(rule: Rule, *data: str) -> Rule:
         worst = max(found.values(), key=lambda verdict: STATUSES.index(verdict.status))
         measured = "; ".join(f"{name}: {verdict.measured}" for name, verdict in found.items())
         levels = "; ".join(f"{name} {_levels(rows)}" for name, rows in parts.items())
-        return Verdict(worst.status, measured, f"median accuracy of the best method: {levels}")
+        return Verdict(worst.status, measured, f"{worst.detail}; best method's median accuracy: {levels}".lstrip("; "))
 
     return each
 
