@@ -9,6 +9,7 @@ import pytest
 from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
 
 import lib.spry
+from lib.jobs import import_closure
 from lib.report import COMPANION, judge
 from lib.report.claims import NOT_RUN
 from lib.report.published import published
@@ -291,3 +292,8 @@ def test_measuring_memory_loads_nothing_that_draws():
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="it has CLAIMS"):
         lib.spry.nothing  # noqa: B018
+
+
+def test_a_change_of_the_method_makes_a_run_of_the_page_stale():
+    reached = {path.name for path in import_closure("from lib import spry")}
+    assert {"spry.py", "arms.py", "rules_theory.py", "zero_order.py", "claims_texts.py", "published.yaml"} <= reached
