@@ -215,7 +215,7 @@ def main() -> None:
         if ended.code == 130:  # what the command-line library makes of Ctrl-C
             errors.print("interrupted; nothing was left half-written")
         raise
-    except (ValueError, OSError, RunFailed, yaml.YAMLError) as error:
+    except (ValueError, OSError, RunFailed, ModuleNotFoundError, yaml.YAMLError) as error:
         if "SCARCE_DEBUG" in os.environ:
             raise
         errors.print(f"[bold red]error:[/] {' '.join(str(error).split())}", soft_wrap=True, highlight=False)

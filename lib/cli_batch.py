@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lib.batch import RunFailed
-from lib.jobs import Job
+from lib.jobs import Job, known
 from lib.pool import FAILED, estimate, fitting_workers
 from lib.progress import changes, run_shown
 from lib.sweep import read_sweep
@@ -23,6 +23,9 @@ def sweep(
     workers: Annotated[int, typer.Option(help="runs at a time; 0 takes what fits cores and memory")] = 0,
     retries: Annotated[int, typer.Option(help="further attempts of a run whose process died or took too long")] = 1,
     limit: Annotated[float, typer.Option(help="seconds an attempt may take; 0 sets no limit")] = 0,
+    engine: Annotated[str, typer.Option(help="process (this machine) or ray (a cluster)")] = "process",
+    address: Annotated[str, typer.Option(help="of the Ray cluster; local starts one on this machine")] = "local",
+    gpus: Annotated[float, typer.Option(help="GPUs a run reserves on Ray, also a fraction; -1: by preset")] = -1,
 ) -> None:
     """Run every combination of papers, presets, seeds and grids; what is done is not run again."""
     plan = read_sweep(spec)
@@ -32,7 +35,15 @@ def sweep(
         return
     from lib.sweep_report import write_report
 
-    outcomes = run_shown(console, plan.jobs, workers=chosen, retries=retries, limit=limit or None)
+    known(engine, ("process", "ray"), "engine")
+    options = {"retries": retries, "limit": limit or None}
+    if engine == "ray":
+        from lib.pool_ray import run_all_on_ray
+
+        options |= {"engine": run_all_on_ray, "address": address, "gpus": None if gpus < 0 else gpus}
+    else:
+        options["workers"] = chosen
+    outcomes = run_shown(console, plan.jobs, **options)
     console.print(f"report: {write_report(plan, outcomes)}", soft_wrap=True)
     failed = [outcome for outcome in outcomes if outcome.state == FAILED]
     if failed:

@@ -53,7 +53,7 @@ def run_all(
     stop = threading.Event()
     pool = ThreadPoolExecutor(workers or fitting_workers(jobs))
     try:
-        futures = [pool.submit(_bring_up_to_date, job, retries, limit, stop, on_change) for job in jobs]
+        futures = [pool.submit(bring_up_to_date, job, retries, limit, stop, on_change) for job in jobs]
         return [future.result() for future in futures]
     except BaseException:
         stop.set()
@@ -81,9 +81,10 @@ def estimate(job: Job) -> tuple[float | None, float | None]:
     return statistics.median(r["seconds"] for r in known), max(r["peak_mib"] for r in known)
 
 
-def _bring_up_to_date(
+def bring_up_to_date(
     job: Job, retries: int, limit: float | None, stop: threading.Event, on_change: Callable[[Outcome], None]
 ) -> Outcome:
+    """Run one job unless it is done, with retries and limit as `run_all` takes them, until `stop` is set."""
     if job.done:
         outcome = Outcome(job, UP_TO_DATE)
         on_change(outcome)

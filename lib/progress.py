@@ -13,8 +13,8 @@ from lib.pool import DONE, FAILED, RUNNING, UP_TO_DATE, WAITING, Outcome, run_al
 COLOURS = {WAITING: "dim", RUNNING: "cyan", DONE: "green", UP_TO_DATE: "green", FAILED: "bold red"}
 
 
-def run_shown(console: Console, jobs: Sequence[Job], **options) -> list[Outcome]:
-    """Run `jobs` as `lib.pool.run_all` does (`options` are its own) and show how each stands.
+def run_shown(console: Console, jobs: Sequence[Job], *, engine=run_all, **options) -> list[Outcome]:
+    """Run `jobs` with `engine` (`lib.pool.run_all` or its like; `options` are its own) and show how each stands.
 
     In a terminal a table is kept up to date; elsewhere every start and end is a line.
     """
@@ -30,7 +30,7 @@ def run_shown(console: Console, jobs: Sequence[Job], **options) -> list[Outcome]
             if outcome.state != before.state or outcome.attempts != before.attempts:
                 console.print(line(outcome), highlight=False, soft_wrap=True)
 
-        return run_all(jobs, on_change=tell, **options)
+        return engine(jobs, on_change=tell, **options)
     with Live(standing(states.values()), console=console, refresh_per_second=4) as live:
 
         def update(outcome: Outcome) -> None:
@@ -38,14 +38,14 @@ def run_shown(console: Console, jobs: Sequence[Job], **options) -> list[Outcome]
                 states[outcome.job.hash] = outcome
                 live.update(standing(states.values()))
 
-        return run_all(jobs, on_change=update, **options)
+        return engine(jobs, on_change=update, **options)
 
 
 def line(outcome: Outcome) -> str:
     """Return one line of text on how a run stands."""
     job, time = outcome.job, f", {outcome.seconds:.0f} s" if outcome.state in (DONE, FAILED) else ""
     again = f" (attempt {outcome.attempts})" if outcome.attempts > 1 else ""
-    said = f": {outcome.message}" if outcome.state == FAILED else ""
+    said = f": {outcome.message}" if outcome.message and outcome.state in (DONE, FAILED) else ""
     return f"{outcome.state}{again}: {job.paper} ({job.preset}) {changes(job)}{time}{said}".replace("  ", " ")
 
 

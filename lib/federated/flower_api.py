@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray warns of a change of its own default
     "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_raylet_start_wait_time_s": "180",  # a busy machine starts Ray slowly
 }
 for name, value in ENVIRONMENT.items():  # telemetry is read once, at import; RAY_... at Ray's start
     os.environ[name] = value

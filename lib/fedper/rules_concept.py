@@ -1,6 +1,7 @@
 """The rules that judge the claims about concept shift, propositions and costs."""
 
 import numpy as np
+import pandas as pd
 
 from lib.fedper.rules import Tables, final, paired
 from lib.report import Missing, Verdict, at, fitted_slope, grade, need
@@ -88,7 +89,22 @@ def base_ablation(tables: Tables) -> Verdict:
     measured = f"deep {deep.median():.3f}, linear {linear.median():.3f}, deep without sharing {alone.median():.3f}"
     if worth <= 0:
         return Verdict(NOT_JUDGED, measured, "the deep base does not beat training alone")
-    return grade(drop + worth, reproduced=drop >= 0.1, close=drop >= 0.03, measured=measured)
+    return grade(
+        drop + worth,
+        reproduced=drop >= 0.1,
+        close=drop >= 0.03,
+        measured=measured,
+        detail=_at_ends(tables["cifar10_base"]),
+    )
+
+
+def _at_ends(table: pd.DataFrame) -> str:
+    """Say which arms were tuned to an end of the rates at hand: they might do better beyond."""
+    rates = table.loc[table["use"] == "tuning", "lr"]
+    chosen = table[(table["use"] == "judging") & table["lr"].isin([rates.min(), rates.max()])]
+    arms = chosen[["base", "method"]].drop_duplicates().itertuples(index=False)
+    names = ", ".join(f"{base} base, {method}" for base, method in arms)
+    return f"at an end of the learning rates tried, so perhaps better beyond: {names}" if names else ""
 
 
 def savings(tables: Tables) -> Verdict:

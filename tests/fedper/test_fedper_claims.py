@@ -92,9 +92,9 @@ def crossover(gain_k, loss_k, gain_a, loss_a):
 def base_ablation(*drop, alone=0.45):
     both = pair("deep", "linear", {4: drop}).rename(columns={"method": "base"}).assign(method="FedPer 1")
     single = both[both["base"] == "deep"].assign(method="local only", accuracy=alone)
-    judging = pd.concat([both, single]).assign(use="judging")
+    judging = pd.concat([both, single]).assign(use="judging", lr=0.01)
     wrong = judging.assign(use="tuning", seed=1000, accuracy=1 - judging["accuracy"])  # must not be judged
-    return {"cifar10_base": pd.concat([judging, wrong])}
+    return {"cifar10_base": pd.concat([judging, wrong.assign(lr=0.001), wrong.assign(lr=0.1)])}
 
 
 def fedrep(*gains):
@@ -307,6 +307,14 @@ def test_nothing_follows_from_what_was_not_measured(claim):
 def test_nothing_follows_from_a_deep_base_that_is_not_worth_sharing():
     verdict = rules_concept.base_ablation(base_ablation(0.2, 0.2, 0.2, alone=0.75))
     assert verdict.status == "not judged" and "training alone" in verdict.detail
+
+
+def test_an_arm_tuned_to_an_end_of_the_rates_is_named():
+    table = base_ablation(0.2, 0.2)["cifar10_base"]
+    assert rules_concept.base_ablation({"cifar10_base": table}).detail == ""
+    linear = (table["base"] == "linear") & (table["use"] == "judging")
+    detail = rules_concept.base_ablation({"cifar10_base": table.assign(lr=table["lr"].mask(linear, 0.001))}).detail
+    assert detail.endswith(": linear base, FedPer 1")
 
 
 def test_a_rule_without_the_method_says_what_it_lacks():

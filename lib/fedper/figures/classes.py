@@ -35,10 +35,10 @@ def accuracy_by_round(
         curves(axis, part, "round", "accuracy", [name for name in methods if name in set(part["method"])])
         axis.set(title=f"$k = {k}$", xlabel="round", ylim=(0, min(1.02, 1.15 * table["accuracy"].max())))
     axes[0, 0].set_ylabel(ACCURACY)
-    legend_above(fig, axes[0, 0], columns=5)
+    legend_above(fig, axes[0, 0], columns=2 * len(ks))
     final = medians(last_round(table), "classes_per_client")
     first, last = ks[0], ks[-1]
-    ours = [name for name in known_methods(table) if name.startswith("FedPer")]
+    ours = [name for name in known_methods(table) if name.startswith("FedPer") and not name.endswith("FT")]
     best = final[ours[-1]]  # one method at every k: choosing the better on these images would flatter it
     gain = gains(table, "classes_per_client", ours[-1]).groupby("classes_per_client")["gain"].median()
     text = "; ".join(f"{name} {listed(final[name])}" for name in final)

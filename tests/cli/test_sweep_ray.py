@@ -1,0 +1,72 @@
+"""A sweep on a cluster of two Ray nodes, both on this machine."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from lib.report.paths import ROOT
+
+CLUSTER = """
+import json, os, sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+cluster.add_node(num_cpus=1)
+cluster.wait_for_nodes()
+print(json.dumps(cluster.address), flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+@pytest.fixture
+def cluster():
+    """The address of a cluster of two nodes with one processor each, which run in a process of their own."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed (extra 'federated')")
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    quiet |= {"RAY_raylet_start_wait_time_s": "180"}  # a busy machine starts a node slowly
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLUSTER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | quiet,
+    )
+    address = None
+    for line in process.stdout:
+        if line.startswith('"'):
+            address = json.loads(line)
+            break
+    assert address, "the cluster did not start"
+    yield address
+    process.communicate("", timeout=60)
+
+
+@pytest.mark.slow
+def test_a_sweep_runs_on_two_nodes_and_leaves_the_same_runs(toy, cluster):
+    spec = toy / "scales.yaml"
+    spec.write_text("papers: [toy]\ngrid: {toy: {scale: [1.0, 2.0, 3.0, 4.0]}}\n")
+    command = [sys.executable, "-m", "lib.cli", "sweep", str(spec)]
+    done = subprocess.run([*command, "--engine", "ray", "--address", cluster], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    summary = pd.read_csv(toy / "runs" / "sweeps" / "scales" / "summary.csv")
+    assert (summary["state"] == "done").all() and len(summary) == 4
+    nodes = {line.rsplit("node ", 1)[1].split()[0] for line in done.stdout.splitlines() if "node " in line}
+    assert len(nodes) == 2
+    again = subprocess.run([*command, "--engine", "process"], cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 0
+    assert (pd.read_csv(toy / "runs" / "sweeps" / "scales" / "summary.csv")["state"] == "up to date").all()
+
+
+def test_an_unknown_engine_is_refused(toy, scarce):
+    spec = toy / "s.yaml"
+    spec.write_text("papers: [toy]\n")
+    code, _, err = scarce("sweep", str(spec), "--engine", "rey")
+    assert code == 1
+    assert "unknown engine 'rey': did you mean 'ray'" in err
