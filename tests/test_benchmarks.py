@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import agreement, book, design, poisoning, profiling, regret
+from benchmarks import agreement, book, design, forward_mode, poisoning, profiling, regret
 from lib import book_fragments
 
 DESIGN = {
@@ -20,6 +20,17 @@ PROFILING = {
     "worst_bytes_ratio": 1.002,
     "largest_model_time_ratio": 1.5,
     "largest_model_profiler_ratio": 4.0,
+}
+FORWARD_MODE = {
+    "layers": 16,
+    "k": 8,
+    "difference": 2e-7,
+    "jvp_forwards": 2.4,
+    "stock_forwards": 3.6,
+    "step_ratio": 1.4,
+    "at_once_ratio": 1.2,
+    "memory_growth": 1.03,
+    "memory_ratio": 6.0,
 }
 BOOK = {"notebooks": {"toy": 12.0}, "again_seconds": 2.0, "full_seconds": 100.0, "ratio": 0.02}
 
@@ -66,6 +77,12 @@ def test_rules_of_aggregation_have_aims_of_their_own():
     assert [row["reached"] for row in found] == [False, True, True, True, False]
     assert [row["aim"] for row in found[:2]] == ["5 times", "1 times"]
     assert found[2]["measured"] == "1e-07 (Flower 60)"
+
+
+def test_rows_on_forward_mode():
+    found = forward_mode.rows(FORWARD_MODE)
+    assert [row["reached"] for row in found] == [True, True, False, False]
+    assert found[0]["measured"] == "2.4, PyTorch's 3.6" and found[0]["agreement"] == "derivatives within 2e-07"
 
 
 def test_the_costs_page_has_one_table_of_each_kind(tmp_path, monkeypatch):
