@@ -43,10 +43,12 @@ def run_shown(console: Console, jobs: Sequence[Job], *, engine=run_all, **option
 
 def line(outcome: Outcome) -> str:
     """Return one line of text on how a run stands."""
-    job, time = outcome.job, f", {outcome.seconds:.0f} s" if outcome.state in (DONE, FAILED) else ""
+    job, changed = outcome.job, changes(outcome.job)
     again = f" (attempt {outcome.attempts})" if outcome.attempts > 1 else ""
-    said = f": {outcome.message}" if outcome.message and outcome.state in (DONE, FAILED) else ""
-    return f"{outcome.state}{again}: {job.paper} ({job.preset}) {changes(job)}{time}{said}".replace("  ", " ")
+    parts = [f"{outcome.state}{again}: {job.paper} ({job.preset}{f': {changed}' if changed else ''})"]
+    if outcome.state in (DONE, FAILED):
+        parts += [f"{outcome.seconds:.0f} s", *([outcome.message] if outcome.message else [])]
+    return ", ".join(parts)
 
 
 def standing(outcomes: Iterable[Outcome]) -> Table:

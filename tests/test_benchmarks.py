@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import agreement, book, design, profiling, regret
+from benchmarks import agreement, book, design, forward_mode, poisoning, profiling, regret
 from lib import book_fragments
 
 DESIGN = {
@@ -21,7 +21,30 @@ PROFILING = {
     "largest_model_time_ratio": 1.5,
     "largest_model_profiler_ratio": 4.0,
 }
+FORWARD_MODE = {
+    "layers": 16,
+    "k": 8,
+    "difference": 2e-7,
+    "jvp_forwards": 2.4,
+    "stock_forwards": 3.6,
+    "step_ratio": 1.4,
+    "at_once_ratio": 1.2,
+    "memory_growth": 1.03,
+    "memory_ratio": 6.0,
+}
 BOOK = {"notebooks": {"toy": 12.0}, "again_seconds": 2.0, "full_seconds": 100.0, "ratio": 0.02}
+
+POISONING = {
+    "n": 100,
+    "d": 1000,
+    "rows": [
+        {"rule": "krum", "peer": "Flower", "difference": 0.0, "ratio": 4.9},
+        {"rule": "bulyan", "peer": "Flower", "difference": 1e-7, "ratio": 1.1},
+    ],
+    "alike": {"ours": 1e-7, "flower": 60.0},
+    "search_ratio": 22.0,
+    "peak_over_updates": {"krum": 1.0, "median": 2.5},
+}
 
 
 def rows():
@@ -47,6 +70,19 @@ def test_every_row_is_a_peer_that_agrees_or_a_target():
     assert peers[0]["agreement"] == "0.981 of its value (at least 0.95)"
     assert peers[1]["agreement"] == "99.7% same pulls, regret 1.000 of its regret"
     assert peers[2]["measured"] == "1.50 times the bare step, the profiler 4.00 times"
+
+
+def test_rules_of_aggregation_have_aims_of_their_own():
+    found = poisoning.rows(POISONING)
+    assert [row["reached"] for row in found] == [False, True, True, True, False]
+    assert [row["aim"] for row in found[:2]] == ["5 times", "1 times"]
+    assert found[2]["measured"] == "1e-07 (Flower 60)"
+
+
+def test_rows_on_forward_mode():
+    found = forward_mode.rows(FORWARD_MODE)
+    assert [row["reached"] for row in found] == [True, True, False, False]
+    assert found[0]["measured"] == "2.4, PyTorch's 3.6" and found[0]["agreement"] == "derivatives within 2e-07"
 
 
 def test_the_costs_page_has_one_table_of_each_kind(tmp_path, monkeypatch):

@@ -22,7 +22,9 @@ def run_identity(algorithm: Algorithm, federation: Federation, **options: Any) -
     # Functions print with their address, which differs from process to process.
     described = re.sub(r" at 0x[0-9a-f]+", "", repr(algorithm))
     sizes = [(client.examples, len(client.test_x)) for client in federation.clients]
-    facts = {"algorithm": described, "federation": f"{federation.name}, {sizes}, {_digest(federation)}"}
+    # Neither do two functions of one name differ in print; the tensors of their networks do.
+    shapes = {name: tuple(value.shape) for name, value in algorithm.init(0).tensors.items()}
+    facts = {"algorithm": f"{described}, {shapes}", "federation": f"{federation.name}, {sizes}, {_digest(federation)}"}
     return facts | {name: repr(value) for name, value in options.items()}
 
 
@@ -61,12 +63,12 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, identity: dict[str, str], *, device: str | torch.device = "cpu"
+    path: Path, identity: dict[str, str], *, rounds: int, device: str | torch.device = "cpu"
 ) -> tuple[ServerState, dict[int, Memory], Recorder] | None:
     """Return state, memories and recorder of the checkpoint at `path`, or None when there is no file.
 
     Nothing but tensors and plain values is unpickled (``weights_only=True``). Raises ValueError for a file that is no
-    checkpoint, and for the checkpoint of another run.
+    checkpoint, for the checkpoint of another run, and for one of more than `rounds` rounds.
     """
     path = Path(path)
     if not path.exists():
@@ -81,6 +83,9 @@ def load_checkpoint(
         raise ValueError(
             f"{path} belongs to another run (other {', '.join(different)}): delete it or choose another path"
         )
+    done = content["state"]["round"]
+    if done > rounds:
+        raise ValueError(f"{path} has done {done} rounds and {rounds} were asked for: ask for more or delete it")
     return (
         ServerState(**content["state"]),
         content["memories"],

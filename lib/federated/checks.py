@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
+from lib.federated.history import COLUMNS
 from lib.federated.types import Algorithm, Instruction, Tensors, Update
 
 SCALARS = (int, float, bool, str)
+RESERVED = set(COLUMNS) - {"examples"}  # what the server notes of a client is not the client's to say
 
 
 class ClientError(RuntimeError):
@@ -68,6 +70,8 @@ def _form_problem(update: Any) -> str | None:
         if not isinstance(value, torch.Tensor):
             return f"tensor {name!r} is a {type(value).__name__}; a tensor was expected"
     for name, value in update.scalars.items():
+        if name in RESERVED:
+            return f"scalar {name!r} has the name of a column of the server's table; choose another"
         if type(value) not in SCALARS:
             return f"scalar {name!r} is a {type(value).__name__}; send int, float, bool or str"
         if isinstance(value, int) and not -(2**63) <= value < 2**63:

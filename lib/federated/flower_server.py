@@ -88,9 +88,11 @@ def serve(
     metrics in that round and a line in ``History.failures``. Unless `simulated`, the clients keep their memories to
     themselves: ``History.memories`` is empty, and a checkpoint, whose `identity` must agree, is refused.
     """
+    if on_failure not in ("skip", "raise"):
+        raise ValueError(f"no on_failure {on_failure!r}: choose 'skip' or 'raise'")
     if checkpoint and not simulated:
         raise ValueError("real clients do not show their memories, so there is no checkpoint: leave it out")
-    found = load_checkpoint(checkpoint, identity, device=device) if checkpoint else None
+    found = load_checkpoint(checkpoint, identity, rounds=rounds, device=device) if checkpoint else None
     state, memories, recorder = found or (algorithm.init(fleet.seed).to(device), {}, Recorder())
     if memories:
         fleet.restore(memories)

@@ -18,8 +18,9 @@ class History:
     Attributes:
         table: one row per round and client that was in the cohort or was evaluated: ``round`` (from 1), ``client``,
             ``status`` ("trained", "not sampled", or how it failed: "raised", "not finite", "malformed", "missing"),
-            ``examples`` (training examples it reported), ``bytes_up`` and ``bytes_down`` (content of the messages of
-            this round; 0 up for an update that the server cannot use), ``seconds`` (of training; clients trained
+            ``examples`` (training examples it reported), ``bytes_up`` and ``bytes_down`` (content of the messages that
+            training exchanged in this round, not of those that only evaluate; 0 up for an update that the server cannot
+            use), ``seconds`` (of training; clients trained
             together share the time equally), then the algorithm's metrics after the round's aggregation and further
             numbers of its updates, NaN where not known.
         state: the server's state after the last round.

@@ -46,7 +46,8 @@ def run(
             does not answer. Its memory stays as it was. A round in which all fail leaves the server's tensors alone. A
             client that raises in its evaluation has no metrics in that round.
         device: where data and weights live, in torch's spelling.
-        chunk: clients trained at once; small stacks stay in the processor's cache, 1 trains one by one.
+        chunk: clients trained at once on the local engine; small stacks stay in the processor's cache, 1 trains one by
+            one.
         progress: wraps the loop over rounds, ``progress(iterable, label) -> iterable``.
 
     Raises ValueError for options that make no sense or a checkpoint of another run.
@@ -82,7 +83,7 @@ def run(
             evaluate_every=evaluate_every,
             on_failure=on_failure,
         )
-        found = load_checkpoint(checkpoint, identity, device=device)
+        found = load_checkpoint(checkpoint, identity, rounds=rounds, device=device)
     state, memories, recorder = found or (algorithm.init(seed).to(device), {}, Recorder())
     todo = range(state.round + 1, rounds + 1)
     for round in progress(todo, type(algorithm).__name__) if progress else todo:

@@ -49,7 +49,8 @@ def local_sgd(
         if sgd.momentum:
             for name in velocity:
                 torch.add(directions[name], velocity[name], alpha=sgd.momentum, out=velocity[name])
-            directions = velocity = velocity or directions
+            # Two parameters may share one gradient tensor, so momenta are kept in tensors of their own.
+            directions = velocity = velocity or {name: d.clone() for name, d in directions.items()}
         descend(values, directions, sgd.lr, batch)
     return values
 

@@ -4,7 +4,11 @@ Nothing is loaded before it is used, so that ``python -m lib.spry.memory`` needs
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # also tells the runner which files a run of the notebook depends on
+    from lib.spry import experiments, figures
+    from lib.spry.claims import CLAIMS
 
 __all__ = ["CLAIMS", "experiments", "figures"]
 

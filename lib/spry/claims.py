@@ -8,6 +8,7 @@ bias, floor, splitting, memory and dropout we knew results of earlier trials at 
 from lib.report import Claim, value_text
 from lib.spry import rules, rules_theory
 from lib.spry.claims_companion import PROPOSITIONS, SEEN
+from lib.spry.claims_texts import TEXTS
 
 SUMMARY = "secondary (summary)"
 
@@ -165,4 +166,4 @@ _PAPER = (
         SEEN,
     ),
 )
-CLAIMS = _PAPER + PROPOSITIONS
+CLAIMS = _PAPER + TEXTS + PROPOSITIONS

@@ -55,8 +55,13 @@ def local_training(
     datas: Sequence[ClientData],
     local: LocalSGD,
     rngs: Sequence[np.random.Generator],
+    *,
+    watch: Callable[[int, Tensors], None] | None = None,
 ) -> tuple[list[Tensors], list[int]]:
-    """Return what each of C clients has after local training, its own tensors only, and its number of steps."""
+    """Return what each of C clients has after local training, its own tensors only, and its number of steps.
+
+    `watch` is told every client's estimated gradient of every minibatch, its own tensors only.
+    """
     owned = [method.owned(instruction) for instruction in sent]
     trained = trained_by(method.model, owned)
     start = stack([{name: s.tensors[name] for name in method.model.names} for s in sent])
@@ -65,6 +70,8 @@ def local_training(
     counts = torch.zeros(len(sent), dtype=torch.long)
     for iteration, batch in enumerate(cohort_batches(datas, local, rngs)):
         found = estimates(method, sent, start | values, trained, batch, iteration)
+        if watch:
+            _tell(watch, found.gradient, owned, batch)
         moved, moments = OPTIMIZERS[method.optimizer](values, found.gradient, moments, iteration + 1, local)
         for name, value in values.items():
             steps = mine[name] if batch.active is None else mine[name] & (batch.active > 0)
@@ -72,6 +79,14 @@ def local_training(
         counts += 1 if batch.active is None else batch.active.long().cpu()
     rows = unstack(values, len(sent))
     return [{n: row[n] for n in trained if n in names} for row, names in zip(rows, owned, strict=True)], counts.tolist()
+
+
+def _tell(
+    watch: Callable[[int, Tensors], None], gradient: Tensors, owned: Sequence[Sequence[str]], batch: Batch
+) -> None:
+    for client, names in enumerate(owned):
+        if batch.active is None or batch.active[client] > 0:
+            watch(client, {name: gradient[name][client] for name in names})
 
 
 def trained_by(model: Model, owned: Sequence[Sequence[str]]) -> tuple[str, ...]:

@@ -1,14 +1,16 @@
 """The rules that judge the claims about methods and memory: one function a claim, from tables to a verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from lib.report import Missing, Verdict, at, grade, need
-from lib.spry.experiments.methods import MORE, operations_to
+from lib.report.claims import STATUSES
+from lib.spry.experiments.arms import MORE, operations_to
 
 Tables = Mapping[str, pd.DataFrame]
+Rule = Callable[[Tables], Verdict]
 ZERO_ORDER = ("FedMeZO", "Baffle+", "FwdLLM+")
 BACKPROP = ("FedAvg", "FedYogi")
 TRANSIENT = "activations_and_transients"
@@ -69,17 +71,18 @@ def accuracy_backprop(tables: Tables) -> Verdict:
 
 def convergence_time(tables: Tables) -> Verdict:
     """Operations until the median accuracy is nine tenths of Spry's final one, zero-order methods over Spry."""
-    ratios = {}
+    ratios, targets = {}, {}
     for alpha, part in tables["comparison"].groupby("alpha", sort=False):
         need(last(part), method=("Spry", *ZERO_ORDER))
         target = 0.9 * last(part)[last(part)["method"] == "Spry"]["accuracy"].median()
-        spent = operations_to(part, target)
+        spent, targets[alpha] = operations_to(part, target), target
         if np.isinf(spent["Spry"]):  # only where Spry's accuracy is not a number
             return grade(np.nan, reproduced=False, close=False, measured="no accuracy")
         ratios |= {f"{name}, alpha={alpha:g}": spent[name] / spent["Spry"] for name in ZERO_ORDER}
     worst = min(ratios.values())
     measured = ", ".join(f"{value:.2f} ({name})" for name, value in ratios.items())
-    detail = "operations stand for time; a pass with a tangent counts two forward passes"
+    aims = ", ".join(f"{target:.2f} (alpha={alpha:g})" for alpha, target in targets.items())
+    detail = f"operations stand for time, a pass with a tangent for two forward passes; target {aims}"
     return grade(worst, reproduced=worst >= 1.2, close=worst > 1, measured=measured, detail=detail)
 
 
@@ -194,3 +197,28 @@ def no_split(tables: Tables) -> Verdict:
     worst = min(middle.values())
     detail = "which of the two the paper ran is not known to us; the rule takes own directions"
     return grade(worst, reproduced=worst > 0.05, close=worst > 0.01, measured=measured, detail=detail)
+
+
+def on_texts(rule: Rule, *data: str) -> Rule:
+    """Return the rule that `rule` holds for the comparison on each data set of `experiments.real_tables`.
+
+    The verdict is the worst of theirs. `data` names those that are judged; none is "ag-news" and "sst2".
+    """
+    names = data or ("ag-news", "sst2")
+
+    def each(tables: Tables) -> Verdict:
+        need(tables["texts"], data=names)
+        parts = {name: tables["texts"][tables["texts"]["data"] == name] for name in names}
+        found = {name: rule({"comparison": rows, "protocols": rows.iloc[:0]}) for name, rows in parts.items()}
+        worst = max(found.values(), key=lambda verdict: STATUSES.index(verdict.status))
+        measured = "; ".join(f"{name}: {verdict.measured}" for name, verdict in found.items())
+        levels = "; ".join(f"{name} {_levels(rows)}" for name, rows in parts.items())
+        return Verdict(worst.status, measured, f"{worst.detail}; best method's median accuracy: {levels}".lstrip("; "))
+
+    return each
+
+
+def _levels(table: pd.DataFrame) -> str:
+    """Return the final median accuracy of the best method at each alpha, which tells how much there is to compare."""
+    middle = last(table).groupby(["alpha", "method"])["accuracy"].median().groupby("alpha").max()
+    return ", ".join(f"{value:.2f} (alpha={alpha:g})" for alpha, value in middle.sort_index(ascending=False).items())

@@ -7,7 +7,7 @@ the clients that trained it and lets FedYogi step. Where the paper leaves someth
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -57,7 +57,9 @@ class Spry(CohortAlgorithm):
             ``global_*`` is always the server's model. The authors' code takes 5 for Spry alone, and reports what comes
             after as generalized accuracy.
         backend: of `forward_gradient`.
-        at_once: propagate the K tangents together.
+        at_once: propagate the K tangents (of zero-order methods: evaluate the 2 K points) together.
+        stacked: whether clients train in a stack; None: if the network has no frozen weights. Large networks fill the
+            processor one by one and need the memory of one; small ones on a frozen rest are faster in a stack.
     """
 
     server: ServerOptimizer = YOGI
@@ -73,6 +75,7 @@ class Spry(CohortAlgorithm):
     personal_epochs: int = 0
     backend: Backend = "func"
     at_once: bool = False
+    stacked: bool | None = None
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -85,6 +88,8 @@ class Spry(CohortAlgorithm):
                 raise ValueError(f"no {name} {getattr(self, name)!r}: choose one of {', '.join(choices)}")
         if self.perturbations < 1 or self.personal_epochs < 0:
             raise ValueError("perturbations must be at least 1 and personal_epochs not negative; correct them")
+        if self.at_once and self.dropout_mode == "as_released":
+            raise ValueError("evaluations at once share their dropout masks; set at_once=False for new masks each")
         if self.model.buffer_names or self.rule is not weighted_mean:
             raise ValueError("running statistics and other rules than the mean have no unit; use layer norm, the mean")
 
@@ -159,14 +164,21 @@ class Spry(CohortAlgorithm):
 
     @property
     def one_by_one(self) -> bool:
-        """Whether clients do not go in stacks; also when derivatives must not be mapped ("dual")."""
-        return self.model.has_frozen or self.model.dropout or self.backend == "dual"
+        """Whether clients do not go in stacks; never when derivatives must not be mapped ("dual")."""
+        alone = self.model.has_frozen if self.stacked is None else not self.stacked
+        return alone or self.model.dropout or self.backend == "dual"
 
     def train_stacked(
-        self, instructions: Sequence[Instruction], datas: Sequence[ClientData], memories: Sequence[Memory], rngs: Rngs
+        self,
+        instructions: Sequence[Instruction],
+        datas: Sequence[ClientData],
+        memories: Sequence[Memory],
+        rngs: Rngs,
+        *,
+        watch: Callable[[int, Tensors], None] | None = None,
     ) -> list[tuple[Update, Memory]]:
-        """Train C clients, and return the tensors that each owns and the passes it took."""
-        results, steps = local_training(self, instructions, datas, self.local, rngs)
+        """Train C clients, and return the tensors that each owns and the passes it took; `watch`: `local_training`."""
+        results, steps = local_training(self, instructions, datas, self.local, rngs, watch=watch)
         forward, backward = self.passes()
         return [
             (

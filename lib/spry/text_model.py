@@ -97,15 +97,15 @@ def text_model(
         net = _backbone(family, layers, hidden, heads, vocabulary, length, classes, dropout)
         if own is not None:
             torch.manual_seed(own)
-            _redraw_head(net)
+            draw_head(net)
         net = finetuned(net, family, method=method, rank=rank, alpha=alpha, dropout=dropout)
     if dropout == 0:
         remove_dropout(net)
     return TextModel(skip_frozen_tangents(net) if skip_frozen else net)
 
 
-def _redraw_head(net: nn.Module) -> None:
-    """Draw the linear layers of the head anew, as transformers does: normal weights, no bias."""
+def draw_head(net: nn.Module) -> None:
+    """Draw the linear layers of the head anew from torch's generator, as transformers does: normal weights, no bias."""
     for name, part in net.named_children():
         for layer in part.modules() if name in HEADS else ():
             if isinstance(layer, nn.Linear):

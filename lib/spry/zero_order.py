@@ -10,7 +10,9 @@ from lib.federated.types import Tensors
 from lib.spry.forward_gradient import ForwardGradient, Loss, check_directions, combine
 
 
-def central_difference(loss: Loss, params: Tensors, directions: Tensors, *, step: float) -> ForwardGradient:
+def central_difference(
+    loss: Loss, params: Tensors, directions: Tensors, *, step: float, at_once: bool = False
+) -> ForwardGradient:
     """Return the gradient estimate from ``(f(w + step v) - f(w - step v)) / (2 step)``, in 2 K passes.
 
     The error of a derivative is ``O(step^2)``, plus rounding of order ``eps |f| / step``.
@@ -20,28 +22,37 @@ def central_difference(loss: Loss, params: Tensors, directions: Tensors, *, step
         params: values of the parameters.
         directions: ``(K, *shape)`` for some of the names.
         step: distance along the direction.
+        at_once: evaluate the 2 K points together (`torch.func.vmap`), at the memory of 2 K passes.
 
     Returns:
         derivatives ``(K,)``, and as `loss` the mean of the 2 K values (the unperturbed one is not computed).
 
     Raises ValueError if `step` is not positive or directions do not fit.
     """
-    ups, downs, typed = _both_sides(loss, params, directions, step)
+    ups, downs, typed = _both_sides(loss, params, directions, step, at_once)
     jvps = (ups - downs) / (2 * step)
     return ForwardGradient(torch.cat([ups, downs]).mean(), jvps, combine(jvps, typed), 2 * len(jvps))
 
 
-def mezo(loss: Loss, params: Tensors, directions: Tensors, *, step: float = 1e-3) -> ForwardGradient:
+def mezo(
+    loss: Loss, params: Tensors, directions: Tensors, *, step: float = 1e-3, at_once: bool = False
+) -> ForwardGradient:
     """Return MeZO's estimate (arXiv 2305.17333, Algorithm 1): a central difference along standard normal directions.
 
     FedMeZO (arXiv 2402.05926) uses K = 1. The original replays the direction from a seed to save its memory and walks
     in place, +step, -2 step, +step; the numbers are the same up to rounding.
     """
-    return central_difference(loss, params, directions, step=step)
+    return central_difference(loss, params, directions, step=step, at_once=at_once)
 
 
 def baffle(
-    loss: Loss, params: Tensors, directions: Tensors, *, step: float = 1e-4, as_released: bool = False
+    loss: Loss,
+    params: Tensors,
+    directions: Tensors,
+    *,
+    step: float = 1e-4,
+    as_released: bool = False,
+    at_once: bool = False,
 ) -> ForwardGradient:
     """Return Baffle's estimate by Stein's identity (arXiv 2301.12195), in its central form, in 2 K passes.
 
@@ -56,8 +67,9 @@ def baffle(
         as_released: repeat the defect of Spry's released port: perturbations after the first are multiplied by
             ``step / 2`` where they should be divided by ``2 step``, and the first is divided by ``step`` alone, twice
             too large. For small steps K perturbations then carry the information of one.
+        at_once: see `central_difference`.
     """
-    found = central_difference(loss, params, directions, step=step)
+    found = central_difference(loss, params, directions, step=step, at_once=at_once)
     if not as_released:
         return found
     factors = torch.full_like(found.jvps, step**2)  # (step / 2) / (1 / (2 step))
@@ -138,17 +150,25 @@ def gradient_variance(gradients: list[Tensors]) -> float:
 
 
 def _both_sides(
-    loss: Loss, params: Tensors, directions: Tensors, step: float
+    loss: Loss, params: Tensors, directions: Tensors, step: float, at_once: bool
 ) -> tuple[torch.Tensor, torch.Tensor, Tensors]:
     """Return the losses ``(K,)`` on either side, and the directions in the parameters' type and place."""
     count = check_directions(params, directions)
     if not step > 0:
         raise ValueError(f"step is {step}: give a positive distance")
     typed = _typed(params, directions)
+    still = {name: value.detach() for name, value in params.items() if name not in directions}
     with torch.no_grad():
-        ups, downs = (
-            torch.stack([loss(_moved(params, typed, k, distance)) for k in range(count)]) for distance in (step, -step)
-        )
+        if at_once:
+            sides = [{n: params[n].detach() + d * v for n, v in typed.items()} for d in (step, -step)]
+            points = {name: torch.cat([side[name] for side in sides]) for name in typed}
+            values = torch.func.vmap(lambda moved: loss(still | moved), randomness="same")(points)
+            ups, downs = values[:count], values[count:]
+        else:
+            ups, downs = (
+                torch.stack([loss(_moved(params, typed, k, distance)) for k in range(count)])
+                for distance in (step, -step)
+            )
     return ups, downs, typed
 
 

@@ -5,9 +5,10 @@ from functools import partial
 
 import pytest
 import torch
-from federated_toys import MLP, assert_equal, toy_federation
+from federated_toys import MLP, D, assert_equal, toy_federation
+from torch import nn
 
-from lib.federated import LocalSGD, run
+from lib.federated import LocalSGD, Model, run
 from lib.federated.algorithms import FedAvg, PartiallyShared
 from lib.federated.server_optimizers import fedadam
 
@@ -115,6 +116,23 @@ def test_the_checkpoint_of_another_run_is_refused(tmp_path, change):
     run(**options)
     with pytest.raises(ValueError, match=r"belongs to another run .* delete it or choose another path"):
         run(**options | change)
+
+
+def test_two_functions_of_one_name_are_two_networks(tmp_path):
+    path, federation = tmp_path / "run.pt", toy_federation()
+    small, large = (
+        Model(lambda width=width: nn.Sequential(nn.Linear(D, width), nn.Linear(width, 3))) for width in (2, 4)
+    )
+    run(FedAvg(model=small), federation, rounds=1, checkpoint=path)
+    with pytest.raises(ValueError, match=r"other algorithm"):
+        run(FedAvg(model=large), federation, rounds=2, checkpoint=path)
+
+
+def test_a_longer_checkpoint_is_not_passed_off_as_a_short_run(tmp_path):
+    path, federation = tmp_path / "run.pt", toy_federation()
+    run(ALGORITHM, federation, rounds=3, checkpoint=path)
+    with pytest.raises(ValueError, match="has done 3 rounds and 2 were asked for"):
+        run(ALGORITHM, federation, rounds=2, checkpoint=path)
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"hello"])

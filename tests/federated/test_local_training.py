@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from federated_toys import MLP, MODELS, NORM, assert_close, assert_equal, plain_training, toy_federation
+from federated_toys import MLP, MODELS, NORM, D, assert_close, assert_equal, plain_training, toy_federation
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
-from lib.federated import LocalSGD, batches
+from lib.federated import LocalSGD, Model, batches
 from lib.federated.batches import cohort_batches
 from lib.federated.local import minibatches
 from lib.federated.seeds import client_rng
@@ -40,6 +41,26 @@ def test_stack_equals_the_plain_loop(network, setting):
     for start, old, data, found, rng in zip(starts, before, datas, together, rngs(4), strict=True):
         assert_close(found, plain_training(model, start, data, sgd, rng))
         assert_equal(start, old)
+
+
+class Summed(nn.Module):
+    """A linear layer whose weight is the sum of two parameters, which so share one gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = (nn.Parameter(torch.randn(3, D)) for _ in range(2))
+
+    def forward(self, x):
+        return x @ (self.a + self.b).T
+
+
+def test_parameters_that_share_a_gradient_keep_momenta_of_their_own():
+    model, sgd = Model(Summed), LocalSGD(lr=0.05, momentum=0.9, batch_size=4, epochs=2)
+    datas, start = toy_federation().clients, model.init(0)
+    for data, found, rng in zip(
+        datas, unstack(local_sgd(model, stack([start] * 4), datas, sgd, rngs(4)), 4), rngs(4), strict=True
+    ):
+        assert_close(found, plain_training(model, start, data, sgd, rng))
 
 
 @settings(max_examples=25, deadline=None)

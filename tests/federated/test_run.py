@@ -241,6 +241,13 @@ def test_update_problem_accepts_what_is_fine():
     assert update_problem(large) is None
 
 
+@pytest.mark.parametrize("name", ["round", "client", "status", "bytes_up", "bytes_down", "seconds"])
+def test_a_client_cannot_write_the_columns_of_the_server(name):
+    status, message = update_problem(Update({"w": torch.ones(2)}, {"examples": 1, name: 7}))
+    assert status == "malformed"
+    assert f"scalar {name!r} has the name of a column" in message
+
+
 def test_only_an_algorithm_that_says_what_it_expects_refuses_other_names():
     """Clients that each train some of the tensors, or send something else than tensors of the server, are fine."""
     sent = Instruction({"w": torch.zeros(2), "v": torch.zeros(3)})

@@ -18,7 +18,7 @@ from lib.spry.local_training import estimates
 from lib.spry.per_iteration import PerIteration
 from lib.spry.spry import YOGI, Spry
 from lib.spry.toy import digits_federation, softmax_model
-from lib.spry.zero_order import cosines
+from lib.spry.zero_order import cosines, gradient_variance
 
 
 @pytest.mark.parametrize("server", [fedavg, YOGI], ids=["fedavg", "fedyogi"])
@@ -107,6 +107,45 @@ def test_the_released_baffle_steps_along_its_first_perturbation_alone():
         )
 
 
+def test_the_gate_leaves_out_clients_whose_gradients_disagree():
+    federation, local = toy((9, 6, 13)), replace(LOCAL, lr=0.0)  # at rate zero the gradients are those of the start
+    options = {"model": MODEL, "local": local, "perturbations": 3, "candidates": 1, "server": fedavg}
+    plain = FwdLLM(**options)
+    state = plain.init(0)
+    sent = plain.configure(state, 1, range(3), np.random.default_rng(0))
+
+    def updates(algorithm):
+        rngs = [np.random.default_rng(c) for c in range(3)]
+        instructions = [sent[c] for c in range(3)]
+        found = algorithm.train_cohort(instructions, federation.clients, [{}] * 3, rngs)
+        return {c: update for c, (update, _) in enumerate(found)}
+
+    gated = updates(FwdLLM(gate=1.0, **options))
+    for c, data in enumerate(federation.clients):
+        gradients = [
+            plain.estimate(lambda p, x=x, y=y: MODEL.loss(MODEL(p, x), y).mean(), state.tensors, v).gradient
+            for (x, y), v in (
+                (part, plain.directions(sent[c], i))
+                for i, part in enumerate(batches(data, local, np.random.default_rng(c)))
+            )
+        ]
+        assert gated[c].scalars["variance"] == pytest.approx(gradient_variance(gradients), rel=1e-2)
+    assert "variance" not in updates(plain)[0].scalars
+    # The middle one's variance as the gate: the noisiest client is out, whatever it sends.
+    order = sorted(gated, key=lambda c: gated[c].scalars["variance"])
+    algorithm = FwdLLM(gate=gated[order[1]].scalars["variance"], **options)
+    spoiled = {name: value + 1000 for name, value in gated[order[2]].tensors.items()}
+    average = algorithm.aggregate(state, gated | {order[2]: replace(gated[order[2]], tensors=spoiled)})
+    assert all((average.tensors[name] - value).abs().max() < 1 for name, value in state.tensors.items())
+    closed = FwdLLM(gate=-1.0, **options).aggregate(state, gated)
+    assert_near(dict(closed.tensors), dict(state.tensors))
+
+
+def test_a_gated_run_on_the_engine():
+    history = run(method("FwdLLM+", MODEL, LOCAL, perturbations=2, gate=0.5), toy(), rounds=2, cohort_size=3)
+    assert history.failures.empty and history.table["variance"].notna().any()
+
+
 def test_dropout_inside_differences_drowns_the_derivative_unless_the_mask_is_shared():
     def error(mode):
         options = {"model": DROPOUT, "local": LOCAL, "per_unit": 1}
@@ -140,6 +179,8 @@ def test_matched_methods_share_server_optimizer_and_dropout():
     assert {m.server for m in matched} == {YOGI} and {m.dropout_mode for m in matched} == {"shared_mask"}
     assert method("Baffle+", MODEL, LOCAL, as_released=True).server is fedavg
     assert method("Spry", MODEL, LOCAL, as_released=True).personal_epochs == 5
+    with pytest.raises(ValueError, match="share their dropout masks"):
+        method("Baffle+", MODEL, LOCAL, as_released=True, at_once=True)
     with pytest.raises(ValueError, match="unknown method 'Sprint'"):
         method("Sprint", MODEL, LOCAL)
 

@@ -9,6 +9,7 @@ import pytest
 from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
 
 import lib.spry
+from lib.jobs import import_closure
 from lib.report import COMPANION, judge
 from lib.report.claims import NOT_RUN
 from lib.report.published import published
@@ -221,6 +222,30 @@ CASES = {
         {YES: [(0.005, -0.005)], NEARLY: [(0.0, -0.02)], NO: [(0.0, 0.1), (-0.1, 0.0)]},
     ),
 }
+
+
+def on_texts(make, *data):
+    """Return the tables that `make` makes, as the rows of every data set named."""
+
+    def tables(*arguments):
+        rows = pd.concat(make(*arguments).values(), ignore_index=True)
+        return {"texts": pd.concat([rows.assign(data=name) for name in data], ignore_index=True)}
+
+    return tables
+
+
+# The rules on real texts are those on the digits, so their cases are, too.
+CASES |= {
+    f"texts-{name}": (on_texts(CASES[name][0], *data), CASES[name][1])
+    for name, data in {
+        "convergence-time": ("ag-news", "sst2"),
+        "accuracy": ("ag-news", "sst2"),
+        "accuracy-backprop": ("ag-news", "sst2"),
+        "per-iteration": ("ag-news",),
+        "split-backprop": ("ag-news", "sst2"),
+        "no-split": ("ag-news", "multirc"),
+    }.items()
+}
 BY_ID = {claim.id: claim for claim in CLAIMS}
 MEASURED = ["accuracy", "measured", "bias2", "averaged2", "norm2", "mse", "rounds", "correlation", "released", "up_all"]
 
@@ -255,8 +280,20 @@ def test_nothing_follows_from_what_was_not_measured(claim):
     check_unmeasured(CASES, BY_ID, claim, MEASURED)
 
 
+def test_one_data_set_that_fails_decides():
+    good, bad = (on_texts(accuracy, name)(gain, gain)["texts"] for name, gain in (("ag-news", 0.2), ("sst2", -0.1)))
+    judged = judge([BY_ID["texts-accuracy"]], {"texts": pd.concat([good, bad])})
+    assert judged["status"][0] == NO and "ag-news: " in judged["measured"][0]
+    assert judge([BY_ID["texts-accuracy"]], {"texts": good})["status"][0] == NOT_RUN
+
+
 def test_measuring_memory_loads_nothing_that_draws():
     code = "import sys, lib.spry.memory; assert 'matplotlib' not in sys.modules and 'yaml' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="it has CLAIMS"):
         lib.spry.nothing  # noqa: B018
+
+
+def test_a_change_of_the_method_makes_a_run_of_the_page_stale():
+    reached = {path.name for path in import_closure("from lib import spry")}
+    assert {"spry.py", "arms.py", "rules_theory.py", "zero_order.py", "claims_texts.py", "published.yaml"} <= reached

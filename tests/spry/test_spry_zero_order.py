@@ -38,6 +38,16 @@ def test_on_a_quadratic_all_equal_the_forward_gradient(method):
     assert found.passes == 8 and want.passes == 4
 
 
+@pytest.mark.parametrize("names", [("a", "b"), ("b",)])
+def test_all_points_at_once_are_the_points_one_by_one(names):
+    some = {name: directions_of()[name] for name in names}
+    one, many = (central_difference(smooth, PARAMS, some, step=0.1, at_once=way) for way in (False, True))
+    torch.testing.assert_close(many.jvps, one.jvps)
+    torch.testing.assert_close(many.loss, one.loss)
+    torch.testing.assert_close(many.gradient, one.gradient)
+    assert many.passes == one.passes == 8
+
+
 def test_only_some_tensors_can_be_perturbed():
     only = {"b": directions_of()["b"]}
     found = central_difference(quadratic, PARAMS, only, step=0.1)

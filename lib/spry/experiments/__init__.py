@@ -8,7 +8,9 @@ from lib.spry.experiments.dropout import dropout_noise
 from lib.spry.experiments.estimator import estimator_error, one_step_error
 from lib.spry.experiments.memory import memory_by_depth, paper_predictions
 from lib.spry.experiments.methods import method_comparison, protocols, sweeps
+from lib.spry.experiments.real import real_tables
 from lib.spry.experiments.splitting import splitting_rounds
+from lib.spry.experiments.tangents import tangents
 
 __all__ = [
     "communication_table",
@@ -22,8 +24,10 @@ __all__ = [
     "one_step_error",
     "paper_predictions",
     "protocols",
+    "real_tables",
     "released_defects",
     "splitting_rounds",
     "step_operations",
     "sweeps",
+    "tangents",
 ]

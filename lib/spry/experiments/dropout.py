@@ -13,7 +13,7 @@ def dropout_noise(
     *,
     steps: Sequence[float] = (1e-4, 1e-3, 1e-2, 1e-1),
     modes: Sequence[str] = MODES,
-    draws: int = 30,
+    draws: int = 20,
     dropout: float = 0.1,
     seeds: int = 3,
     seed: int = 0,

@@ -1,45 +1,33 @@
-"""All methods on the soft-max toy: each at its own learning rate, chosen on other partitions from the same rates."""
+"""All methods on the soft-max toy, each at its own learning rate."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
-TUNING = 1000  # seeds of the partitions on which rates are chosen begin here, so none of them is judged on
-MORE = "Spry, more directions"  # as many as Baffle+ and FwdLLM+ take
+from lib.spry.experiments.arms import MORE, Arm, Problem, Progress, named_arms, tuned_runs
+
 NAMES = (
     "FedAvg", "FedYogi", "FedAvgSplit", "FedYogiSplit", "Spry", "Spry + Yogi", MORE, "FedFGD", "FedFGD shared",
     "FedMeZO", "Baffle+", "FwdLLM+",
 )  # fmt: skip
 PROTOCOLS = ("Spry per iteration", "FedSGD")
-JVP, BACKWARD = 2, 1  # operations of a pass with one tangent and of a backward pass, in forward passes
-Progress = Callable[[Iterable, str], Iterable]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Toy:
-    """The problem and the length of a run: one local epoch of `steps` minibatches of 8 a round, SGD on clients."""
+def digits_problem(
+    *, rounds: int = 8, record: int = 2, cohort: int = 8, features: int = 64, blocks: int = 8
+) -> Problem:
+    """Return soft-max regression on the digits: 24 clients, one epoch of 7 minibatches a round, client SGD."""
+    from lib.spry.toy import softmax_model
 
-    clients: int = 24
-    cohort: int = 8
-    blocks: int = 8
-    features: int = 64
-    steps: int = 7
-    rounds: int = 8
-    record: int = 2
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One method: `label` in the table, `name` for `lib.spry.baselines.method`, its options and its problem."""
-
-    label: str
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    toy: Toy = field(default_factory=Toy)
+    return Problem(
+        model=softmax_model(features, blocks=blocks),
+        deal=functools.partial(_federation, features),
+        options={"optimizer": "sgd", "per_unit": 1},
+        cohort=cohort,
+        rounds=rounds,
+        record=record,
+    )
 
 
 def method_comparison(
@@ -63,13 +51,7 @@ def method_comparison(
 
     Returns: the rows of `tuned_runs`.
     """
-    several = {"perturbations": zero_order_k}
-    options = {"Baffle+": several, "FwdLLM+": several | {"candidates": candidates}}
-    options[MORE] = several | {"at_once": zero_order_k > 1}
-    arms = [
-        Arm(name, name.removesuffix(" + Yogi").split(",")[0], options.get(name, {}), Toy(rounds=rounds))
-        for name in methods
-    ]
+    arms = named_arms(methods, digits_problem(rounds=rounds), zero_order_k=zero_order_k, candidates=candidates)
     return tuned_runs(arms, alphas, rates, range(seed, seed + seeds), tuning_seeds, progress)
 
 
@@ -88,7 +70,7 @@ def protocols(
 
     Returns: the rows of `tuned_runs`; a round of the methods per iteration (and FedSGD) is one local epoch's worth.
     """
-    arms = [Arm(name, name, {}, Toy(rounds=rounds)) for name in methods]
+    arms = named_arms(methods, digits_problem(rounds=rounds))
     return tuned_runs(arms, alphas, rates, range(seed, seed + seeds), tuning_seeds, progress)
 
 
@@ -108,106 +90,20 @@ def sweeps(
     Returns: the rows of `tuned_runs` with columns sweep ("K" or "M") and value in front.
     """
     arms = [
-        Arm(f"K {k}", "Spry", {"perturbations": k, "at_once": k > 1}, Toy(rounds=rounds, record=4))
+        Arm(f"K {k}", "Spry", digits_problem(rounds=rounds, record=4), {"perturbations": k, "at_once": k > 1})
         for k in perturbations
     ]
-    arms += [Arm(f"M {m}", "Spry", {}, Toy(rounds=rounds, record=4, cohort=m)) for m in cohorts]
+    arms += [Arm(f"M {m}", "Spry", digits_problem(rounds=rounds, record=4, cohort=m)) for m in cohorts]
     table = tuned_runs(arms, (1.0,), rates, range(seed, seed + seeds), tuning_seeds, progress)
-    same = table[table["method"] == "K 1"].assign(method=f"M {Toy().cohort}")  # the run that both sweeps contain
+    same = table[table["method"] == "K 1"].assign(method=f"M {Problem.cohort}")  # the run that both sweeps contain
     table = pd.concat([table, same], ignore_index=True)
     table.insert(0, "sweep", table["method"].str[0])
     table.insert(1, "value", table["method"].str[2:].astype(int))
     return table
 
 
-def tuned_runs(
-    arms: Sequence[Arm],
-    alphas: Sequence[float],
-    rates: Sequence[float],
-    seeds: Sequence[int],
-    tuning_seeds: int,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Run every arm at the rate with the best median final accuracy on tuning partitions, on partitions of its own.
-
-    Returns:
-        One row an arm, alpha, seed and recorded round: method, alpha, seed, lr, round, accuracy (of the server's
-        model, held-out digits), forward, backward (passes of a client, mean, until then), operations (the same in
-        forward passes: `JVP`, `BACKWARD`), kib_up (KiB that a client sent until then).
-    """
-    parts = []
-    for alpha, arm in _tracked([(alpha, arm) for alpha in alphas for arm in arms], progress):
-        tuning = range(TUNING, TUNING + tuning_seeds)
-        last = {
-            lr: np.median([_rows(arm, alpha, lr, s, final=True)["accuracy"].iloc[-1] for s in tuning]) for lr in rates
-        }
-        best = max(rates, key=lambda lr, last=last: last[lr])
-        parts += [_rows(arm, alpha, best, s) for s in seeds]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _tracked(cells: list, progress: Progress | None) -> Iterable:
-    return progress(cells, "methods") if progress else cells
-
-
-def _rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) -> pd.DataFrame:
-    """Return the rows of one run, of its last round alone where `final`; diverged weights score zero."""
-    from lib.federated.local import LocalSGD
-    from lib.federated.run import run
-    from lib.federated.server_optimizers import fedavg
-    from lib.spry.baselines.methods import PER_ITERATION, method
-    from lib.spry.toy import softmax_model
-
-    toy = arm.toy
-    inner = toy.steps if arm.name == "FedSGD" or arm.name.endswith(PER_ITERATION) else 1
-    options = {} if "Yogi" in arm.label else {"server": fedavg}
-    options |= {} if arm.name == "FedSGD" else {"optimizer": "sgd", "per_unit": 1}
-    local = LocalSGD(lr=lr, batch_size=8, epochs=None, steps=toy.steps)
-    model = softmax_model(toy.features, blocks=toy.blocks)
-    history = run(
-        method(arm.name, model, local, **options | dict(arm.options)),
-        _federation(toy.clients, alpha, toy.features, seed),
-        rounds=toy.rounds * inner,
-        cohort_size=toy.cohort,
-        seed=seed,
-        evaluate_every=(toy.rounds if final else toy.record) * inner,
-        on_failure="raise",
-        chunk=64,
-    )
-    rows = _by_round(history.table, inner, JVP if arm.name.startswith(("Spry", "FedFGD")) else 1)
-    for place, (column, value) in enumerate({"method": arm.label, "alpha": alpha, "seed": seed, "lr": lr}.items()):
-        rows.insert(place, column, value)
-    return rows
-
-
 @functools.lru_cache(maxsize=32)  # every arm and rate sees the same partitions, and dealing one takes a while
-def _federation(clients: int, alpha: float, features: int, seed: int):
+def _federation(features: int, alpha: float, seed: int):
     from lib.spry.toy import digits_federation
 
-    return digits_federation(clients=clients, alpha=alpha, features=features, seed=seed)
-
-
-def _by_round(table: pd.DataFrame, inner: int, per_pass: int) -> pd.DataFrame:
-    """Return accuracy and what a client has spent at the evaluated rounds; `inner` rounds of the engine count one."""
-    trained = table[table["status"] == "trained"].groupby("round")
-    spent = trained[["forward_passes", "backward_passes", "bytes_up"]].mean().cumsum()
-    accuracy = table.dropna(subset="global_accuracy").set_index("round")["global_accuracy"]
-    spent = spent.loc[accuracy.index]
-    forward, backward = spent["forward_passes"], spent["backward_passes"]
-    return pd.DataFrame(
-        {
-            "round": accuracy.index // inner,
-            "accuracy": accuracy.to_numpy(),
-            "forward": forward.to_numpy(),
-            "backward": backward.to_numpy(),
-            "operations": (per_pass * forward + BACKWARD * backward).to_numpy(),
-            "kib_up": (spent["bytes_up"] / 1024).to_numpy(),
-        }
-    )
-
-
-def operations_to(table: pd.DataFrame, target: float) -> pd.Series:
-    """Return the operations after which each method's median accuracy first reaches `target` (infinite: never)."""
-    middle = table.groupby(["method", "round"])[["accuracy", "operations"]].median().reset_index()
-    there = middle[middle["accuracy"] >= target].groupby("method")["operations"].min()
-    return there.reindex(table["method"].unique(), fill_value=np.inf)
+    return digits_federation(alpha=alpha, features=features, seed=seed)

@@ -1,8 +1,8 @@
 """Figures of Spry: tidy table in, captioned figure out."""
 
-from lib.spry.figures.costs import communication, dropout_noise, step_operations
+from lib.spry.figures.costs import communication, dropout_noise, step_operations, tangents
 from lib.spry.figures.memory import memory_bars, memory_by_depth, predicted_at_paper_shapes
-from lib.spry.figures.methods import methods, protocols, sweeps, with_epochs
+from lib.spry.figures.methods import methods, protocols, sweeps, texts, with_epochs
 from lib.spry.figures.theory import convergence_floor, estimator_error, label_skew_bias, splitting_rounds
 
 __all__ = [
@@ -19,5 +19,7 @@ __all__ = [
     "splitting_rounds",
     "step_operations",
     "sweeps",
+    "tangents",
+    "texts",
     "with_epochs",
 ]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
@@ -54,6 +55,36 @@ def step_operations(table: pd.DataFrame) -> Figure:
         {off:.0%} away; it neglects attention's products."""
     return describe(
         fig, caption=caption, alt="Operations against the lowest trained layer by method, on their formulas."
+    )
+
+
+def tangents(table: pd.DataFrame) -> Figure:
+    """Draw time and memory of K directional derivatives at once and one by one (`experiments.tangents`)."""
+    fig, axes = new_figure(1, 2, width=8.4)
+    columns = {"forwards": "time (forward passes)", "peak_mib": "memory beyond weights (MiB)"}
+    rival = table[table["way"] == "backprop"].iloc[0]
+    for axis, (column, label) in zip(axes[0], columns.items(), strict=True):
+        for index, way in enumerate(("one by one", "at once")):
+            rows = table[table["way"] == way].sort_values("perturbations")
+            look = {"color": COLOURS[index], "marker": MARKERS[index], "markersize": 5}
+            axis.plot(rows["perturbations"], rows[column], label=way, **look)
+        axis.axhline(rival[column], **GUIDE, label="backprop, one gradient")
+        axis.set(xscale="log", yscale="log", xlabel="perturbations $K$", ylabel=label)
+        counts = sorted(table["perturbations"].unique())
+        axis.set_xticks(counts, [f"{k}" for k in counts])
+        axis.minorticks_off()
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter("{x:g}")
+    axes[0, 0].legend(fontsize=8)
+    ways = table[table["way"] != "backprop"].set_index(["perturbations", "way"])
+    most, least = table["perturbations"].max(), table["perturbations"].min()
+    time, memory = (ways.loc[(most, "at once"), c] / ways.loc[(most, "one by one"), c] for c in columns)
+    single = ways.loc[(least, "one by one"), "forwards"]
+    caption = f"""{most} directional derivatives at once take {time:.2f} times as long as one by one, and {memory:.1f}
+        times the memory; one takes {single:.1f} forward passes, {single / rival["forwards"]:.2f} times a gradient by
+        backpropagation, which keeps {rival["peak_mib"]:.1f} MiB. Times are medians of turns on this machine."""
+    return describe(
+        fig, caption=caption, alt=f"Time and memory against K; at K = {most} ratios {time:.2f} and {memory:.1f}."
     )
 
 

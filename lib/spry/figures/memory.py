@@ -44,7 +44,7 @@ def memory_bars(table: pd.DataFrame) -> Figure:
         axis.set_xticks(range(len(methods)), [method.replace(" ", "\n") for method in methods], fontsize=8)
         axis.set_title(f"{key} layers" if panel == "layers" else str(key))
     axes[0, 0].set_ylabel(f"peak memory ({name})")
-    axes[0, 0].legend(fontsize=7)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
     off = (totals["predicted"] / totals["measured"] - 1).abs().max()
     last = totals.loc[panels[-1], "measured"]
     listed = ", ".join(f"{method} {last[method]:.3g} {name}" for method in methods)

@@ -7,9 +7,13 @@ from matplotlib.figure import Figure
 
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
-from lib.spry.experiments.methods import operations_to
+from lib.spry.experiments.arms import operations_to
+from lib.spry.experiments.methods import NAMES, PROTOCOLS
 
 INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
+
+# One look a method in all figures: a colour by its place, dashed beyond the palette.
+ORDER = (*NAMES, *PROTOCOLS)
 
 
 def last(table: pd.DataFrame) -> pd.DataFrame:
@@ -18,17 +22,17 @@ def last(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def methods(table: pd.DataFrame) -> Figure:
-    """Draw accuracy against rounds and against forward passes, one row an alpha (`method_comparison`)."""
+    """Draw accuracy against rounds and against operations, one row an alpha (`method_comparison`)."""
     alphas, names = list(dict.fromkeys(table["alpha"])), list(dict.fromkeys(table["method"]))
     fig, axes = new_figure(len(alphas), 2, width=9, height=3.2 * len(alphas), sharey=True)
     notes = []
     for row, alpha in zip(axes, alphas, strict=True):
         part = table[table["alpha"] == alpha]
-        for axis, x in zip(row, ("round", "forward"), strict=True):
-            for index, name in enumerate(names):
-                _curve(axis, part[part["method"] == name], x, name, index)
+        for axis, x in zip(row, ("round", "operations"), strict=True):
+            for name in names:
+                _curve(axis, part[part["method"] == name], x, name)
         row[0].set(xlabel="round", ylabel="accuracy", title=rf"$\alpha = {alpha:g}$")
-        row[1].set(xlabel="forward passes of a client", xscale="log", title=rf"$\alpha = {alpha:g}$")
+        row[1].set(xlabel="operations of a client (forward passes)", xscale="log", title=rf"$\alpha = {alpha:g}$")
         row[1].xaxis.set_minor_formatter("")
         ranked = last(part).groupby("method")["accuracy"].median().sort_values(ascending=False)
         notes.append(rf"$\alpha={alpha:g}$: " + ", ".join(f"{name} {value:.2f}" for name, value in ranked.items()))
@@ -39,13 +43,28 @@ def methods(table: pd.DataFrame) -> Figure:
     caption = f"""Final accuracy, each method at its own learning rate: {"; ".join(notes)}. Operations until the median
         is {target:.2f}, nine tenths of what Spry reaches, at $\\alpha={alphas[0]:g}$: {work}. In
         operations a pass with a tangent counts two forward passes, a backward pass one. {INTERVALS}"""
-    return describe(fig, caption=caption, alt=f"Accuracy against rounds and passes by method. {notes[0]}.")
+    return describe(fig, caption=caption, alt=f"Accuracy against rounds and operations by method. {notes[0]}.")
 
 
-def _curve(axis: Axes, rows: pd.DataFrame, x: str, name: str, index: int) -> None:
+def texts(table: pd.DataFrame, data: str) -> Figure:
+    """Draw `methods` for one data set of `experiments.real_tables`, with the size of the problem in the caption."""
+    rows = table[table["data"] == data]
+    fig = methods(rows.drop(columns="data"))
+    end = last(rows).groupby("method", sort=False)[["kib_up", "seconds"]].median()
+    sent = ", ".join(f"{name} {row.kib_up:.1f} KiB and {row.seconds:.1f} s" for name, row in end.iterrows())
+    count = rows["seed"].nunique()
+    size = f"{count} seed{'s' * (count > 1)}, {rows['round'].max()} rounds"
+    caption = (
+        f"{fig.scarce_caption} Here: {size}. What a client in every round would send, and its training time: {sent}."
+    )
+    return describe(fig, caption=caption, alt=fig.scarce_alt)
+
+
+def _curve(axis: Axes, rows: pd.DataFrame, x: str, name: str) -> None:
     """Draw one method's accuracy; beyond the palette's colours, dashed and with the markers in another order."""
     found = summarize(rows, ["round"], "accuracy").sort_values("round")
     place = rows.groupby("round")[x].median() if x != "round" else found["round"]
+    index = ORDER.index(name)
     series(axis, place, found["median"], found["low"], found["high"], label=name, index=index)
     if index >= len(COLOURS):
         axis.lines[-1].set(linestyle="--", marker=MARKERS[(index + 3) % len(MARKERS)])
@@ -56,8 +75,8 @@ def protocols(table: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(table["method"]))
     fig, axes = new_figure(1, 2, width=8.4, sharey=True)
     for axis, x in zip(axes[0], ("round", "kib_up"), strict=True):
-        for index, name in enumerate(names):
-            _curve(axis, table[table["method"] == name], x, name, index)
+        for name in names:
+            _curve(axis, table[table["method"] == name], x, name)
     axes[0, 0].set(xlabel="local epochs", ylabel="accuracy")
     axes[0, 1].set(xlabel="KiB that a client sent", xscale="log")
     axes[0, 0].legend(fontsize=7)

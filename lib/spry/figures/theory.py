@@ -30,7 +30,8 @@ def estimator_error(cells: pd.DataFrame, rounds: pd.DataFrame) -> Figure:
         expected = rows.groupby("dimension")["mse_theory"].first()
         left.plot(expected.index, expected, color=COLOURS[index], linewidth=1)
     left.set(xscale="log", yscale="log", xlabel="perturbed numbers $d$", ylabel="relative squared error")
-    left.legend(fontsize=7)
+    left.set_ylim(top=30 * cells["mse"].max())  # room for the legend
+    left.legend(fontsize=7, ncols=2, loc="upper left")
     for index, name in enumerate(METHOD_NAMES):
         rows = rounds[rounds["method"] == name]
         _points(right, summarize(rows, ["clients"], "mse").sort_values("clients"), "clients", index, METHOD_NAMES[name])

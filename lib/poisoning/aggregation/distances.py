@@ -1,0 +1,64 @@
+"""All pairwise distances between updates from one mean-centred Gram matrix."""
+
+import numpy as np
+import torch
+
+WIDTH = 2048  # coordinates at a time: the block of 100 clients in single precision stays in the second-level cache
+SLACK = 1e-4  # rounding that is accepted, as a share of a row's median squared distance
+
+
+def squared_distances(updates: torch.Tensor) -> torch.Tensor:
+    """Return the squared Euclidean distances between the rows of `updates` ``(n, d)``, float64 of shape ``(n, n)``.
+
+    ``|x|^2 + |y|^2 - 2xy`` loses what two rows have in common to rounding. Distances do not change when every row is
+    moved by the same vector, so the mean is subtracted first. One attacker can drag the mean away and bring the loss
+    back for everybody else; then the row in the middle of the others takes the mean's place. Sums over blocks of
+    coordinates are kept in float64, and values whose squares overflow are squared in float64.
+    """
+    found = _distances(centred_gram(updates))
+    for _ in range(2):
+        distances, doubt = found
+        if not bool(doubt.any()):
+            break
+        middle = distances.median(dim=1).values.argmin()
+        found = _distances(centred_gram(updates, updates[middle]))
+    return found[0]
+
+
+def centred_gram(updates: torch.Tensor, centre: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the inner products ``(n, n)``, float64, of the rows of `updates` ``(n, d)`` minus `centre` ``(d,)``.
+
+    `centre` None is the mean of the rows.
+    """
+    if updates.dtype == torch.float32:
+        found = _gram(updates, centre, torch.float32)
+        if bool(torch.isfinite(found).all()):
+            return found
+    return _gram(updates, centre, torch.float64)
+
+
+def _gram(updates: torch.Tensor, centre: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor:
+    n = len(updates)
+    total = updates.new_zeros(n, n, dtype=torch.float64)
+    shares = updates.new_full((n,), 1 / n, dtype=dtype)
+    for start in range(0, updates.shape[1], WIDTH):
+        block = updates[:, start : start + WIDTH].to(dtype)
+        block = block - (shares @ block if centre is None else centre[start : start + WIDTH].to(dtype))
+        total += _self_product(block)
+    return total
+
+
+def _self_product(block: torch.Tensor) -> torch.Tensor:
+    if block.device.type != "cpu":
+        return (block @ block.T).double()
+    rows = block.numpy()
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow is seen by who asked, and repeated in float64
+        return torch.from_numpy(rows @ rows.T)  # NumPy computes half of a product with one's own transpose
+
+
+def _distances(gram: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return squared distances, and which rows are so far from the centre that rounding may matter."""
+    norms = gram.diagonal()
+    distances = (norms[:, None] + norms[None, :] - 2 * gram).clamp(min=0).fill_diagonal_(0)
+    typical = distances.median(dim=1).values
+    return distances, torch.finfo(torch.float32).eps * norms > SLACK * typical.clamp(min=0)

@@ -1,0 +1,72 @@
+"""Multi-Krum: the mean of the updates with the lowest Krum scores, in the variants that are in use.
+
+Sources: Blanchard et al., arXiv 1703.02757; the variants of Flower, byzfl and the code of federated rank learning.
+"""
+
+import torch
+
+from lib.poisoning.aggregation.checks import check_updates
+from lib.poisoning.aggregation.distances import squared_distances
+from lib.poisoning.aggregation.krum import check_krum, krum_scores, lowest
+from lib.poisoning.aggregation.mean import weighted
+
+VARIANTS = {
+    "one shot": "the n - f lowest scores over n - f - 2 neighbours, computed once",
+    "one": "the lowest score alone: Krum, and the default of Flower's Multi-Krum",
+    "byzfl": "the n - f lowest scores over n - f - 1 neighbours, computed once",
+    "iterative": "n - 2f - 2 updates one by one, scores recomputed among those left over their n' - f - 3 neighbours",
+}
+
+
+def multi_krum(updates: torch.Tensor, f: int, *, variant: str = "one shot", keep: int | None = None) -> torch.Tensor:
+    """Return the mean ``(d,)`` of the rows of `updates` ``(n, d)`` that `variant` selects; needs n > 2f + 2.
+
+    Args:
+        updates: one row a client.
+        f: clients to tolerate.
+        variant: one of `VARIANTS`. Flower's weights by examples are left out: an attacker can claim any number.
+        keep: how many rows to select instead of the variant's own number.
+
+    Raises ValueError for an unknown variant or a number of rows that cannot be kept.
+    """
+    check_krum(len(check_updates(updates)), f, "Multi-Krum")
+    chosen = multi_krum_rows(squared_distances(updates), f, variant=variant, keep=keep)
+    return weighted(updates, share_of(chosen, len(updates)))
+
+
+def multi_krum_rows(
+    distances: torch.Tensor, f: int, *, variant: str = "one shot", keep: int | None = None
+) -> torch.Tensor:
+    """Return the indices of the selected rows, in the order of selection, given squared `distances` ``(n, n)``."""
+    n = len(distances)
+    if variant not in VARIANTS:
+        raise ValueError(f"no variant {variant!r} of Multi-Krum: choose one of {', '.join(VARIANTS)}")
+    count = keep if keep is not None else {"one": 1, "iterative": n - 2 * f - 2}.get(variant, n - f)
+    if not 1 <= count <= n:
+        raise ValueError(f"keep = {count} of n = {n} updates: choose between 1 and n")
+    if variant == "iterative":
+        return one_by_one(distances, f, count, closer=1)
+    neighbours = n - f - 1 if variant == "byzfl" else None
+    return krum_scores(distances, f, neighbours=neighbours).argsort(stable=True)[:count]
+
+
+def one_by_one(distances: torch.Tensor, f: int, count: int, *, closer: int = 0) -> torch.Tensor:
+    """Return `count` rows chosen by repeated Krum among those that are left, in order.
+
+    Among n' rows left, ``n' - f - 2 - closer`` neighbours count, at least one where there is one.
+    """
+    left, chosen = torch.arange(len(distances), device=distances.device), []
+    for _ in range(count):
+        near = min(max(len(left) - f - 2 - closer, 1), len(left) - 1)
+        part = distances[left][:, left]
+        best = lowest(krum_scores(part, f, neighbours=near), part)
+        chosen.append(left[best])
+        left = torch.cat([left[:best], left[best + 1 :]])
+    return torch.stack(chosen)
+
+
+def share_of(chosen: torch.Tensor, clients: int) -> torch.Tensor:
+    """Return weights ``(clients,)``: equal ones for the `chosen` rows, zero for the others."""
+    weights = torch.zeros(clients, dtype=torch.float64, device=chosen.device)
+    weights[chosen] = 1 / len(chosen)
+    return weights

@@ -1,0 +1,27 @@
+"""Experiments on poisoning: parameters in, tidy table out."""
+
+from lib.poisoning.experiments.breakdown import breakdown, cohort_risk, robustness, strength_curves, two_points
+from lib.poisoning.experiments.costs import rule_costs, search_cost
+from lib.poisoning.experiments.memorization import nearness, synthetic_images
+from lib.poisoning.experiments.shares import by_share, cost_and_impact, placement
+from lib.poisoning.experiments.spectrum import impact, real_tables, spectrum
+from lib.poisoning.plan import Plan
+
+__all__ = [
+    "Plan",
+    "breakdown",
+    "by_share",
+    "cohort_risk",
+    "cost_and_impact",
+    "impact",
+    "nearness",
+    "placement",
+    "real_tables",
+    "robustness",
+    "rule_costs",
+    "search_cost",
+    "spectrum",
+    "strength_curves",
+    "synthetic_images",
+    "two_points",
+]

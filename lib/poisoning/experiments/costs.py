@@ -1,0 +1,76 @@
+"""What rules and searches cost: seconds of aggregation, and of a probe of an attack's strength."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib.poisoning import attacks
+from lib.poisoning.aggregation.distances import squared_distances
+from lib.poisoning.aggregation.multi_krum import multi_krum_rows
+from lib.poisoning.attacks.geometry import geometry
+from lib.poisoning.attacks.tailored import largest_selected, tailored_strength
+from lib.poisoning.experiments.track import Progress, track
+from lib.poisoning.theory import RULES
+
+
+def rule_costs(
+    *,
+    clients: Sequence[int] = (25, 50),
+    d: int = 100_000,
+    share: float = 0.2,
+    rules: Sequence[str] = tuple(RULES),
+    repeats: int = 2,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the processor time of one aggregation by every rule: rule, clients, d, milliseconds (best of repeats)."""
+    rows = []
+    for n in track(clients, "rules", progress):
+        updates = torch.randn(n, d, generator=torch.Generator().manual_seed(n))
+        for name in rules:
+            f = min(round(share * n), (n - 3) // 4)
+            seconds = _best(lambda run=RULES[name], rows=updates, f=f: run(rows, f), repeats)
+            rows.append({"rule": name, "clients": n, "d": d, "milliseconds": 1e3 * seconds})
+    return pd.DataFrame(rows)
+
+
+def search_cost(*, benign: int = 80, count: int = 20, d: int = 50_000, repeats: int = 2) -> pd.DataFrame:
+    """Return the processor time of the search against Multi-Krum, on inner products and by re-running the rule.
+
+    The second tries exactly as many strengths, and forms the cohort and its distances anew for each.
+
+    Returns:
+        One row a way: way, probes, milliseconds, strength.
+    """
+    values = torch.from_numpy(np.random.default_rng(0).standard_normal((benign, d), dtype=np.float32))
+    toward = attacks.direction(values, "std")
+    probes = []
+
+    def count_probes(pairs: torch.Tensor) -> bool:
+        probes.append(1)
+        return int((multi_krum_rows(pairs, count) >= benign).sum()) == count
+
+    largest_selected(geometry(values, toward, count), count_probes)
+    ours = _best(lambda: tailored_strength(geometry(values, toward, count), "multi-krum", count), repeats)
+    once = _best(lambda: _rerun(values, toward, count, 1.0), repeats)
+    strength = tailored_strength(geometry(values, toward, count), "multi-krum", count)
+    rows = [{"way": "inner products", "probes": len(probes), "milliseconds": 1e3 * ours, "strength": strength}]
+    again = {"way": "the rule at each probe", "probes": len(probes), "milliseconds": 1e3 * once * len(probes)}
+    return pd.DataFrame([*rows, again | {"strength": strength}])
+
+
+def _rerun(values: torch.Tensor, toward: torch.Tensor, count: int, strength: float) -> bool:
+    """Return whether all attackers are selected, from the updates themselves."""
+    cohort = torch.cat([values, (values.mean(dim=0) + strength * toward).expand(count, -1)])
+    return int((multi_krum_rows(squared_distances(cohort), count) >= len(values)).sum()) == count
+
+
+def _best(function: Callable, repeats: int) -> float:
+    found = []
+    for _ in range(repeats):
+        start = time.process_time()
+        function()
+        found.append(time.process_time() - start)
+    return min(found)

@@ -1,0 +1,102 @@
+"""The spectrum of adversaries against robust rules: accuracy round by round."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from lib.federated.model import Model
+from lib.federated.run import run
+from lib.poisoning.attackers import Attacker
+from lib.poisoning.baselines import ADVERSARIES, make_attacker
+from lib.poisoning.experiments.track import Progress, track
+from lib.poisoning.federations import Population, population
+from lib.poisoning.plan import Plan
+from lib.poisoning.robust_averaging import RobustAveraging
+
+RULES = ("mean", "median", "trimmed mean", "norm bound", "Multi-Krum")
+
+
+def spectrum(
+    *,
+    rules: Sequence[str] = RULES,
+    adversaries: Sequence[str] = ADVERSARIES,
+    data: str = "digits",
+    beta: float = 0.1,
+    plan: Plan | None = None,
+    seeds: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the accuracy of the global model on test images of `data`, by rule, adversary, seed and round.
+
+    Adversaries are "none", "MPAF" (fakes), "noise" (fakes that train on noise), "compromised C" (C of the genuine
+    clients, in a cohort as often as they are drawn), "compromised P %" (that share of every cohort, and as many clients
+    within reach train for the reference), "omniscient" (the round's honest updates), and "hybrid C", "DCGAN C",
+    "bootstrap C" (C clients taken over, the rest of the malicious share fakes). These send the attack
+    tailored to the rule, MPAF excepted. Others do not know the rule: the attacks of `lib.poisoning.baselines.AGNOSTIC`
+    on the round's honest updates, and "label flip" by all clients within reach.
+
+    Returns:
+        One row a rule, adversary, seed and round: rule, adversary, beta, share, seed, round, accuracy.
+    """
+    plan = plan or Plan()
+    parts = []
+    jobs = [(s, name) for s in range(seed, seed + seeds) for name in adversaries]
+    for s, name in track(jobs, "spectrum", progress):
+        clients = population(data, beta=beta, seed=s)
+        attacker = make_attacker(name, clients, plan, seed=s)
+        share = 0.0 if attacker is None else plan.share
+        for rule in rules:
+            curve = accuracy_by_round(clients, rule, attacker, plan, seed=s)
+            labels = {"rule": rule, "adversary": name, "beta": beta, "share": share, "seed": s}
+            parts.append(curve.assign(**labels)[[*labels, "round", "accuracy"]])
+    return pd.concat(parts, ignore_index=True)
+
+
+def accuracy_by_round(
+    clients: Population, rule: str, attacker: Attacker | None, plan: Plan, *, seed: int
+) -> pd.DataFrame:
+    """Return round and accuracy of one federated run against `attacker` under `rule`."""
+    algorithm = RobustAveraging(
+        model=Model(clients.net),
+        local=plan.local,
+        cohort_size=plan.cohort,
+        defence=rule,
+        attacker=attacker,
+        tolerated=plan.tolerated,
+        attack_seed=seed,
+    )
+    history = run(algorithm, clients.honest, rounds=plan.rounds, cohort_size=plan.cohort, seed=seed)
+    table = history.table
+    table = table[table["global_accuracy"].notna()]
+    return table[["round", "global_accuracy"]].rename(columns={"global_accuracy": "accuracy"})
+
+
+def impact(table: pd.DataFrame) -> pd.DataFrame:
+    """Return, per rule, adversary and seed, what the attack costs: best and final accuracy, and the drops.
+
+    Columns: those that identify a run, best, final, and the same under no attack less these (best_impact,
+    final_impact). The best over the rounds is what the literature reports; it hides a late collapse.
+    """
+    keys = [name for name in table.columns if name not in ("round", "accuracy")]
+    ordered = table.sort_values("round")
+    found = ordered.groupby(keys, sort=False)["accuracy"].agg(best="max", final="last").reset_index()
+    same = ["rule", "beta", "seed"]
+    clean = found[found["adversary"] == "none"].set_index(same)[["best", "final"]].add_prefix("clean_")
+    joined = found.join(clean, on=same)
+    drops = {f"{name}_impact": joined[f"clean_{name}"] - joined[name] for name in ("best", "final")}
+    return joined.assign(**drops).drop(columns=["clean_best", "clean_final"])
+
+
+def real_tables(
+    data_sets: Sequence[str],
+    *,
+    adversaries: Sequence[str] = tuple(name for name in ADVERSARIES if name != "hybrid 1"),
+    beta: float = 0.1,
+    plan: Plan | None = None,
+    seeds: int = 3,
+    progress: Progress | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Return the table of `spectrum` of each of `data_sets` but the digits, by name."""
+    options = {"rules": RULES[1:], "adversaries": adversaries, "beta": beta, "plan": plan, "seeds": seeds}
+    return {name: spectrum(data=name, progress=progress, **options) for name in data_sets if name != "digits"}

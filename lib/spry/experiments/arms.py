@@ -1,0 +1,156 @@
+"""Runs of many methods on one problem, each at its own learning rate, chosen from the same rates elsewhere."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib.federated.model import Model
+from lib.federated.tuning import FIRST_SEED as TUNING
+from lib.federated.tuning import best_settings
+from lib.federated.types import Federation
+
+MORE = "Spry, more directions"  # as many as Baffle+ and FwdLLM+ take
+JVP, BACKWARD = 2, 1  # operations of a pass with one tangent and of a backward pass, in forward passes
+Progress = Callable[[Iterable, str], Iterable]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What all methods are run on, and for how long.
+
+    Attributes:
+        model: network and loss.
+        deal: Dirichlet concentration and seed to a federation; seeds from `TUNING` are those for choosing rates.
+        options: options of every method (not of FedSGD), such as the client optimizer.
+        cohort: clients a round.
+        steps: minibatches of 8 a client and round.
+        rounds: number of rounds.
+        record: the accuracy is recorded after every that many rounds.
+    """
+
+    model: Model
+    deal: Callable[[float, int], Federation]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    cohort: int = 8
+    steps: int = 7
+    rounds: int = 8
+    record: int = 2
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One method: `label` in the table, `name` for `lib.spry.baselines.method`, its problem and its own options."""
+
+    label: str
+    name: str
+    problem: Problem
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def named_arms(methods: Sequence[str], problem: Problem, *, zero_order_k: int = 1, candidates: int = 1) -> list[Arm]:
+    """Return the arms called `methods`.
+
+    A name is one of `lib.spry.baselines.method`, one with " + Yogi" for the server, or `MORE`. Baffle+, FwdLLM+ and
+    `MORE` take `zero_order_k` perturbations a minibatch; FwdLLM+ picks them from `candidates` as many.
+    """
+    several = {"perturbations": zero_order_k, "at_once": True}
+    options = {"Baffle+": several, "FwdLLM+": several | {"candidates": candidates}, MORE: several}
+    options |= {"FedMeZO": {"at_once": True}}
+    return [Arm(name, name.removesuffix(" + Yogi").split(",")[0], problem, options.get(name, {})) for name in methods]
+
+
+def tuned_runs(
+    arms: Sequence[Arm],
+    alphas: Sequence[float],
+    rates: Sequence[float],
+    seeds: Sequence[int],
+    tuning_seeds: int,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Run every arm at the rate with the best median final accuracy on tuning partitions, on partitions of its own.
+
+    Returns:
+        One row an arm, alpha, seed and recorded round: method, alpha, seed, lr, round, accuracy (of the server's
+        model, on the test examples of all clients), forward, backward (passes of a client, mean, until then),
+        operations (the same in forward passes: `JVP`, `BACKWARD`), kib_up and kib_down (KiB that a client sent and
+        received), seconds (of a client's training), all until then.
+    """
+    parts = []
+    for alpha, arm in _tracked([(alpha, arm) for alpha in alphas for arm in arms], progress):
+        tried = [
+            [arm.label, lr, _rows(arm, alpha, lr, s, final=True)["accuracy"].iloc[-1]]
+            for lr in rates
+            for s in range(TUNING, TUNING + tuning_seeds)
+        ]
+        best = best_settings(pd.DataFrame(tried, columns=["method", "lr", "accuracy"]), ["method"])["lr"].iloc[0]
+        parts += [_rows(arm, alpha, best, s) for s in seeds]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _tracked(cells: list, progress: Progress | None) -> Iterable:
+    return progress(cells, "methods") if progress else cells
+
+
+def _rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) -> pd.DataFrame:
+    """Return the rows of one run, of its last round alone where `final`."""
+    from lib.federated.local import LocalSGD
+    from lib.federated.run import run
+    from lib.federated.server_optimizers import fedavg
+    from lib.spry.baselines.methods import PER_ITERATION, method
+
+    problem = arm.problem
+    inner = problem.steps if arm.name == "FedSGD" or arm.name.endswith(PER_ITERATION) else 1
+    options = {} if "Yogi" in arm.label else {"server": fedavg}
+    options |= dict(problem.options)
+    if arm.name == "FedSGD":  # it has neither units nor a client optimizer
+        options = {name: value for name, value in options.items() if name in ("server", "stacked")}
+    history = run(
+        method(
+            arm.name,
+            problem.model,
+            LocalSGD(lr=lr, batch_size=8, epochs=None, steps=problem.steps),
+            **options | dict(arm.options),
+        ),
+        problem.deal(alpha, seed),
+        rounds=problem.rounds * inner,
+        cohort_size=problem.cohort,
+        seed=seed,
+        evaluate_every=(problem.rounds if final else problem.record) * inner,
+        on_failure="raise",
+        chunk=64,
+    )
+    rows = _by_round(history.table, inner, JVP if arm.name.startswith(("Spry", "FedFGD")) else 1)
+    for place, (column, value) in enumerate({"method": arm.label, "alpha": alpha, "seed": seed, "lr": lr}.items()):
+        rows.insert(place, column, value)
+    return rows
+
+
+def _by_round(table: pd.DataFrame, inner: int, per_pass: int) -> pd.DataFrame:
+    """Return accuracy and what a client has spent at the evaluated rounds; `inner` rounds of the engine count one."""
+    trained = table[table["status"] == "trained"].groupby("round")
+    spent = trained[["forward_passes", "backward_passes", "bytes_up", "bytes_down", "seconds"]].mean().cumsum()
+    accuracy = table.dropna(subset="global_accuracy").groupby("round")["global_accuracy"].mean()
+    spent = spent.loc[accuracy.index]
+    forward, backward = spent["forward_passes"], spent["backward_passes"]
+    return pd.DataFrame(
+        {
+            "round": accuracy.index // inner,
+            "accuracy": accuracy.to_numpy(),
+            "forward": forward.to_numpy(),
+            "backward": backward.to_numpy(),
+            "operations": (per_pass * forward + BACKWARD * backward).to_numpy(),
+            "kib_up": (spent["bytes_up"] / 1024).to_numpy(),
+            "kib_down": (spent["bytes_down"] / 1024).to_numpy(),
+            "seconds": spent["seconds"].to_numpy(),
+        }
+    )
+
+
+def operations_to(table: pd.DataFrame, target: float) -> pd.Series:
+    """Return the operations after which each method's median accuracy first reaches `target` (infinite: never)."""
+    middle = table.groupby(["method", "round"])[["accuracy", "operations"]].median().reset_index()
+    there = middle[middle["accuracy"] >= target].groupby("method")["operations"].min()
+    return there.reindex(table["method"].unique(), fill_value=np.inf)

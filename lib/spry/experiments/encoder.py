@@ -1,0 +1,43 @@
+"""What a step on the whole pretrained encoder costs, with LoRA in every layer."""
+
+import pandas as pd
+
+from lib.spry.memory_model import METHODS
+
+
+def encoder_costs(*, batch: int = 8, length: int = 64, repeats: int = 3, seed: int = 0) -> pd.DataFrame:
+    """Measure one finetuning step of MiniLM by each method (float32, one thread, LoRA of rank 1, no dropout).
+
+    Returns:
+        One row a method: method, seconds (median of `repeats`), peak_mib (of all tensors), transient_mib (activations
+        and transients at the peak). Raises ModuleNotFoundError without the encoder's package.
+    """
+    import statistics
+    import time
+
+    import torch
+
+    from lib.profiling import fixed_threads, peak_memory
+    from lib.spry.memory import step_function
+    from lib.spry.minilm import minilm
+
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(1000, 30_000, (batch, length), generator=generator)
+    x, y = torch.stack([ids, torch.ones_like(ids)], dim=1), torch.zeros(batch, dtype=torch.long)
+    rows = []
+    for method in METHODS:
+        net = minilm(dropout=0.0, skip_frozen=method == "forward mode", seed=seed).train()
+        step, optimizer = step_function(net, method, x, y, seed=seed)
+        step()
+        with peak_memory("cpu", modules=net, optimizer=optimizer, inputs=(x, y)) as found:
+            step()
+        times = []
+        with fixed_threads(1):
+            for _ in range(repeats):
+                start = time.perf_counter()
+                step()
+                times.append(time.perf_counter() - start)
+        result = found.result
+        transients = result.by_category["activations_and_transients"]
+        rows.append([method, statistics.median(times), result.peak_bytes / 2**20, transients / 2**20])
+    return pd.DataFrame(rows, columns=["method", "seconds", "peak_mib", "transient_mib"])

@@ -1,0 +1,186 @@
+"""Every rule on tables made by hand: it says yes, it says no, and it refuses NaN."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
+
+from lib.poisoning import CLAIMS
+from lib.poisoning.rules_spectrum import ROBUST
+from lib.report import COMPANION, judge
+from lib.report.published import published
+
+
+def test_claims_are_well_formed():
+    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS)
+    for claim in CLAIMS:
+        assert claim.rule and claim.needs and claim.statement[0].isupper()
+        assert claim.source == COMPANION or claim.source.startswith(("abstract", "secondary (")), claim.id
+        assert (claim.published == "not stated") == (claim.source == COMPANION)
+    assert set(judge(CLAIMS, {})["status"]) == {"not run here"}
+
+
+def test_nothing_of_the_papers_body_is_presented_as_read():
+    for key, value in published("poisoning")["values"].items():
+        assert (value["known"] == "paper") == (value["where"] == "abstract"), key
+
+
+def runs(lost, *, late=0.0, beta=0.1, rules=ROBUST):
+    """Return a table of runs: {adversary: accuracy lost, one number for all rules and seeds, or one a rule, or a grid}.
+
+    `late` is lost on top in the last round.
+    """
+    made = []
+    for adversary, found in {"none": 0.0, **lost}.items():
+        grid = np.array(found, dtype=float)
+        grid = np.broadcast_to(grid[..., None] if grid.ndim < 2 else grid, (len(rules), 2))
+        for rule, by_seed in zip(rules, grid, strict=True):
+            for seed, drop in enumerate(by_seed):
+                ends = (0, late if adversary != "none" else 0)
+                for round, more in enumerate(ends):
+                    row = {"rule": rule, "adversary": adversary, "beta": beta, "seed": seed, "round": round}
+                    made.append(row | {"accuracy": 0.9 - drop - more})
+    return pd.DataFrame(made)
+
+
+def fakes(*lost):
+    return {"spectrum": runs({"MPAF": lost})}
+
+
+def two(first, second, table="spectrum"):
+    def tables(*gap):
+        return {table: runs({first: 0.3 + np.array(gap), second: 0.3})}
+
+    return tables
+
+
+def hybrid(*share):
+    return {"spectrum": runs({"hybrid 5": 0.4 * np.array(share), "compromised 20 %": 0.4})}
+
+
+def rule_lost(*lost):
+    return {"spectrum": runs({"hybrid 5": lost})}
+
+
+def ended(*final):
+    rows = [{"rule": "mean", "adversary": "MPAF", "seed": s, "round": 3, "accuracy": v} for s, v in enumerate(final)]
+    return {"mean": pd.DataFrame(rows)}
+
+
+def alike(*ratio):
+    return {"spectrum": runs({"omniscient": 0.4}), "alike": runs({"omniscient": 0.4 * np.array(ratio)}, beta=1.0)}
+
+
+def near(*ratio):
+    rows = []
+    for seed, value in enumerate(ratio):
+        for source, distance in (("ddpm", 4 * value), ("held out", 4.0)):
+            rows.append({"compromised": 1, "source": source, "seed": seed, "distance": distance})
+    return {"nearness": pd.DataFrame(rows)}
+
+
+def late(*drop):
+    parts = [runs({"omniscient": 0.2}, late=value, rules=[rule]) for rule, value in zip(ROBUST, drop, strict=True)]
+    return {"spectrum": pd.concat(parts, ignore_index=True)}
+
+
+def fell(count, mean):
+    rows = [{"rule": "median", "f": 1, "moved": 1e6 if i < count else 1.0, "tolerated": 2} for i in range(6)]
+    rows += [{"rule": "mean", "f": 1, "moved": mean, "tolerated": 0}]
+    return {"breakdown": pd.DataFrame(rows)}
+
+
+def points(off):
+    rows = [{"rule": rule, "ratio": 0.5 * (1 + off), "exact": 0.5} for rule in ("median", "Krum")]
+    return {"two_points": pd.DataFrame([*rows, {"rule": "mean", "ratio": 9.0, "exact": 0.5}])}
+
+
+def bounds(share):
+    rows = [{"rule": "median", "kappa": 3.0 * share, "bound": 3.0}, {"rule": "DnC", "kappa": 3.0, "bound": np.nan}]
+    return {"robustness": pd.DataFrame(rows)}
+
+
+def krum(ratio):
+    rows = [("Krum", 0.1 * ratio), ("NNM + Krum", 0.1), ("trimmed mean", 0.02)]
+    return {"robustness": pd.DataFrame([{"rule": name, "f": 1, "kappa": value} for name, value in rows])}
+
+
+def plateau(off):
+    rows = [
+        {"rule": "trimmed mean", "strength": s, "moved": m, "plateau": 5.0} for s, m in ((1, 2.0), (9, 5 + 5 * off))
+    ]
+    return {"strength": pd.DataFrame(rows)}
+
+
+def shapes(mean, flat, gone):
+    ends = {"mean": (1.0, 2.0, 2.0 * mean), "median": (1.0, 4.0, 4.0 * flat), "trimmed mean": (1.0, 4.0, 4.0)}
+    ends |= {"Multi-Krum": (1.0, 4.0, 4.0 * gone), "DnC": (1.0, 4.0, 0.0)}
+    rows = [
+        {"rule": rule, "strength": 10.0**i, "moved": value, "plateau": 4.0}
+        for rule, values in ends.items()
+        for i, value in enumerate(values)
+    ]
+    return {"strength": pd.DataFrame(rows)}
+
+
+def search(ratio):
+    rows = [("inner products", 10.0), ("the rule at each probe", 10.0 * ratio)]
+    return {"search": pd.DataFrame([{"way": way, "milliseconds": ms, "strength": 1.0} for way, ms in rows])}
+
+
+def cases(make, yes, close, no):
+    return make, {"reproduced": [yes], "close": [close], "not reproduced": [no]}
+
+
+BEATS = ((0.1, 0.2, 0.08, 0.3), (0.01, 0.2, 0.05, 0.3), (-0.01, 0.2, 0.1, 0.3))
+SMALL = ((0.02, -0.01, 0.0, 0.02), (0.05, 0.04, 0.04, 0.05), (0.1, 0.07, 0.08, 0.1))
+CASES = {
+    "fakes-are-weak": cases(fakes, (0.09, 0.05, 0.0, 0.01), (0.2, 0.05, 0.0, 0.01), (0.2, 0.2, 0.0, 0.0)),
+    "hybrid-beats-fakes": cases(two("hybrid 5", "MPAF"), *BEATS),
+    "mnist-hybrid-beats-fakes": cases(two("hybrid 5", "MPAF", "mnist"), *BEATS),
+    "hybrid-beats-its-clients": cases(two("hybrid 5", "compromised 5"), *BEATS),
+    "hybrid-approaches-compromised": cases(hybrid, (0.8, 1.2, 0.76, 0.9), (0.6, 0.3, 0.6, 0.9), (0.6, 0.3, 0.3, 0.9)),
+    "depends-on-rule": cases(rule_lost, (0.1, 0.4, 0.2, 0.2), (0.2, 0.35, 0.3, 0.3), (0.2, 0.25, 0.2, 0.2)),
+    "generator-adds-little": cases(two("hybrid 5", "bootstrap 5"), *SMALL),
+    "mnist-generator-adds-little": cases(two("hybrid 5", "bootstrap 5", "mnist"), *SMALL),
+    "generators-alike": cases(two("hybrid 5", "DCGAN 5"), *SMALL),
+    "data-beats-noise": cases(two("hybrid 5", "noise"), *BEATS),
+    "memorization": cases(near, (0.5, 0.7), (0.9, 0.95), (1.1, 1.2)),
+    "fixed-beats-omniscient": cases(
+        two("compromised 20 %", "omniscient"), (0.1, 0.1, -0.1, -0.1), (0.1, -0.1, -0.1, -0.1), (-0.1,) * 4
+    ),
+    "mean-breaks": cases(ended, (0.1, 0.15), (0.1, 0.1, 0.3), (0.3, 0.4)),
+    "alike-clients-resist": cases(alike, (0.1, 0.4, 0.3, 0.9), (0.1, 0.4, 0.8, 0.9), (0.1, 0.7, 0.8, 0.9)),
+    "best-hides": cases(late, (0.1, 0.03, 0.05, 0.0), (0.1, 0.0, 0.0, 0.0), (0.0, 0.0, 0.01, 0.0)),
+    "breakdown": cases(fell, (0, 1e4), (2, 1e4), (3, 1e4)),
+    "two-points": cases(points, (1e-9,), (1e-4,), (0.1,)),
+    "below-bounds": cases(bounds, (0.9,), (1.005,), (1.2,)),
+    "krum-does-not-vanish": cases(krum, (6.0,), (3.0,), (1.0,)),
+    "plateau": cases(plateau, (1e-8,), (1e-4,), (0.1,)),
+    "three-shapes": cases(shapes, (8.0, 1.0, 0.01), (8.0, 0.9, 0.1), (2.0, 1.0, 0.0)),
+    "cheap-search": cases(search, (20.0,), (7.0,), (2.0,)),
+}
+BY_ID = {claim.id: claim for claim in CLAIMS}
+
+
+def test_every_claim_has_its_cases():
+    assert list(CASES) == list(BY_ID)
+    check_all_verdicts(CASES)
+
+
+@pytest.mark.parametrize(("claim", "status", "arguments"), flattened(CASES))
+def test_rule(claim, status, arguments):
+    check_rule(CASES, BY_ID, claim, status, arguments)
+
+
+@pytest.mark.parametrize("claim", CASES)
+def test_what_was_not_measured_is_not_reproduced(claim):
+    check_unmeasured(CASES, BY_ID, claim, ("accuracy", "moved", "ratio", "kappa", "distance", "milliseconds"))
+
+
+@pytest.mark.parametrize("claim", ["hybrid-beats-fakes", "data-beats-noise"])
+def test_one_seed_below_the_margin_is_not_every_seed(claim):
+    first, second = ("hybrid 5", "MPAF") if claim == "hybrid-beats-fakes" else ("hybrid 5", "noise")
+    grid = np.full((4, 2), 0.5)
+    grid[2, 1] = 0.3
+    assert BY_ID[claim].holds({"spectrum": runs({first: grid, second: 0.3})}).status == "close"

@@ -1,0 +1,142 @@
+"""Experiments without claims of their own, and every figure on tables of the real shape."""
+
+import functools
+
+import numpy as np
+import pandas as pd
+import pytest
+from poisoning_toys import updates
+
+from lib.poisoning import experiments, figures
+from lib.poisoning.adversary import Costs, cost
+from lib.poisoning.experiments.memorization import PIXELS, image_of
+from lib.poisoning.experiments.shares import PLACES, placed
+from lib.poisoning.theory import RULES
+
+FEW = (
+    "mean",
+    "median",
+    "trimmed mean",
+    "norm bound",
+    "geometric median",
+    "Krum",
+    "Multi-Krum",
+    "Bulyan",
+    "DnC",
+    "NNM + Krum",
+)
+
+
+def runs(adversaries, rules=("trimmed mean", "Multi-Krum"), *, beta=0.1, shares=(0.2,)):
+    """Return a table of the spectrum's shape with made-up accuracies."""
+    rng, rows = np.random.default_rng(0), []
+    for rule in rules:
+        for adversary in adversaries:
+            for share in shares:
+                for seed in range(2):
+                    row = {"rule": rule, "adversary": adversary, "beta": beta, "share": share, "seed": seed}
+                    rows += [row | {"round": r, "accuracy": rng.uniform(0.2, 0.9)} for r in range(1, 4)]
+    return pd.DataFrame(rows)
+
+
+NAMES = ("none", "MPAF", "compromised 5", "hybrid 5", "compromised 20 %", "omniscient")
+
+
+@functools.cache
+def images():
+    table = experiments.synthetic_images(compromised=(1, 2), generators=("bootstrap",), images=20)
+    stand_in = table[table["source"] == "bootstrap"].assign(source="ddpm")
+    return pd.concat([table[table["source"] != "bootstrap"], stand_in], ignore_index=True)
+
+
+FIGURES = {
+    "adversaries": lambda: figures.adversaries(experiments.placement()),
+    "strength": lambda: figures.strength(
+        experiments.strength_curves(rules=FEW, seeds=2, d=40, strengths=(0.1, 1.0, 10.0))
+    ),
+    "breakdown": lambda: figures.breakdown(experiments.breakdown(rules=FEW, seeds=1)),
+    "robustness": lambda: figures.robustness(
+        experiments.robustness(rules=FEW, seeds=1, fs=(1, 2), d=5), experiments.two_points(rules=FEW)
+    ),
+    "cohorts": lambda: figures.cohorts(experiments.cohort_risk()),
+    "spectrum": lambda: figures.spectrum(runs(NAMES)),
+    "rounds": lambda: figures.rounds(runs(NAMES)),
+    "heterogeneity": lambda: figures.heterogeneity(runs(NAMES), runs(("none", "MPAF", "omniscient"), beta=1.0)),
+    "shares": lambda: figures.shares(runs(("MPAF", "bootstrap 5"), shares=(0.0, 0.2, 0.4))),
+    "prices": lambda: figures.prices(experiments.cost_and_impact(runs(NAMES))),
+    "samples": lambda: figures.samples(images(), each=4),
+    "distances": lambda: figures.distances(images()),
+}
+
+
+def test_every_figure_has_its_test():
+    assert set(FIGURES) == set(figures.__all__)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_draw_with_a_caption_and_a_text(name):
+    fig = FIGURES[name]()
+    fig.canvas.draw()
+    assert len(fig.scarce_caption) > 60 and "nan" not in fig.scarce_caption and len(fig.scarce_alt) > 20
+
+
+@pytest.mark.parametrize("name", ["spectrum", "shares"])
+def test_empty_tables_are_refused(name):
+    with pytest.raises(ValueError, match="the table is empty"):
+        getattr(figures, name)(runs(NAMES).iloc[:0])
+
+
+def test_images_carry_their_distances():
+    table = images()
+    assert set(table["source"]) == {"real", "held out", "ddpm"}
+    assert table.loc[table["source"] == "real", "distance"].isna().all()
+    assert table.loc[table["source"] == "ddpm", "distance"].max() < 1e-6  # the bootstrap stands in: real images
+    near = experiments.nearness(table)
+    held = near[near["source"] == "held out"].set_index("compromised")["distance"]
+    assert held[2] <= held[1] and held[2] > 0.5
+    row = table.iloc[0]
+    assert np.array_equal(image_of(row).ravel(), row[PIXELS].to_numpy(dtype=np.float32))
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_fakes_fill_up_the_malicious_share(name):
+    place = placed(name)
+    assert place.compromised == PLACES[name][0]
+    if place.fakes:
+        assert place.malicious / (100 + place.fakes) == pytest.approx(0.2, abs=0.005)
+    assert placed("omniscient") is None and placed("compromised 20 %").compromised == 20
+
+
+def test_the_front_holds_what_no_cheaper_adversary_beats():
+    table = experiments.cost_and_impact(runs(NAMES), ratios=(1.0, 50.0))
+    for (_, ratio), rows in table.groupby(["rule", "ratio"]):
+        for row in rows.itertuples():
+            assert row.cost == cost(placed(row.adversary), Costs(compromised=ratio))
+            beaten = any(
+                other.cost <= row.cost
+                and other.best_impact >= row.best_impact
+                and (other.cost, other.best_impact) != (row.cost, row.best_impact)
+                for other in rows.itertuples()
+            )
+            assert row.front == (not beaten)
+        assert rows["front"].any()
+
+
+def test_the_sweep_of_shares_has_no_attacker_at_zero():
+    plan = experiments.Plan(rounds=2, cohort=10, steps=2)
+    table = experiments.by_share(shares=(0.0, 0.2), rules=("median",), adversaries=("MPAF", "noise"), plan=plan)
+    zero = table[table["share"] == 0.0].pivot_table(index="round", columns="adversary", values="accuracy")
+    assert (zero["MPAF"] == zero["noise"]).all()
+    assert len(table) == 2 * 2 * 2
+
+
+def test_costs_are_measured_for_every_rule():
+    table = experiments.rule_costs(clients=(8,), d=50, repeats=1)
+    assert set(table["rule"]) == set(RULES) and (table["milliseconds"] >= 0).all()
+    search = experiments.search_cost(benign=20, count=4, d=200, repeats=1)
+    assert list(search["way"]) == ["inner products", "the rule at each probe"]
+    assert len(set(search["strength"])) == len(set(search["probes"])) == 1 and search["strength"].iloc[0] > 0
+
+
+def test_the_rules_of_the_figures_are_functions_of_updates_and_f():
+    assert {RULES[name](updates(20, 5), 1).shape for name in RULES} == {(5,)}
