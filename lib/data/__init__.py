@@ -26,8 +26,9 @@ def load(name: str, **options: Any) -> Any:
 
     Names: ``digits`` (bundled), ``voc2012`` (option `scores`), ``movielens-small``, ``sst2``, ``ag-news`` (options
     `train`, `test`), ``multirc``, ``cifar10``, ``cifar100``, ``mnist``, ``femnist-digits`` (options `train`, `test`),
-    ``flickr-aes``. Files are looked for in the data folder (``SCARCE_DATA``, default ``data`` beside the package), then
-    in ``SCARCE_DATA_MIRROR``. Nothing is downloaded.
+    ``flickr-aes``, ``tinyshakespeare``, and from files that the user names (options `train`, `test`) ``emnist``,
+    ``stackoverflow``, ``shakespeare``, ``reddit``. Files are looked for in the data folder (``SCARCE_DATA``, default
+    ``data`` beside the package), then in ``SCARCE_DATA_MIRROR``. Nothing is downloaded.
 
     Raises DataError, a ValueError, if a file is missing, truncated or altered.
     """
@@ -75,7 +76,8 @@ def status() -> Any:
     rows = []
     for dataset in REGISTRY.values():
         if not dataset.files:
-            rows.append([dataset.name, "(bundled)", "ok", "scikit-learn", 0, dataset.licence])
+            bundled = ["(by hand)", "not kept", "the user"] if dataset.by_hand else ["(bundled)", "ok", "scikit-learn"]
+            rows.append([dataset.name, *bundled, 0, dataset.licence])
         for file in dataset.files:
             rows.append([dataset.name, file.path, *state_of(file), dataset.licence])
     return pd.DataFrame(rows, columns=["name", "file", "state", "source", "bytes", "licence"])

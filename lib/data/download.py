@@ -25,6 +25,8 @@ def fetch(name: str) -> list[Path]:
     or, after everything else has been fetched, if a file has to be supplied by hand.
     """
     dataset = entry(name)
+    if dataset.by_hand and not dataset.files:
+        raise DataError(f"{name} cannot be downloaded automatically: {dataset.by_hand}")
     wanted = [file for file in dataset.files if store.state_of(file)[0] in ("missing", "corrupt")]
     folder = store.data_folder()
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lib.data import loaders_images, loaders_texts, store
+from lib.data import by_client, loaders_images, loaders_texts, speakers, store
 from lib.data.errors import DataError
 from lib.data.flickr_aes import flickr_aes
 from lib.data.voc_boxes import CLASSES, parse_boxes
@@ -179,4 +179,9 @@ LOADERS = {
     "mnist": loaders_images.mnist,
     "femnist-digits": loaders_images.femnist_digits,
     "flickr-aes": flickr_aes,
+    "tinyshakespeare": speakers.tiny_shakespeare,
+    "emnist": by_client.emnist,
+    "stackoverflow": by_client.stack_overflow,
+    "shakespeare": by_client.shakespeare,
+    "reddit": by_client.reddit,
 }

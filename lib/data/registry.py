@@ -2,6 +2,7 @@
 
 from lib.data.entries import DataFile, DataSet
 from lib.data.errors import DataError
+from lib.data.registry_by_client import BY_CLIENT
 from lib.data.registry_images import IMAGES
 from lib.data.registry_texts import TEXTS
 
@@ -83,7 +84,7 @@ SST2 = DataSet(
 )
 
 REGISTRY: dict[str, DataSet] = {
-    entry.name: entry for entry in (DIGITS, VOC2012, MOVIELENS_SMALL, SST2, *TEXTS, *IMAGES)
+    entry.name: entry for entry in (DIGITS, VOC2012, MOVIELENS_SMALL, SST2, *TEXTS, *IMAGES, *BY_CLIENT)
 }
 
 

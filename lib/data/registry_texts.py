@@ -40,4 +40,19 @@ MULTIRC = DataSet(
     ),
 )
 
-TEXTS = (AG_NEWS, MULTIRC)
+TINY_SHAKESPEARE = DataSet(
+    name="tinyshakespeare",
+    title="Tiny Shakespeare: 1,115,394 characters of plays, each speech under its speaker's name",
+    licence="public domain",
+    page="https://github.com/karpathy/char-rnn",
+    files=(
+        DataFile(
+            "tinyshakespeare/input.txt",
+            1_115_394,
+            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            url="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        ),
+    ),
+)
+
+TEXTS = (AG_NEWS, MULTIRC, TINY_SHAKESPEARE)

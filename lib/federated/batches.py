@@ -32,7 +32,16 @@ class Batch:
 
 def cohort_batches(datas: Sequence[ClientData], sgd: LocalSGD, rngs: Sequence[np.random.Generator]) -> Iterator[Batch]:
     """Yield the minibatches of C clients, step by step; client ``c`` draws its own from ``rngs[c]``."""
-    schedules = [minibatches(data.examples, sgd, rng) for data, rng in zip(datas, rngs, strict=True)]
+    return scheduled_batches(
+        datas, [minibatches(data.examples, sgd, rng) for data, rng in zip(datas, rngs, strict=True)]
+    )
+
+
+def scheduled_batches(datas: Sequence[ClientData], schedules: Sequence[Sequence[np.ndarray]]) -> Iterator[Batch]:
+    """Yield given minibatches of C clients, step by step.
+
+    Client ``c`` uses its training examples ``schedules[c][s]`` in step ``s``, and none once its schedule is over.
+    """
     xs, ys = [data.train_x for data in datas], [data.train_y for data in datas]
     dtype = xs[0].dtype if xs[0].is_floating_point() else torch.get_default_dtype()
     device = xs[0].device
@@ -47,7 +56,7 @@ def cohort_batches(datas: Sequence[ClientData], sgd: LocalSGD, rngs: Sequence[np
         yield Batch(take_x(now), take_y(now), weights[step, :, :longest], None if everyone else active[step])
 
 
-def _table(schedules: list[list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+def _table(schedules: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows form each minibatch, ``(steps, C, B)``, and its size ``(steps, C)``; padding is row zero."""
     steps = max(len(schedule) for schedule in schedules)
     sizes = np.zeros((steps, len(schedules)), dtype=int)

@@ -35,7 +35,7 @@ def stacked_metrics(
             for total, found in zip(sums, _per_example(model, outputs, ys), strict=True):
                 # where, not a product: an overflow on a padded row must not spoil the sum
                 total += torch.where(real, found, torch.zeros_like(found)).sum(dim=1, dtype=torch.float64).cpu()
-    return _rows(sums, datas, prefix)
+    return rows_of(sums, datas, prefix)
 
 
 def shared_metrics(
@@ -50,19 +50,21 @@ def shared_metrics(
             for i in range(0, len(x), 4 * BLOCK)
         ]
     if not parts:
-        return _rows([torch.zeros(len(datas), dtype=torch.float64)] * 2, datas, prefix)
+        return rows_of([torch.zeros(len(datas), dtype=torch.float64)] * 2, datas, prefix)
     columns = [torch.cat(column, dim=1)[0].double().cpu().split(sizes) for column in zip(*parts, strict=True)]
-    return _rows([torch.stack([rows.sum() for rows in column]) for column in columns], datas, prefix)
+    return rows_of([torch.stack([rows.sum() for rows in column]) for column in columns], datas, prefix)
 
 
 def _per_example(model: Model, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     losses = model.loss(outputs.flatten(0, 1), targets.flatten(0, 1)).unflatten(0, targets.shape[:2])
     if targets.is_floating_point():
         return losses, torch.full_like(losses, float("nan"))
-    return losses, (outputs.argmax(dim=-1) == targets).to(losses)
+    right = (outputs.argmax(dim=-1) == targets).to(losses)
+    return losses, right.flatten(2).mean(dim=2) if right.dim() > 2 else right  # several targets an example: their share
 
 
-def _rows(sums: Sequence[torch.Tensor], datas: Sequence[ClientData], prefix: str) -> list[dict[str, float]]:
+def rows_of(sums: Sequence[torch.Tensor], datas: Sequence[ClientData], prefix: str) -> list[dict[str, float]]:
+    """Return the metrics of each of C clients, given the sums ``(C,)`` of its losses and of its right answers."""
     rows = []
     for data, loss, right in zip(datas, *(total.tolist() for total in sums), strict=True):
         count, row = len(data.test_x), {}

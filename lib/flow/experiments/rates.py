@@ -1,0 +1,149 @@
+"""How the gradient falls: of the global model over rounds, and at the models that a client could use."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib.federated.algorithms import FedAvg
+from lib.federated.algorithms.outputs import padded_tests
+from lib.federated.cohort import sample_cohort
+from lib.federated.local import LocalSGD
+from lib.federated.model import Model
+from lib.federated.seeds import client_rng, cohort_rng, configure_rng, evaluation_rng
+from lib.federated.side_by_side import run_side_by_side
+from lib.federated.types import ClientData, Federation, Tensors
+from lib.flow.experiments.arms import Progress, track
+from lib.flow.flow import flow
+from lib.flow.routing import UnitRouting
+from lib.flow.synthetic import synthetic
+from lib.nets import mlp
+
+LINEAR = Model(functools.partial(mlp, (60, 10)))  # logistic regression
+LEVELS = (0.0, 0.5, 1.0)  # alpha = beta
+
+
+def global_rates(
+    *,
+    levels: Sequence[float] = LEVELS,
+    horizons: Sequence[int] = (8, 32, 128),
+    scale: float = 0.4,
+    floor_lr: float = 0.1,
+    floor_rounds: int = 80,
+    steps: int = 10,
+    cohort_size: int = 10,
+    clients: int = 30,
+    seeds: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the squared gradient of FedAvg's global loss, logistic regression on synthetic(a, a).
+
+    Returns:
+        One row a level, seed and horizon: kind "rate", level (a), seed, rounds (R), lr (``scale / sqrt(R)``),
+        squared_gradient (smallest of 16 rounds spread over R). And one a level and seed of kind "floor": the mean over
+        the last quarter of `floor_rounds` rounds at the constant learning rate `floor_lr`.
+    """
+    rows = []
+    for level, s in track([(a, s) for a in levels for s in range(seed, seed + seeds)], "global rates", progress):
+        federation = synthetic(alpha=level, beta=level, clients=clients, examples=100, seed=s)
+        for rounds in horizons:
+            lr = scale / float(np.sqrt(rounds))
+            path = _gradients(
+                federation, rounds, lr, steps, cohort_size, s, set(np.linspace(1, rounds, 16).astype(int))
+            )
+            rows.append(["rate", level, s, rounds, lr, min(path)])
+        late = set(range(3 * floor_rounds // 4, floor_rounds + 1))
+        path = _gradients(federation, floor_rounds, floor_lr, steps, cohort_size, s, late)
+        rows.append(["floor", level, s, floor_rounds, floor_lr, float(np.mean(path))])
+    return pd.DataFrame(rows, columns=["kind", "level", "seed", "rounds", "lr", "squared_gradient"])
+
+
+def _gradients(
+    federation: Federation, rounds: int, lr: float, steps: int, cohort_size: int, seed: int, probed: set[int]
+) -> list[float]:
+    algorithm = FedAvg(model=LINEAR, local=LocalSGD(lr=lr, batch_size=10, epochs=None, steps=steps))
+    state, found = algorithm.init(seed), []
+    for round in range(1, rounds + 1):
+        if round in probed:
+            found.append(global_gradient(state.tensors, federation))
+        cohort = sample_cohort(len(federation), cohort_size, cohort_rng(seed, round))
+        sent = algorithm.configure(state, round, cohort, configure_rng(seed, round))
+        results = algorithm.train_cohort(
+            [sent[c] for c in cohort],
+            [federation.clients[c] for c in cohort],
+            [{} for _ in cohort],
+            [client_rng(seed, round, c) for c in cohort],
+        )
+        state = algorithm.aggregate(state, {c: update for c, (update, _) in zip(cohort, results, strict=True)})
+    return found
+
+
+def global_gradient(values: Tensors, federation: Federation) -> float:
+    """Return the squared norm of the gradient of the mean training loss over all examples."""
+    total = sum(data.examples for data in federation.clients)
+    parts = [
+        output_gradient(LINEAR(values, data.train_x), data.train_x, data.train_y) * (data.examples / total)
+        for data in federation.clients
+    ]
+    return float(torch.stack(parts).sum(dim=0).square().sum())
+
+
+def output_gradient(outputs: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the gradient of the mean cross-entropy for the weights and biases of a linear layer, ``(classes, d + 1)``.
+
+    It depends on the layer only through its `outputs`, so it is defined for a routed layer too: as the gradient for a
+    shift of both branches alike.
+    """
+    errors = torch.softmax(outputs, dim=1) - torch.nn.functional.one_hot(y, outputs.shape[1])
+    return errors.T @ torch.cat([x, x.new_ones(len(x), 1)], dim=1) / len(x)
+
+
+def personal_gradients(
+    *,
+    settings: Sequence[tuple[str, int]] = (("unlike", 60), ("alike", 15)),
+    clients: int = 20,
+    rounds: int = 25,
+    seeds: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the squared gradient of clients' test losses at the models of Flow, one linear layer.
+
+    Settings are "unlike" clients, synthetic(1, 1), or "alike" ones, with a number of training examples each.
+
+    Returns:
+        One row a setting, seed and model: setting, examples, seed, model ("global", "local", "routed"),
+        squared_gradient (mean over clients).
+    """
+    routing = UnitRouting(LINEAR, (16,), 60)
+    algorithm = flow(routing, LocalSGD(lr=0.05, momentum=0.9, batch_size=10, epochs=3), push=0.1)
+    rows = []
+    for kind, examples in track(settings, "personal gradients", progress):
+        every = range(seed, seed + seeds)
+        made = [
+            synthetic(alpha=1, beta=1, clients=clients, examples=examples, test=200, iid=kind == "alike", seed=s)
+            for s in every
+        ]
+        for s, one, outcome in zip(
+            every, made, run_side_by_side(algorithm, made, list(every), rounds=rounds), strict=True
+        ):
+            rngs = [evaluation_rng(s, rounds, c) for c in range(clients)]
+            parts = algorithm.personalize(outcome.state, one.clients, rngs)
+            x = padded_tests(one.clients)
+            with torch.no_grad():
+                q = routing.shares(parts.policy, x)
+            for model, shares in (("global", q * 0), ("local", q * 0 + 1), ("routed", q)):
+                outputs = algorithm.routed_outputs(parts, x, mode="hard", shares=shares)
+                rows.append([kind, examples, s, model, _mean_square(outputs, one.clients)])
+    return pd.DataFrame(rows, columns=["setting", "examples", "seed", "model", "squared_gradient"])
+
+
+def _mean_square(outputs: torch.Tensor, clients: Sequence[ClientData]) -> float:
+    found = [
+        output_gradient(rows, data.test_x, data.test_y).square().sum()
+        for rows, data in zip(outputs, clients, strict=True)
+    ]
+    return float(torch.stack(found).mean())

@@ -1,0 +1,152 @@
+"""Figures of instance preferences: who gains, who is harmed, and where instances are routed."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lib.flow.figures.parts import INTERVALS, curves, known_methods, listed, medians, only, place, runs_of
+from lib.report.intervals import median_interval, summarize
+from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
+
+
+def harm(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> Figure:
+    """Draw, for one setting, the instances that personalization breaks and mends, and the clients that it harms."""
+    runs = runs_of(only(clients, rho=rho, delta=delta))
+    methods = [name for name in known_methods(runs) if name != "FedAvg"]
+    fig, axes = new_figure(1, 2, width=8.4, height=0.34 * len(methods) + 1.3)
+    for row, name in enumerate(methods):
+        part = runs[runs["method"] == name]
+        for column, sign, colour in (("only_global", -1, COLOURS[1]), ("only_personal", 1, COLOURS[0])):
+            axes[0, 0].barh(row, sign * part[column].median(), color=colour, height=0.62)
+        for column, left, shade in (("harmed", 0.0, COLOURS[1]), ("tied", part["harmed"].median(), "#BDBDBD")):
+            axes[0, 1].barh(row, part[column].median(), left=left, color=shade, height=0.62)
+    for axis in axes[0]:
+        axis.set_yticks(range(len(methods)), methods)
+        axis.set_ylim(len(methods) - 0.5, -0.5)
+    axes[0, 1].set_yticklabels([])
+    axes[0, 0].axvline(0, color="black", linewidth=0.8)
+    axes[0, 0].set(xlabel="instances: broken (left), mended (right)")
+    axes[0, 1].set(xlabel="clients: harmed (orange), tied (grey)", xlim=(0, 1))
+    axes[0, 0].xaxis.set_major_locator(MaxNLocator(5))
+    broken, harmed = medians(runs, "only_global"), medians(runs, "harmed")
+    seeds = runs["seed"].nunique()
+    count = "One seed" if seeds == 1 else f"Medians over {seeds} seeds"
+    caption = f"""Personalization at rho = {rho:g}, against the global model of the same training. Left: instances that
+        only the global model gets right (broken) and that only the personalized one gets right (mended); broken:
+        {listed(broken[methods])}. Right: clients whose accuracy falls; harmed: {listed(harmed[methods], 2)}. {count};
+        clients with equal accuracy are not counted as harmed."""
+    return describe(fig, caption=caption, alt=f"Bars by method. Harmed clients: {listed(harmed[methods], 2)}.")
+
+
+def gains(clients: pd.DataFrame, *, delta: float = 1.0) -> Figure:
+    """Draw the accuracy of each method less FedAvg's, and its share of harmed clients, against rho."""
+    runs = runs_of(only(clients, delta=delta), "rho")
+    base = runs[runs["method"] == "FedAvg"].set_index(["rho", "seed"])["personal"]
+    runs = runs.assign(gain=runs["personal"] - base.reindex(pd.MultiIndex.from_frame(runs[["rho", "seed"]])).to_numpy())
+    methods = [name for name in known_methods(runs) if name != "FedAvg"]
+    fig, axes = new_figure(1, 2, width=8.8)
+    for axis, value, label in (
+        (axes[0, 0], "gain", "accuracy minus FedAvg"),
+        (axes[0, 1], "harmed", "share of clients harmed"),
+    ):
+        curves(axis, runs, "rho", value, methods)
+        axis.set(xlabel=r"share $\rho$ of instances that follow the client's own rule", ylabel=label)
+        axis.set_xticks(sorted(runs["rho"].unique()))
+    axes[0, 0].axhline(0, **GUIDE)
+    axes[0, 1].legend(fontsize=8)
+    notes = []
+    for rho, part in runs.groupby("rho"):
+        notes.append(rf"$\rho={rho:g}$: {listed(medians(part, 'gain')[methods])}")
+    caption = f"""Personalized accuracy less that of FedAvg on the same data: {"; ".join(notes)}. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Gain and harmed clients against rho. {'; '.join(notes)}.")
+
+
+def routes(table: pd.DataFrame, *, delta: float = 1.0) -> Figure:
+    """Draw how often Flow takes the local branch for each type of instance, and what the true types would give."""
+    part = only(table, delta=delta, method="Flow")
+    runs = part.groupby(["rho", "seed"], as_index=False).mean(numeric_only=True)
+    fig, axes = new_figure(1, 2, width=8.8)
+    names = {"local_1": "instances of the local type", "local_0": "instances of the global type"}
+    for index, (column, label) in enumerate(names.items()):
+        rows = summarize(runs.dropna(subset=[column]), ["rho"], column).sort_values("rho")
+        series(axes[0, 0], rows["rho"], rows["median"], rows["low"], rows["high"], label=label, index=index)
+    for index, (column, label) in enumerate(
+        {"local_branch": "local branch alone", "soft": "soft mixing", "oracle": "routed by the true type"}.items()
+    ):
+        rows = summarize(runs, ["rho"], column).sort_values("rho")
+        series(axes[0, 1], rows["rho"], rows["median"], rows["low"], rows["high"], label=label, index=index + 4)
+    for axis, label in zip(axes[0], ("hard routes to the local branch", "accuracy"), strict=True):
+        axis.set(xlabel=r"share $\rho$ of instances of the local type", ylabel=label)
+        axis.set_xticks(sorted(runs["rho"].unique()))
+        axis.legend(fontsize=8)
+    axes[0, 0].set_ylim(-0.03, 1.03)
+    text = []
+    for rho, rows in runs.groupby("rho"):
+        if rows["auc"].notna().any():
+            middle, low, high = median_interval(rows["auc"].to_numpy())
+            text.append(rf"$\rho={rho:g}$: {middle:.3f} ({low:.3f} to {high:.3f})")
+    caption = f"""Where instances go. Left: share of the routed units that use the local branch in a test, by the true
+        type, which the method never sees. Right: what the same branches give with other routes. AUC of the mean local
+        probability against the type, within a client: {"; ".join(text)}. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Routes by type of instance against rho. AUC {'; '.join(text)}.")
+
+
+def spread(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> Figure:
+    """Draw every client's personalized accuracy against its global accuracy, one panel a method."""
+    part = only(clients, rho=rho, delta=delta)
+    methods = [name for name in ("FedAvg + FT", "ensemble", "Flow") if name in set(part["method"])]
+    fig, axes = new_figure(1, len(methods), width=2.9 * len(methods) + 0.5, height=3.1, sharey=True)
+    low = float(np.floor(10 * part[["global", "personal"]].min().min()) / 10)
+    notes = []
+    for axis, name in zip(axes[0], methods, strict=True):
+        rows = part[part["method"] == name]
+        axis.plot([low, 1], [low, 1], **GUIDE)
+        axis.plot(rows["global"], rows["personal"], ".", color=COLOURS[place(name)], markersize=4, alpha=0.7)
+        axis.set(title=name, xlabel="accuracy of the global model", xlim=(low, 1), ylim=(low, 1))
+        notes.append(f"{name} {rows['harmed'].mean():.0%}")
+    axes[0, 0].set_ylabel("accuracy after personalization")
+    caption = f"""One dot a client and seed at rho = {rho:g}; below the dashed line personalization did harm. Below it:
+        {", ".join(notes)}."""
+    return describe(fig, caption=caption, alt=f"Personalized against global accuracy by client. {', '.join(notes)}.")
+
+
+def granularity(table: pd.DataFrame) -> Figure:
+    """Draw the accuracy of Flow beside coarser routes, other mixes of the two models, and the hidden types."""
+    middle = table.groupby("method")["personal"].median().sort_values()
+    fig, axes = new_figure(width=6.4, height=0.28 * len(middle) + 0.9)
+    axis = axes[0, 0]
+    for row, name in enumerate(middle.index):
+        mid, low, high = median_interval(table[table["method"] == name]["personal"].to_numpy())
+        colour = COLOURS[place(name) % len(COLOURS)] if name.startswith("Flow") else COLOURS[6]
+        axis.errorbar([mid], [row], xerr=[[mid - low], [high - mid]], fmt="o", color=colour, capsize=2, markersize=5)
+    axis.set_yticks(range(len(middle)), middle.index)
+    axis.set(xlabel="accuracy, mean over clients")
+    rho = table["rho"].iloc[0]
+    caption = f"""Ways to combine a global and a local model at rho = {rho:g}: {listed(middle[::-1])}. "True types"
+        routes the branches of Flow by the types that only the generator knows. Points are medians over seeds, bars
+        intervals of the median."""
+    return describe(fig, caption=caption, alt=f"Accuracy by way of combining. {listed(middle[::-1])}.")
+
+
+def unit_shares(table: pd.DataFrame, *, delta: float = 1.0) -> Figure:
+    """Draw the share of hard local routes of each unit, by type of instance, one panel a rho."""
+    part = only(table, delta=delta, method="Flow")
+    units = sorted(int(name.rsplit("_", 1)[1]) for name in part if name.startswith("local_1_"))
+    rhos = sorted(part["rho"].unique())
+    fig, axes = new_figure(1, len(rhos), width=2.5 * len(rhos) + 1.0, height=2.8, sharey=True)
+    notes = []
+    for axis, rho in zip(axes[0], rhos, strict=True):
+        rows = only(part, rho=rho)
+        for index, (kind, label) in enumerate((("1", "local type"), ("0", "global type"))):
+            values = [rows[f"local_{kind}_{unit}"].mean() for unit in units]
+            place_ = np.arange(len(units)) + 0.38 * (index - 0.5)
+            axis.bar(place_, values, width=0.36, color=COLOURS[index], label=label)
+            notes.append(rf"$\rho={rho:g}$, {label} {', '.join(f'{value:.2f}' for value in values)}")
+        axis.set_xticks(range(len(units)), [f"unit {unit}" for unit in units])
+        axis.set(title=rf"$\rho = {rho:g}$", ylim=(0, 1.02))
+    axes[0, 0].set_ylabel("share of local routes")
+    axes[0, -1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    caption = f"""Hard routes to the local branch by unit (first the hidden layer, then the classifier) and type of
+        instance: {"; ".join(notes)}. Means over clients and seeds."""
+    return describe(fig, caption=caption, alt=f"Share of local routes by unit and type. {'; '.join(notes)}.")

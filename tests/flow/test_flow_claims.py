@@ -1,0 +1,268 @@
+"""Every rule on tables made by hand: it says yes, it says no, and it refuses NaN."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
+
+from lib.flow import CLAIMS, rules
+from lib.report import COMPANION, Missing
+from lib.report.published import published
+
+YES, NEARLY, NO = "reproduced", "close", "not reproduced"
+
+
+def clients(cells, *, value="personal", by="rho", **columns):
+    """A table of one client a run: {(group, method): values by seed}."""
+    made = []
+    for (group, method), numbers in cells.items():
+        for seed, number in enumerate(numbers):
+            row = {by: group, "method": method, "seed": seed, "client": 0, "test": 10, "personal": 0.5, "harmed": 0.5}
+            made.append(row | {"global": 0.5, value: number} | columns)
+    return pd.DataFrame(made)
+
+
+def against(method, other, gains, *, value="personal", groups=(0.25,), by="rho", **columns):
+    cells = {}
+    for group, numbers in zip(groups, gains, strict=True):
+        cells |= {(group, method): [0.5 + g for g in numbers], (group, other): [0.5] * len(numbers)}
+    return clients(cells, value=value, by=by, **columns)
+
+
+def harmed(ours, theirs):
+    return {
+        "clients": clients({(0.25, "Flow"): ours, (0.25, "FedAvg + FT"): theirs}, value="harmed", delta=1.0),
+    }
+
+
+def every_rho(gains, more):
+    table = against("Flow", "FedAvg + FT", [[g] for g in gains], groups=(0.25, 0.5, 0.75), delta=1.0)
+    flow = table["method"] == "Flow"
+    table.loc[flow, "harmed"] = 0.5 + np.array(more)
+    return {"clients": table}
+
+
+def auc(first, second):
+    cells = {(0.25, "Flow"): first, (0.5, "Flow"): second}
+    return {"routes": clients(cells, value="auc", delta=1.0)}
+
+
+def ensemble(one, other):
+    parts = [
+        against("Flow", "ensemble", [[one]] * 2, groups=(0.25, 0.5), delta=1.0),
+        clients({(r, "ensemble, own weight"): [0.5 + one - other] for r in (0.25, 0.5)}, delta=1.0),
+    ]
+    return {"clients": pd.concat(parts)}
+
+
+def best_method(first, second):
+    cells = {(r, "Flow"): [0.5 + g] for r, g in ((0.25, first), (0.5, second))}
+    cells |= {(r, name): [level] for r in (0.25, 0.5) for name, level in (("APFL", 0.5), ("Ditto", 0.3))}
+    return {"methods": clients(cells).drop(columns=["client", "test"])}
+
+
+def settings(name, group):
+    def tables(gain, more):
+        table = against("Flow", "FedAvg + FT", [[gain]], groups=(group,), by="setting")
+        table.loc[table["method"] == "Flow", "harmed"] = 0.5 + more
+        return {name: table}
+
+    verdicts = {YES: [(0.02, 0.0), (0.01, -0.1)], NEARLY: [(0.0, 0.0), (0.02, 0.1)], NO: [(-0.01, 0.0)]}
+    return tables, verdicts
+
+
+def heterogeneity(low, high):
+    table = against("Flow", "FedAvg", [[low], [high]], groups=("alpha=0.1", "alpha=0.6"), by="setting")
+    return {"cifar10": table}
+
+
+def distance(*gaps):
+    rows = [
+        {"delta": d, "method": "Flow", "seed": 0, "local_1": 0.5 + g, "local_0": 0.5}
+        for d, g in zip((0.25, 0.5, 1.0), gaps, strict=True)
+    ]
+    return {"delta_routes": pd.DataFrame(rows)}
+
+
+def newcomers(ours, theirs):
+    parts = []
+    for name, change in (("Flow", ours), ("FedAvg", theirs)):
+        for group, level in (("seen", 0.5), ("new", 0.5 + change)):
+            parts.append(clients({(0.25, name): [level]}, group=group))
+    return {"newcomers": pd.concat(parts)}
+
+
+def variant(name, value, *, minus=1):
+    """Tables with "as here" at one half, and the variant `minus` its arguments away from it."""
+
+    def tables(*gains):
+        rows = []
+        for seed, gain in enumerate(gains):
+            rows.append({"variant": "as here", "seed": seed, value: 0.5})
+            rows.append({"variant": name, "seed": seed, value: 0.5 - minus * gain})
+        return {"ablation": pd.DataFrame(rows)}
+
+    return tables
+
+
+def mixing(weight, risk):
+    row = {"alpha": 0.5 + weight, "predicted": 0.5, "simulated_risk": 1 + risk, "risk": 1.0}
+    return {"mixing": pd.DataFrame([row, row | {"alpha": 0.5}])}
+
+
+def instance_value(far, end):
+    rows = [{"rho": 0.0, "value": end, "predicted": 0.0}, {"rho": 0.5, "value": 1 + far, "predicted": 1.0}]
+    return {"instances": pd.DataFrame(rows)}
+
+
+def global_rates(slope, *floors):
+    rows = [
+        {"kind": "rate", "level": level, "seed": 0, "rounds": r, "squared_gradient": float(r) ** slope}
+        for level in (0.0, 1.0)
+        for r in (10, 100)
+    ]
+    rows += [
+        {"kind": "floor", "level": level, "seed": s, "rounds": 9, "squared_gradient": 0.1 + level * f}
+        for s, f in enumerate(floors)
+        for level in (0.0, 1.0)
+    ]
+    return {"global_rates": pd.DataFrame(rows)}
+
+
+def personal_gradients(*ratios):
+    rows = []
+    for seed, (unlike, alike) in enumerate(ratios):
+        for setting, values in (
+            ("unlike", {"global": 1.0, "local": 9.0, "routed": unlike}),
+            ("alike", {"global": 9.0, "local": 1.0, "routed": alike}),
+        ):
+            rows += [
+                {"setting": setting, "seed": seed, "model": model, "squared_gradient": value}
+                for model, value in values.items()
+            ]
+    return {"personal_gradients": pd.DataFrame(rows)}
+
+
+GAINS = {YES: [(0.03, 0.05)], NEARLY: [(-0.01, 0.02, 0.05)], NO: [(-0.01, -0.02)]}
+
+# By claim: the function that makes its tables, and arguments for each verdict.
+CASES = {
+    "accuracy": (
+        lambda *gains: {"clients": against("Flow", "FedAvg + FT", [gains], delta=1.0)},
+        {YES: [(0.031, 0.08)], NEARLY: [(0.02, 0.08), (-0.01, 0.01, 0.01)], NO: [(-0.01, -0.01, 0.2)]},
+    ),
+    "accuracy-untuned": (
+        lambda *gains: {"clients": against("Flow", "FedAvg + FT, untuned", [gains], delta=1.0)},
+        {YES: [(0.031, 0.08)], NEARLY: [(0.02, 0.08), (-0.01, 0.01, 0.01)], NO: [(-0.01, -0.01, 0.2)]},
+    ),
+    "harmed": (
+        harmed,
+        {YES: [((0.1, 0.2), (0.4, 0.4))], NEARLY: [((0.1, 0.3), (0.4, 0.4))], NO: [((0.4, 0.5), (0.4, 0.4))]},
+    ),
+    "global-accuracy": (
+        lambda *change: {
+            "clients": against(
+                "Flow", "FedAvg", [[c] for c in change], value="global", groups=(0.25, 0.5, 0.75), delta=1.0
+            )
+        },
+        {YES: [(0.01, 0.02, 0.03)], NEARLY: [(0.01, -0.005, 0.03)], NO: [(0.01, 0.02, -0.02)]},
+    ),
+    "every-rho": (
+        every_rho,
+        {
+            YES: [((0.01, 0.02, 0.03), (0, -0.1, -0.2))],
+            NEARLY: [((0.01, -0.01, 0.03), (0, 0, 0)), ((0.01, 0.02, 0.03), (0, 0.1, 0))],
+            NO: [((-0.05, 0.01, 0.01), (0, 0, 0))],
+        },
+    ),
+    "auc": (
+        auc,
+        {YES: [((0.96, 0.99), (0.97, 1.0))], NEARLY: [((0.9, 0.94), (0.97, 1.0))], NO: [((0.8, 0.85), (0.99, 0.99))]},
+    ),
+    "ensemble": (ensemble, {YES: [(0.05, 0.01), (0.01, 0.05)], NEARLY: [(0.03, 0.05)], NO: [(0.05, 0.06)]}),
+    "by-client": (
+        lambda *gains: {"granularity": against("Flow", "Flow by client", [gains], delta=1.0)},
+        {YES: [(0.03, 0.05)], NEARLY: [(0.01, 0.05)], NO: [(-0.01, -0.02)]},
+    ),
+    "best-method": (best_method, {YES: [(0.01, 0.02)], NEARLY: [(-0.005, 0.02)], NO: [(-0.02, 0.1)]}),
+    "digits": settings("digits", "Dirichlet 0.6"),
+    "styles": settings("digits", "style 1"),
+    "femnist": settings("femnist", "by user"),
+    "cifar10": settings("cifar10", "alpha=0.1"),
+    "shakespeare": settings("shakespeare", "by speaker"),
+    "cifar10-heterogeneity": (
+        heterogeneity,
+        {YES: [(0.1, 0.05)], NEARLY: [(0.06, 0.05), (-0.01, -0.1)], NO: [(0.01, 0.05)]},
+    ),
+    "distance": (
+        distance,
+        {YES: [(0.1, 0.2, 0.3)], NEARLY: [(0.1, 0.05, 0.3), (0.01, 0.05, 0.1)], NO: [(0.3, 0.2, 0.1)]},
+    ),
+    "newcomers": (newcomers, {YES: [(-0.01, 0.0), (-0.05, -0.04)], NEARLY: [(-0.03, 0.0)], NO: [(-0.06, 0.0)]}),
+    "soft-test": (
+        variant("soft test", "personal"),
+        {YES: [(0.005, -0.005), (0.009,)], NEARLY: [(0.02,), (-0.02,)], NO: [(0.05,), (-0.05,)]},
+    ),
+    "data-reuse": (
+        variant("none", "local_0", minus=-1),
+        {YES: [(0.3, 0.25)], NEARLY: [(0.3, 0.15)], NO: [(0.05, 0.05)]},
+    ),
+    "split-cost": (
+        variant("half split", "personal"),
+        {YES: [(0.02, 0.05)], NEARLY: [(0.005, 0.02)], NO: [(-0.01, 0.0)]},
+    ),
+    "global-rates": (
+        global_rates,
+        {YES: [(-0.5, 0.1, 0.2), (-1.5, 0.1)], NEARLY: [(-0.3, 0.1), (-0.5, -0.05, 0.1, 0.1)], NO: [(-0.5, -0.05)]},
+    ),
+    "personal-gradients": (
+        personal_gradients,
+        {
+            YES: [((0.9, 0.8), (1.0, 0.5))],
+            NEARLY: [((0.9, 0.8), (0.9, 0.8), (1.1, 1.2))],
+            NO: [((1.2, 0.5),), ((0.5, 1.2),)],
+        },
+    ),
+    "policy-memory": (
+        lambda share: {"phases": pd.DataFrame({"step": ["FedAvg", "policy"], "extra / FedAvg": [1.0, share]})},
+        {YES: [(2.1,)], NEARLY: [(1.7,)], NO: [(1.2,)]},
+    ),
+    "mixing": (mixing, {YES: [(0.01, 0.01)], NEARLY: [(0.05, 0.01), (0.01, 0.05)], NO: [(0.1, 0.0), (0.0, 0.1)]}),
+    "instance-value": (
+        instance_value,
+        {YES: [(0.01, 0.0)], NEARLY: [(0.05, 0.0), (0.01, 0.1)], NO: [(0.1, 0.0)]},
+    ),
+}
+BY_ID = {claim.id: claim for claim in CLAIMS}
+MEASURED = [
+    "personal", "global", "harmed", "auc", "local_1", "local_0", "squared_gradient", "extra / FedAvg", "alpha", "value",
+]  # fmt: skip
+
+
+def test_claims_are_well_formed():
+    assert len(BY_ID) == len(CLAIMS)
+    values = published("flow")["values"]
+    for claim in CLAIMS:
+        assert claim.rule and claim.needs and claim.statement[0].isupper()
+        assert claim.source == COMPANION or claim.source.startswith("abstract")
+    assert all(value["known"] in ("paper", "code", "unknown") for value in values.values())
+
+
+def test_every_rule_is_judged_in_every_way():
+    assert set(CASES) == set(BY_ID)
+    check_all_verdicts(CASES)
+
+
+@pytest.mark.parametrize(("claim", "status", "arguments"), flattened(CASES))
+def test_rule(claim, status, arguments):
+    check_rule(CASES, BY_ID, claim, status, arguments)
+
+
+@pytest.mark.parametrize("claim", CASES)
+def test_nothing_follows_from_what_was_not_measured(claim):
+    check_unmeasured(CASES, BY_ID, claim, MEASURED)
+
+
+def test_a_rule_without_the_method_says_what_it_lacks():
+    with pytest.raises(Missing, match="FedAvg"):
+        rules.accuracy("FedAvg + FT")({"clients": clients({(0.25, "Flow"): [0.5]}, delta=1.0)})
