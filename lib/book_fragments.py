@@ -80,20 +80,23 @@ def benchmarks() -> str:
     path = RESULTS / "benchmarks.json"
     if not path.is_file():
         return "No benchmark has been recorded yet: run `make bench`."
-    content = json.loads(path.read_text(encoding="utf-8"))
-    machine = content["machine"]
-    packages = ", ".join(f"{name} {version}" for name, version in content["versions"].items())
+    parts = json.loads(path.read_text(encoding="utf-8"))["parts"].values()
+    rows = [row for part in parts for row in part["rows"]]
+    days = ", ".join(sorted({part["date"] for part in parts}))
+    processors = ", ".join(sorted({part["machine"]["processor"] for part in parts}))
+    used = {name: version for part in parts for name, version in part["versions"].items()}
+    packages = ", ".join(f"{name} {version}" for name, version in used.items())
     return "\n".join(
         [
             "### Peers",
             "",
-            *benchmark_table(content["rows"], "peers", {"peer": "compared with", "agreement": "results agree"}),
+            *benchmark_table(rows, "peers", {"peer": "compared with", "agreement": "results agree"}),
             "",
             "### Targets",
             "",
-            *benchmark_table(content["rows"], "targets", {}),
+            *benchmark_table(rows, "targets", {}),
             "",
-            f"Measured on {content['date']}: {machine['processor']}, one thread, with {packages}.",
+            f"Measured on {days}: {processors}, one thread, with {packages}.",
         ]
     )
 

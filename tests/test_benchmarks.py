@@ -57,6 +57,15 @@ def test_an_unknown_benchmark_is_refused_before_anything_is_measured():
         bench.main(["design", "dezign"])
 
 
+def test_one_part_measured_again_keeps_the_lines_of_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "RESULTS", tmp_path)
+    for name, lines in (("book", book.rows(BOOK)), ("design", design.rows(DESIGN)), ("book", [])):
+        bench.record(name, lines, order=["design", "book"])
+    parts = json.loads((tmp_path / "benchmarks.json").read_text())["parts"]
+    assert list(parts) == ["design", "book"]
+    assert parts["design"]["rows"] == design.rows(DESIGN) and parts["book"]["rows"] == []
+
+
 def test_every_part_measures_and_makes_its_rows():
     assert all(callable(part.measure) and callable(part.rows) for part in bench.PARTS)
 
@@ -88,15 +97,18 @@ def test_rows_on_forward_mode():
 def test_the_costs_page_has_one_table_of_each_kind(tmp_path, monkeypatch):
     monkeypatch.setattr(book_fragments, "RESULTS", tmp_path)
     assert "make bench" in book_fragments.benchmarks()
-    content = {"date": "2030-01-02", "machine": {"processor": "P"}, "versions": {"numpy": "2"}, "rows": rows()}
-    (tmp_path / "benchmarks.json").write_text(json.dumps(content))
+    common = {"machine": {"processor": "P"}, "versions": {"numpy": "2"}}
+    first, last = (
+        {"date": f"2030-01-0{day}", **common, "rows": part} for day, part in ((2, rows()[:3]), (4, rows()[3:]))
+    )
+    (tmp_path / "benchmarks.json").write_text(json.dumps({"parts": {"design": first, "book": last}}))
     lines = book_fragments.benchmarks().splitlines()
     peers, targets = lines.index("### Peers"), lines.index("### Targets")
     assert lines[peers + 2] == "| what | ours | compared with | results agree | measured | aim | reached |"
     assert lines[targets + 2] == "| what | ours | measured | aim | reached |"
     assert sum(line.startswith("|") for line in lines[peers:targets]) == 2 + 3
     assert sum(line.startswith("|") for line in lines[targets:]) == 2 + 5
-    assert lines[-1] == "Measured on 2030-01-02: P, one thread, with numpy 2."
+    assert lines[-1] == "Measured on 2030-01-02, 2030-01-04: P, one thread, with numpy 2."
 
 
 def test_require_returns_what_agrees_and_refuses_the_rest():
