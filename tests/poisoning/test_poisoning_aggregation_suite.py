@@ -84,13 +84,13 @@ def test_a_rotation_of_all_updates_rotates_the_aggregate(name, seed):
     close(apply(name, rows @ turn), apply(name, rows) @ turn, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", set(RULES) - {"foolsgold", "sign majority", "clipping, fixed", "fltrust"})
+@pytest.mark.parametrize("name", sorted(set(RULES) - {"foolsgold", "sign majority", "clipping, fixed", "fltrust"}))
 def test_equal_updates_are_their_own_aggregate(name):
     row = updates(1, 9)
     close(apply(name, row.expand(12, 9).contiguous()), row[0])
 
 
-@pytest.mark.parametrize("name", set(RULES) - set(NO_TOLERANCE) - {"mixed mean"})
+@pytest.mark.parametrize("name", sorted(set(RULES) - set(NO_TOLERANCE) - {"mixed mean"}))
 def test_too_many_attackers_are_refused_with_the_requirement(name):
     for f in (6, -1):
         with pytest.raises(ValueError, match=r"needs n >|f = -1 must be"):
@@ -111,7 +111,7 @@ def test_bad_updates_are_refused(name):
             apply(name, wrong)
 
 
-@pytest.mark.parametrize("name", set(RULES) - {"mean"})
+@pytest.mark.parametrize("name", sorted(set(RULES) - {"mean"}))
 def test_one_huge_update_moves_a_robust_rule_only_so_far(name):
     rows = updates(seed=5)
     rows[0] = 1e9
