@@ -89,7 +89,8 @@ def base_ablation(table: pd.DataFrame) -> Figure:
         notes.append(f"{task} {(wide['deep'] - wide['linear']).median():+.3f} ({levels})")
     axes[0, 0].set_ylabel("accuracy" if "use" in table else "accuracy of FedPer 1")
     tuned = ", each at its own learning rate, chosen on another partition" if "use" in table else ""
-    caption = f"""What a deep shared base gains over a single linear layer{tuned} (median over seeds of the paired difference; {length(table)}):
+    caption = f"""What a deep shared base gains over a single linear layer{tuned} (median over seeds of the
+        paired difference; {length(table)}):
         {"; ".join(notes)}. A line joins the runs of one seed."""
     return describe(fig, caption=caption, alt=f"Deep against linear base: {'; '.join(notes)}.")
 
