@@ -68,8 +68,8 @@ def apply_bn_policy(net: nn.Module, personal: set[str], policy: BatchNormPolicy)
 
 
 def tensor_names(net: nn.Module) -> list[str]:
-    """Return the names of all parameters, then of all floating-point buffers: what can be sent."""
-    parameters = [name for name, _ in net.named_parameters()]
+    """Return the names of all trained parameters, then of all floating-point buffers: what can be sent."""
+    parameters = [name for name, value in net.named_parameters() if value.requires_grad]
     return parameters + [name for name, value in net.named_buffers() if value.is_floating_point()]
 
 

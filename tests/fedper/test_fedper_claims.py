@@ -108,8 +108,17 @@ def flickr(level, gains):
     return pd.DataFrame(rows, columns=["method", "seed", "round", "accuracy"])
 
 
-def femnist(*gains):
+def with_local(table, level=0.1):
+    return pd.concat([table, table[table["method"] == "FedPer 1"].assign(method="local only", accuracy=level)])
+
+
+def finetuning_cifar100(few, many, alone=0.1):
+    return {"cifar100": with_local(pair("FedPer 1 + FT", "FedPer 1", {10: few, 50: many}), alone)}
+
+
+def femnist(*gains, level=0.4):
     both = pair("FedAvg", "FedPer 1", {10: gains})
+    both = both.assign(accuracy=both["accuracy"] + level)
     alone = both[both["method"] == "FedPer 1"].assign(method="local only", accuracy=0.1)
     return {"femnist": pd.concat([both, alone])}
 
@@ -190,8 +199,12 @@ CASES = {
     },
     "cifar10-gain": (fedper2("cifar10", 4), {YES: [(0.2, 0.11)], NEARLY: [(0.2, 0.07)], NO: [(0.2, 0.2, 0.04)]}),
     "near-identical": (
-        fedper2("classes", 10),
-        {YES: [(0.025,), (-0.025,)], NEARLY: [(0.045,), (-0.045,)], NO: [(0.08,), (-0.08,)]},
+        lambda digits, cifar: fedper2("classes", 10)(digits) | fedper2("cifar10", 10)(cifar),
+        {
+            YES: [(0.025, -0.01), (-0.025, 0.02)],
+            NEARLY: [(0.045, 0.0), (0.0, -0.045)],
+            NO: [(0.08, 0.0), (-0.01, -0.08)],
+        },
     ),
     "any-units": (
         any_units,
@@ -216,12 +229,12 @@ CASES = {
         {YES: [(0.01,), (-0.01,)], NEARLY: [(0.025,), (-0.025,)], NO: [(0.05,), (-0.05,)]},
     ),
     "finetuning-cifar100": (
-        lambda few, many: {"cifar100": pair("FedPer 1 + FT", "FedPer 1", {10: few, 50: many})},
+        finetuning_cifar100,
         {YES: [(0.01, 0.01), (0.02, -0.005)], NEARLY: [(0.01, -0.02), (-0.02, 0.01)], NO: [(0.004, 0.0)]},
     ),
     "modest-savings": (savings, {YES: [(0.05, 0.08)], NEARLY: [(0.05, 0.12)], NO: [(0.05, 0.3)]}),
     "cifar100-gain": (
-        lambda *gains: {"cifar100": pair("FedPer 1", "FedAvg", {10: gains})},
+        lambda *gains: {"cifar100": with_local(pair("FedPer 1", "FedAvg", {10: gains}))},
         {YES: [(0.2, 0.11)], NEARLY: [(0.2, 0.03)], NO: [(0.2, 0.01)]},
     ),
     "fedrep": (fedrep, {YES: [(0.01, 0.02)], NEARLY: [(-0.01, 0.02, 0.03)], NO: [(-0.01, -0.005), (-0.1, -0.01, 0.1)]}),
@@ -270,7 +283,7 @@ CASES = {
         lambda *gains: networks(**{f"net{i}": gain for i, gain in enumerate(gains)}),
         {
             YES: [((0.1, 0.0), (0.2, -0.1))],
-            NEARLY: [((0.1, 0.0), (0.04, 0.01)), ((0.1, 0.03), (0.1, 0.0))],
+            NEARLY: [((0.1, 0.0),), ((0.1, 0.0), (0.04, 0.01)), ((0.1, 0.03), (0.1, 0.0))],
             NO: [((0.1, 0.0), (0.04, 0.03)), ((0.1, 0.0), (-0.1, -0.2))],
         },
     ),
@@ -366,5 +379,25 @@ def test_nothing_follows_from_networks_that_have_not_learnt():
     strong = pair("FedPer 2", "FedAvg", {4: (0.2, 0.2), 10: (0.2, 0.2)})
     assert rules.cifar10_gain({"cifar10": strong}).status == "reproduced"
     assert rules.cifar10_gain({"cifar10": strong.assign(accuracy=strong["accuracy"] - 0.25)}).status == "close"
-    strong = pair("FedPer 1", "FedAvg", {10: (0.2, 0.2)})
+    strong = with_local(pair("FedPer 1", "FedAvg", {10: (0.2, 0.2)}))
     assert rules.cifar100_gain({"cifar100": strong.assign(accuracy=strong["accuracy"] - 0.45)}).status == "close"
+
+
+def test_nothing_follows_where_fedper_does_not_beat_training_alone_or_fedavg_has_not_learnt():
+    verdict = rules_concept.finetuning_cifar100(finetuning_cifar100(0.02, 0.02, alone=0.9))
+    assert verdict.status == "not judged" and "training alone" in verdict.detail
+    assert rules_concept.femnist(femnist(0.1, 0.1, level=0.0)).status == "not judged"
+
+
+@pytest.mark.parametrize(("few", "many", "status"), [(0.1, 0.1, YES), (0.1, -0.1, NEARLY), (-0.1, -0.1, NO)])
+def test_tuned_runs_limit_what_is_said_of_fedrep(few, many, status):
+    rates = pair("FedRep", "FedPer 1", {4: few, 10: many}).assign(lr=0.1)
+    rates = pd.concat([rates.assign(use="judging"), rates.assign(use="tuning", seed=1000)], ignore_index=True)
+    verdict = rules.fedrep(fedrep(0.1, 0.2) | {"rates": rates})
+    assert verdict.status == status and f"{few:+.3f} (k=4)" in verdict.detail
+
+
+def test_a_seed_that_lacks_a_method_is_not_dropped():
+    table = pair("FedPer 2", "FedAvg", {2: (0.2, 0.2)})
+    table = table[~((table["seed"] == table["seed"].max()) & (table["method"] == "FedAvg"))]
+    assert rules.heterogeneity({"classes": table}).status == NO

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lib.federated.model import Model
 from lib.fedper.split import by_name, last_units, personal_count, tensor_names
 from lib.nets import mlp, mobilenet_v1, resnet34, small_cnn
 
@@ -75,3 +76,13 @@ def test_running_statistics_follow_the_policy():
     with pytest.raises(ValueError, match="bn_policy is 'frozen'"):
         last_units(net, 1, bn_policy="frozen")
     assert last_units(small_cnn(norm="group"), 1, bn_policy="average") == last_units(small_cnn(norm="group"), 1)
+
+
+def test_frozen_parameters_are_neither_shared_nor_kept():
+    def build():
+        net = small_cnn((4, 8))
+        next(net.parameters()).requires_grad_(False)
+        return net
+
+    split = last_units(build(), 1)
+    assert set(split.base + split.personal) == set(Model(build).names)

@@ -56,7 +56,7 @@ def _tasks(seed: int) -> list[tuple[str, Federation, float, functools.partial, t
 def base_on_cifar10(
     *,
     plan: Plan,
-    rates: Sequence[float] = (0.003, 0.01, 0.03, 0.1),
+    rates: Sequence[float] = (0.001, 0.003, 0.01, 0.03, 0.1),
     tuning: int = 1,
     classes_per_client: int = 4,
     seeds: int = 3,

@@ -70,8 +70,8 @@ def by_round(history: History) -> pd.DataFrame:
     """Return one row an evaluated round.
 
     Columns: round, accuracy (mean over clients, each on its own test images), spread (standard deviation over clients),
-    local_accuracy (the same mean before the bases are sent, NaN where it was not asked for), kib_up (KiB of tensors
-    that a client sends in a round).
+    local_accuracy (the same mean before the bases are sent, NaN where it was not asked for), kib_up (KiB of
+    messages that a client sends in a round: its tensors and 8 or 16 bytes of counts and losses).
     """
     table = history.table
     table = table[table["personal_accuracy"].notna()]

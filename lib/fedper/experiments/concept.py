@@ -57,7 +57,7 @@ def aesthetics(
 def _ceilings(a: float, seed: int, users: int, many: int) -> dict[str, float]:
     pool = picture_pool(seed=seed)
     votes = level_probabilities(pool, own_tastes(pool, a=a, users=users, seed=seed), seed=seed)
-    # 800 pictures give the mean over the pool to three digits at a fifth of its memory.
+    # Another pool of the same kind: 800 pictures give the mean to three digits at a fifth of its memory.
     few = picture_pool(pictures=800, seed=seed)
     others = tastes(many, few.factors.shape[1], a, np.random.default_rng([seed, 2]))
     return {

@@ -66,7 +66,7 @@ def accuracy_on_flickr(
     """
     found = data.load("flickr-aes")
     plan = replace(plan, batch_size=4, lr=0.01)
-    build = functools.partial(small_cnn, (16, 32, 64), classes=SCORES)
+    build = functools.partial(small_cnn, (16, 32, 64), classes=SCORES, pixels=size)
     return natural_clients(
         "FLICKR-AES",
         lambda s: raters_federation(found, raters=raters, photos=photos, size=size, seed=s),

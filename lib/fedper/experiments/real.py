@@ -125,7 +125,7 @@ def accuracy_on_femnist(
     """
     found = data.load("femnist-digits")
     users = [np.flatnonzero(found.user == user) for user in range(len(found.users))]
-    build = functools.partial(small_cnn, (16, 32), image_channels=1)
+    build = functools.partial(small_cnn, (16, 32), image_channels=1, pixels=28)
 
     def federation(s: int) -> Federation:
         rng = np.random.default_rng([s, 3])

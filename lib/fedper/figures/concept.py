@@ -3,7 +3,17 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round, length, listed, medians, whole_ticks
+from lib.fedper.figures.parts import (
+    INTERVALS,
+    curves,
+    known_methods,
+    last_round,
+    length,
+    listed,
+    medians,
+    place,
+    whole_ticks,
+)
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 
@@ -79,18 +89,31 @@ def base_ablation(table: pd.DataFrame) -> Figure:
         notes.append(f"{task} {(wide['deep'] - wide['linear']).median():+.3f} ({levels})")
     axes[0, 0].set_ylabel("accuracy" if "use" in table else "accuracy of FedPer 1")
     tuned = ", each at its own learning rate, chosen on another partition" if "use" in table else ""
-    caption = f"""What a deep shared base gains over a single linear layer{tuned} (median of {length(table)}):
+    caption = f"""What a deep shared base gains over a single linear layer{tuned} (median over seeds of the
+        paired difference; {length(table)}):
         {"; ".join(notes)}. A line joins the runs of one seed."""
     return describe(fig, caption=caption, alt=f"Deep against linear base: {'; '.join(notes)}.")
+
+
+# The colour of the method that a way begins with.
+WAYS = {"FedPer base, new head": "FedPer 1", "FedAvg, fine-tuned": "FedAvg + FT", "from scratch": "local only"}
 
 
 def newcomers(table: pd.DataFrame) -> Figure:
     """Draw the accuracy of clients that join after training against their number of labelled examples."""
     fig, axes = new_figure(width=5.6)
     axis = axes[0, 0]
-    for index, way in enumerate(dict.fromkeys(table["way"])):
+    for way in dict.fromkeys(table["way"]):
         rows = summarize(table[table["way"] == way], ["examples"], "accuracy").sort_values("examples")
-        series(axis, rows["examples"], rows["median"], rows["low"], rows["high"], label=way, index=index)
+        series(
+            axis,
+            rows["examples"],
+            rows["median"],
+            rows["low"],
+            rows["high"],
+            label=way,
+            index=place(WAYS.get(way, way)),
+        )
     counts = sorted(table["examples"].unique())
     axis.set(
         xscale="log", xlabel="labelled examples of the new client", ylabel="accuracy on the client's own test data"

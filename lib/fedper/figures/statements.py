@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import LogFormatter
 
-from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round, whole_ticks
+from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round, place, whole_ticks
 from lib.report.intervals import fitted_slope
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure
 
@@ -62,8 +62,8 @@ def block_descent(table: pd.DataFrame) -> Figure:
     for axis in axes[0]:
         whole_ticks(axis)
     axes[0, 0].legend(fontsize=8)
-    caption = f"""One full-batch local step a round makes FedPer gradient descent by blocks: {"; ".join(notes)}. Where
-        the step is too long for the personal blocks, rounding errors grow with the iterates. Dashed: one millionth."""
+    caption = f"""One full-batch local step a round makes FedPer gradient descent by blocks: {"; ".join(notes)}.
+        Dashed: one millionth."""
     return describe(fig, caption=caption, alt=f"Objective and difference against rounds. {notes[0]}.")
 
 
@@ -147,11 +147,13 @@ def pareto(table: pd.DataFrame) -> Figure:
     for axis, k in zip(axes[0], ks, strict=True):
         part = final[final["classes_per_client"] == k]
         middle = part.groupby("method", sort=False)[["kib_up", "accuracy"]].median()
-        for index, row in enumerate(middle.itertuples()):
-            axis.plot(row.kib_up, row.accuracy, MARKERS[index], color=COLOURS[index], label=row.Index)
+        for row in middle.itertuples():
+            index = place(row.Index)
+            look = {"color": COLOURS[index % len(COLOURS)], "label": row.Index}
+            axis.plot(row.kib_up, row.accuracy, MARKERS[index % len(MARKERS)], **look)
         best = _front(middle)
         axis.step(middle.loc[best, "kib_up"], middle.loc[best, "accuracy"], where="post", **GUIDE)
-        axis.set(title=f"$k = {k}$", xlabel="KiB sent a round")
+        axis.set(title=f"$k = {k}$", xlabel="KiB of messages a round")
         notes.append(f"$k={k}$: {', '.join(best)}")
     axes[0, 0].set_ylabel("final accuracy")
     axes[0, -1].legend(fontsize=7)
