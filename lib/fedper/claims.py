@@ -190,9 +190,9 @@ _PAPER = (
         "Training head and representation in turn (FedRep) is a little better than jointly (digits, k = 4)",
         PFLLIB,
         _published("pfllib-cifar100"),
-        "paired difference above 0 in every seed; close if its median is above 0; where each has its own learning "
-        "rate, at most close if a median is below 0 there, not reproduced if all are",
-        ("classes", "others"),
+        "paired difference above 0 in every seed; close if its median is above 0; at most close if the median is below "
+        "0 at one k where each has its own learning rate, not reproduced if it is at both",
+        ("classes", "others", "rates"),
         rules.fedrep,
         changed="stricter: a median above -0.02 was close, and the tuned runs did not count",
     ),

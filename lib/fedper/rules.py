@@ -190,16 +190,17 @@ def finetuned_fedavg(tables: Tables) -> Verdict:
 
 
 def fedrep(tables: Tables) -> Verdict:
-    """FedRep against FedPer 1 on the same partitions with four classes a client, and tuned where that was run."""
+    """FedRep against FedPer 1 on the same partitions with four classes a client, and each at its own learning rate."""
     both = pd.concat([tables["classes"], tables["others"]])
     gain = paired(both, "FedRep", "FedPer 1", classes_per_client=4)
     measured = f"FedRep minus FedPer 1 at k=4, by seed: {_listed(gain)}"
-    own = _tuned_fedrep(tables["rates"]) if "rates" in tables else {}
+    own = _tuned_fedrep(tables["rates"])
     detail = "; ".join(f"each at its own learning rate {value:+.3f} (k={k})" for k, value in own.items())
     below = [value < 0 for value in own.values()]
-    close = np.median(gain) > 0 and not (below and all(below))
+    close = np.median(gain) > 0 and not all(below)
     good = close and gain.min() > 0 and not any(below)
-    return grade(np.median(gain), reproduced=good, close=close, measured=measured, detail=detail)
+    lowest = float(np.min([np.median(gain), *own.values()]))
+    return grade(lowest, reproduced=good, close=close, measured=measured, detail=detail)
 
 
 def _tuned_fedrep(table: pd.DataFrame) -> dict[int, float]:

@@ -99,7 +99,13 @@ def base_ablation(*drop, alone=0.45):
 
 def fedrep(*gains):
     both = pair("FedRep", "FedPer 1", {4: gains})
-    return {"classes": both[both["method"] != "FedRep"], "others": both[both["method"] == "FedRep"]}
+    tables = {"classes": both[both["method"] != "FedRep"], "others": both[both["method"] == "FedRep"]}
+    return tables | {"rates": tuned_fedrep(0.02, 0.02)}
+
+
+def tuned_fedrep(few, many):
+    rates = pair("FedRep", "FedPer 1", {4: few, 10: many}).assign(lr=0.1)
+    return pd.concat([rates.assign(use="judging"), rates.assign(use="tuning", seed=1000)], ignore_index=True)
 
 
 def flickr(level, gains):
@@ -391,9 +397,7 @@ def test_nothing_follows_where_fedper_does_not_beat_training_alone_or_fedavg_has
 
 @pytest.mark.parametrize(("few", "many", "status"), [(0.1, 0.1, YES), (0.1, -0.1, NEARLY), (-0.1, -0.1, NO)])
 def test_tuned_runs_limit_what_is_said_of_fedrep(few, many, status):
-    rates = pair("FedRep", "FedPer 1", {4: few, 10: many}).assign(lr=0.1)
-    rates = pd.concat([rates.assign(use="judging"), rates.assign(use="tuning", seed=1000)], ignore_index=True)
-    verdict = rules.fedrep(fedrep(0.1, 0.2) | {"rates": rates})
+    verdict = rules.fedrep(fedrep(0.1, 0.2) | {"rates": tuned_fedrep(few, many)})
     assert verdict.status == status and f"{few:+.3f} (k=4)" in verdict.detail
 
 
