@@ -28,6 +28,7 @@ def learning_rates(table: pd.DataFrame) -> Figure:
         axis.minorticks_off()
     axes[0, 0].set_ylabel("final accuracy (mean over clients)")
     axes[0, -1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.02, 0.5))
-    caption = f"""Every method at its own learning rate (rings), chosen on other partitions from the same
-        {table["lr"].nunique()} rates: {"; ".join(notes)}. {INTERVALS}"""
+    caption = f"""Every method at its own learning rate (rings), chosen on other partitions of the same images from the
+        same {table["lr"].nunique()} rates: {"; ".join(notes)}. A round of FedRep has 1.5 times, one of Ditto twice the
+        local steps of the others. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Final accuracy against learning rate by method. {notes[0]}.")
