@@ -36,7 +36,7 @@ PROPOSITIONS = (
     ),
     Claim(
         "local-steps",
-        "Splitting pays with local steps",
+        "Splitting pays with local steps, on a quadratic with equal clients",
         COMPANION,
         UNSTATED,
         "rounds unsplit over split at most 1.1 at the fewest and at least 1.5 at the most steps; close if it grows",

@@ -213,7 +213,8 @@ def on_texts(rule: Rule, *data: str) -> Rule:
         worst = max(found.values(), key=lambda verdict: STATUSES.index(verdict.status))
         measured = "; ".join(f"{name}: {verdict.measured}" for name, verdict in found.items())
         levels = "; ".join(f"{name} {_levels(rows)}" for name, rows in parts.items())
-        return Verdict(worst.status, measured, f"{worst.detail}; best method's median accuracy: {levels}".lstrip("; "))
+        remarks = "; ".join(f"{name}: {verdict.detail}" for name, verdict in found.items() if verdict.detail)
+        return Verdict(worst.status, measured, f"{remarks}; best method's median accuracy: {levels}".lstrip("; "))
 
     return each
 

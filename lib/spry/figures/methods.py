@@ -37,8 +37,9 @@ def methods(table: pd.DataFrame) -> Figure:
         ranked = last(part).groupby("method")["accuracy"].median().sort_values(ascending=False)
         notes.append(rf"$\alpha={alpha:g}$: " + ", ".join(f"{name} {value:.2f}" for name, value in ranked.items()))
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=7)
-    target = 0.9 * last(table)[lambda t: t["method"] == "Spry"]["accuracy"].median()
-    need = operations_to(table[table["alpha"] == alphas[0]], target)
+    first = table[table["alpha"] == alphas[0]]
+    target = 0.9 * last(first)[lambda t: t["method"] == "Spry"]["accuracy"].median()
+    need = operations_to(first, target)
     work = ", ".join(f"{name} {value:.0f}" if np.isfinite(value) else f"{name} never" for name, value in need.items())
     caption = f"""Final accuracy, each method at its own learning rate: {"; ".join(notes)}. Operations until the median
         is {target:.2f}, nine tenths of what Spry reaches, at $\\alpha={alphas[0]:g}$: {work}. In

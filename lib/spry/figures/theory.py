@@ -76,11 +76,11 @@ def splitting_rounds(table: pd.DataFrame) -> Figure:
     gain = middle["own directions"] / middle["split"]
     reached = best[best["rounds"].notna()].groupby(["method", "steps"])[["rounds", "best_theory"]].median()
     off = (reached["rounds"] / reached["best_theory"] - 1).abs().max()
-    caption = f"""Splitting pays with local steps, not without: at $T={steps[0]}$ it needs {1 / gain.iloc[0]:.2f} times
-        the rounds of unsplit clients with own directions, at $T={steps[-1]}$ the unsplit need {gain.iloc[-1]:.1f} times
-        its rounds. Rounds for $T={", ".join(map(str, steps))}$: {"; ".join(notes)}. Lines are the closed form at its
-        best step size, at most {off:.0%} from the measurement. Each method has the same number of step sizes.
-        {INTERVALS}"""
+    caption = f"""On a quadratic with equal clients splitting pays with local steps, not without: at $T={steps[0]}$ it
+        needs {1 / gain.iloc[0]:.2f} times the rounds of unsplit clients with own directions, at $T={steps[-1]}$ the
+        unsplit need {gain.iloc[-1]:.1f} times its rounds. Rounds for $T={", ".join(map(str, steps))}$:
+        {"; ".join(notes)}. Lines are the closed form at its best step size, at most {off:.0%} from the measurement.
+        Each method has the same number of step sizes. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Rounds against local steps on log scales. {'; '.join(notes)}.")
 
 
