@@ -149,6 +149,11 @@ def test_record_copies_a_finished_run(toy, monkeypatch):
     assert not list(target.glob("*.ipynb"))
 
 
+def hear_ctrl_c():
+    """Undo what a shell does to commands in its background: they, and all that they start, do not hear Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start_sleeping_run(toy):
     """Start the command on a notebook that sleeps; returns the process and the number of its kernel's process."""
     marker = toy / "kernel-pid"
@@ -156,7 +161,12 @@ def start_sleeping_run(toy):
     write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3", sleep)
     command = [sys.executable, "-m", "lib.cli", "run", "toy"]
     process = subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     )
     wait_for(lambda: marker.exists() and marker.read_text())
     return process, int(marker.read_text())

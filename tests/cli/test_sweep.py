@@ -8,7 +8,7 @@ import time
 
 import pandas as pd
 import pytest
-from test_batch import alive, wait_for
+from test_batch import alive, hear_ctrl_c, wait_for
 from toy_notebook import CLAIMS, FIGURE, SETUP, write_notebook
 
 from lib import batch, jobs, pool, sweep, sweep_report
@@ -205,7 +205,8 @@ def test_a_killed_driver_is_resumed_with_the_same_tables(spec, toy):
 def test_ctrl_c_stops_all_runs_and_leaves_nothing(spec, toy):
     write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", "import time; time.sleep(300)")
     command = [sys.executable, "-m", "lib.cli", "sweep", str(spec), "--workers", "2"]
-    driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    driver = subprocess.Popen(command, cwd=ROOT, preexec_fn=hear_ctrl_c, **streams)
     runs = toy / "runs" / "toy"
     wait_for(lambda: len(list(runs.glob(f"*/.*/{batch.WORKER}"))) == 2, seconds=60)
     driver.send_signal(signal.SIGINT)

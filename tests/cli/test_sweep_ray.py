@@ -3,8 +3,10 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import pandas as pd
 import pytest
@@ -24,12 +26,16 @@ cluster.shutdown()
 
 
 @pytest.fixture
-def cluster():
+def cluster(monkeypatch):
     """The address of a cluster of two nodes with one processor each, which run in a process of their own."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed (extra 'federated')")
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     quiet |= {"RAY_raylet_start_wait_time_s": "180"}  # a busy machine starts a node slowly
+    # Ray notes its newest cluster in its folder; in one of its own no other test can find and join this one. The path
+    # must be short, since sockets lie below it.
+    folder = tempfile.mkdtemp(prefix="ray-")
+    monkeypatch.setenv("RAY_TMPDIR", folder)
     process = subprocess.Popen(
         [sys.executable, "-c", CLUSTER],
         stdin=subprocess.PIPE,
@@ -46,6 +52,7 @@ def cluster():
     assert address, "the cluster did not start"
     yield address
     process.communicate("", timeout=60)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.slow
