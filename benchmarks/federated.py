@@ -32,7 +32,7 @@ NETWORKS = {  # network, shape of an input, batch size
 }
 
 
-def measure(*, clients=25, repeats=5, sizes=(25, 50, 100, 200, 400), many=10_000) -> dict:
+def measure(*, clients=25, repeats=15, sizes=(25, 50, 100, 200, 400), many=10_000) -> dict:
     """Return one row a network (time ratio, largest difference of weights), growth in the cohort, memory of many.
 
     Times are processor seconds of one round with aggregation and without evaluation, the best of `repeats`, on one
