@@ -6,15 +6,10 @@ import numpy as np
 import pandas as pd
 
 from lib.fedper.experiments.rates import tuned
-from lib.report import Missing, Verdict, at, grade, need
+from lib.report import Missing, Verdict, at, grade, last_round, need
 from lib.report.claims import NOT_JUDGED
 
 Tables = Mapping[str, pd.DataFrame]
-
-
-def final(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the last round."""
-    return table[table["round"] == table["round"].max()]
 
 
 def paired(table: pd.DataFrame, first: str, second: str, value: str = "accuracy", **where: object) -> np.ndarray:
@@ -22,7 +17,7 @@ def paired(table: pd.DataFrame, first: str, second: str, value: str = "accuracy"
 
     A seed that lacks one of the two gives NaN, so that nothing follows. Raises `Missing` where no seed has a method.
     """
-    rows = final(table)
+    rows = last_round(table)
     for column, wanted in where.items():
         rows = rows[rows[column] == wanted]
     wide = rows.pivot_table(index="seed", columns="method", values=value, dropna=False)
@@ -33,7 +28,7 @@ def paired(table: pd.DataFrame, first: str, second: str, value: str = "accuracy"
 
 def middles(table: pd.DataFrame, method: str, by: str = "classes_per_client") -> pd.Series:
     """Return the median final accuracy of `method` over seeds, by `by` in ascending order; `Missing` without it."""
-    rows = final(table)
+    rows = last_round(table)
     need(rows, method=method)
     return rows[rows["method"] == method].groupby(by)["accuracy"].median().sort_index()
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from lib.fedper.rules import Tables, final, paired
-from lib.report import Missing, Verdict, at, fitted_slope, grade, need
+from lib.fedper.rules import Tables, paired
+from lib.report import Missing, Verdict, at, fitted_slope, grade, last_round, need
 from lib.report.claims import NOT_JUDGED
 
 CHANCE = 0.2
@@ -12,7 +12,7 @@ CHANCE = 0.2
 
 def aesthetics(tables: Tables) -> Verdict:
     """FedAvg near chance and FedPer well above it where users share no taste."""
-    rows = final(tables["aesthetics"])
+    rows = last_round(tables["aesthetics"])
     rows = rows[rows["a"] == 1].groupby("method")["accuracy"].median()
     shared, own = at(rows, "FedAvg"), at(rows, "FedPer 1")
     ratio = own / shared
@@ -24,7 +24,7 @@ def aesthetics(tables: Tables) -> Verdict:
 def flickr(tables: Tables) -> Verdict:
     """FedPer against FedAvg and chance on the scores of FLICKR-AES, paired by seed."""
     gain = paired(tables["flickr"], "FedPer 1", "FedAvg")
-    level = final(tables["flickr"]).groupby("method")["accuracy"].median().loc["FedPer 1"]
+    level = last_round(tables["flickr"]).groupby("method")["accuracy"].median().loc["FedPer 1"]
     measured = f"FedPer 1 {level:.3f}, median gain over FedAvg {np.median(gain):+.3f}"
     good = gain.min() > 0.05 and level > CHANCE + 0.1
     return grade(np.median(gain), reproduced=good, close=np.median(gain) > 0.02, measured=measured)
@@ -32,8 +32,8 @@ def flickr(tables: Tables) -> Verdict:
 
 def single_model_ceiling(tables: Tables) -> Verdict:
     """FedAvg below the ceiling of any single model, FedPer above it: aesthetics with a = 1 and renamed labels."""
-    art = final(tables["aesthetics"])
-    art, names = art[art["a"] == 1], final(tables["renamed"])
+    art = last_round(tables["aesthetics"])
+    art, names = art[art["a"] == 1], last_round(tables["renamed"])
     names = names[names["renamed"] == names["renamed"].max()]
     over = {method: [] for method in ("FedAvg", "FedPer 1")}
     for rows in (art, names):
@@ -83,7 +83,7 @@ def base_ablation(tables: Tables) -> Verdict:
 
     Nothing follows from a deep base that is not worth sharing: it must beat the same network alone on each client.
     """
-    rows = final(tables["cifar10_base"])
+    rows = last_round(tables["cifar10_base"])
     rows = rows[rows["use"] == "judging"]
     wide = rows.pivot_table(index="seed", columns=["base", "method"], values="accuracy", dropna=False).T
     deep, linear, alone = (
@@ -152,7 +152,7 @@ def stationarity(tables: Tables) -> Verdict:
 
 def shared_representation(tables: Tables) -> Verdict:
     """The distance of each base to the true directions, and local training's error, with fewer examples than inputs."""
-    table = final(tables["representation"])
+    table = last_round(tables["representation"])
     rows = table[table["examples"] == table["examples"].min()].groupby("method")[["distance", "error"]].median()
     rep, per, avg = (at(rows, name)["distance"] for name in ("FedRep", "FedPer", "FedAvg"))
     alone, ours = (at(rows, name)["error"] for name in ("local only", "FedPer"))
@@ -193,7 +193,7 @@ def femnist(tables: Tables) -> Verdict:
     gain = paired(tables["femnist"], "FedAvg", "FedPer 1")
     alone = np.median(paired(tables["femnist"], "FedPer 1", "local only"))
     measured = f"FedAvg minus FedPer 1 {np.median(gain):+.3f}; FedPer 1 minus local {alone:+.3f}"
-    level = final(tables["femnist"]).groupby("method")["accuracy"].median().loc["FedAvg"]
+    level = last_round(tables["femnist"]).groupby("method")["accuracy"].median().loc["FedAvg"]
     measured += f"; FedAvg {level:.2f}"
     if level <= 0.85:
         return Verdict(NOT_JUDGED, measured, "FedAvg has not learnt an easy task")

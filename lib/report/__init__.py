@@ -1,7 +1,7 @@
 """Claims, verdicts, provenance and the look of the pages."""
 
 from lib.report.claims import COMPANION, STATUSES, Claim, Missing, Verdict, at, claims_text, grade, judge, need
-from lib.report.intervals import fitted_slope, median_interval, summarize
+from lib.report.intervals import fitted_slope, last_round, median_interval, summarize
 from lib.report.page import (
     keep,
     one_thread,
@@ -31,6 +31,7 @@ __all__ = [
     "grade",
     "judge",
     "keep",
+    "last_round",
     "median_interval",
     "need",
     "new_figure",

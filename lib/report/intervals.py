@@ -37,6 +37,11 @@ def summarize(table: pd.DataFrame, by: list[str], value: str, *, level: float = 
     return pd.DataFrame(rows, columns=[*by, "median", "low", "high", "n"])
 
 
+def last_round(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the last round of a table with the column round."""
+    return table[table["round"] == table["round"].max()]
+
+
 def fitted_slope(x: np.ndarray, y: np.ndarray) -> float:
     """Return the least-squares slope of log `y` against log `x` (both positive, shape ``(n,)``)."""
     return float(np.polyfit(np.log(np.asarray(x, dtype=float)), np.log(np.asarray(y, dtype=float)), 1)[0])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from lib.report import Missing, Verdict, at, grade, need
+from lib.report import Missing, Verdict, at, grade, last_round, need
 from lib.report.claims import STATUSES
 from lib.spry.experiments.arms import MORE, operations_to
 
@@ -18,20 +18,15 @@ GB = 1e9
 PAPER_SHAPES = ("RoBERTa-large", "Llama2-7B", "OPT-6.7B", "OPT-13B")
 
 
-def last(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the last round."""
-    return table[table["round"] == table["round"].max()]
-
-
 def finals(table: pd.DataFrame) -> dict[float, pd.DataFrame]:
     """Return the final accuracy by alpha: one row a seed, one column a method."""
-    wide = last(table).pivot_table(index=["alpha", "seed"], columns="method", values="accuracy", dropna=False)
+    wide = last_round(table).pivot_table(index=["alpha", "seed"], columns="method", values="accuracy", dropna=False)
     return {alpha: wide.xs(alpha, level="alpha") for alpha in sorted(table["alpha"].unique(), reverse=True)}
 
 
 def gains(table: pd.DataFrame, first: str, second: str) -> dict[float, np.ndarray]:
     """Return the paired difference in final accuracy of two methods by alpha, one number a seed."""
-    need(last(table), method=(first, second))
+    need(last_round(table), method=(first, second))
     return {alpha: (wide[first] - wide[second]).to_numpy() for alpha, wide in finals(table).items()}
 
 
@@ -42,7 +37,7 @@ def _listed(values: Mapping[float, float]) -> str:
 def _over_best(table: pd.DataFrame, rivals: tuple[str, ...], ours: str = "Spry") -> dict[float, float]:
     """Return by alpha the median over seeds of our final accuracy minus that of the best rival (by median)."""
     found = {}
-    need(last(table), method=(ours, *rivals))
+    need(last_round(table), method=(ours, *rivals))
     for alpha, wide in finals(table).items():
         best = wide[list(rivals)].median().fillna(-np.inf).idxmax()
         found[alpha] = float(np.median(wide[ours] - wide[best]))
@@ -73,8 +68,8 @@ def convergence_time(tables: Tables) -> Verdict:
     """Operations until the median accuracy is nine tenths of Spry's final one, zero-order methods over Spry."""
     ratios, targets = {}, {}
     for alpha, part in tables["comparison"].groupby("alpha", sort=False):
-        need(last(part), method=("Spry", *ZERO_ORDER))
-        target = 0.9 * last(part)[last(part)["method"] == "Spry"]["accuracy"].median()
+        need(last_round(part), method=("Spry", *ZERO_ORDER))
+        target = 0.9 * last_round(part)[last_round(part)["method"] == "Spry"]["accuracy"].median()
         spent, targets[alpha] = operations_to(part, target), target
         if np.isinf(spent["Spry"]):  # only where Spry's accuracy is not a number
             return grade(np.nan, reproduced=False, close=False, measured="no accuracy")
@@ -153,7 +148,7 @@ def per_iteration(tables: Tables) -> Verdict:
 
 
 def _swept(table: pd.DataFrame, sweep: str) -> pd.Series:
-    rows = last(table)
+    rows = last_round(table)
     need(rows, sweep=sweep)
     return rows[rows["sweep"] == sweep].groupby("value")["accuracy"].median().sort_index()
 
@@ -221,5 +216,5 @@ def on_texts(rule: Rule, *data: str) -> Rule:
 
 def _levels(table: pd.DataFrame) -> str:
     """Return the final median accuracy of the best method at each alpha, which tells how much there is to compare."""
-    middle = last(table).groupby(["alpha", "method"])["accuracy"].median().groupby("alpha").max()
+    middle = last_round(table).groupby(["alpha", "method"])["accuracy"].median().groupby("alpha").max()
     return ", ".join(f"{value:.2f} (alpha={alpha:g})" for alpha, value in middle.sort_index(ascending=False).items())

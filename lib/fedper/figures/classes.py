@@ -9,7 +9,6 @@ from lib.fedper.figures.parts import (
     curves,
     gains,
     known_methods,
-    last_round,
     legend_above,
     length,
     listed,
@@ -17,7 +16,7 @@ from lib.fedper.figures.parts import (
     place,
     whole_ticks,
 )
-from lib.report.intervals import summarize
+from lib.report.intervals import last_round, summarize
 from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 
 ACCURACY = "accuracy (mean over clients)"

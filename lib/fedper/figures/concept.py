@@ -7,14 +7,13 @@ from lib.fedper.figures.parts import (
     INTERVALS,
     curves,
     known_methods,
-    last_round,
     length,
     listed,
     medians,
     place,
     whole_ticks,
 )
-from lib.report.intervals import summarize
+from lib.report.intervals import last_round, summarize
 from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 
 CHANCE = 0.2

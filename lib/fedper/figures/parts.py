@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lib.report.intervals import summarize
+from lib.report.intervals import last_round, summarize
 from lib.report.style import COLOURS, series
 
 # One colour and marker a method, in every figure.
@@ -56,11 +56,6 @@ def legend_above(fig: Figure, axis: Axes, *, columns: int = 4) -> None:
 def length(table: pd.DataFrame) -> str:
     """Return how long and how often the runs of `table` were, as text: ``"3 seeds, 80 rounds"``."""
     return f"{table['seed'].nunique()} seeds, {table['round'].max()} rounds"
-
-
-def last_round(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the last round."""
-    return table[table["round"] == table["round"].max()]
 
 
 def medians(table: pd.DataFrame, by: str, value: str = "accuracy") -> pd.DataFrame:

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import LogFormatter
 
-from lib.fedper.figures.parts import INTERVALS, curves, known_methods, last_round, place, whole_ticks
-from lib.report.intervals import fitted_slope
+from lib.fedper.figures.parts import INTERVALS, curves, known_methods, place, whole_ticks
+from lib.report.intervals import fitted_slope, last_round
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib.report.intervals import summarize
+from lib.report.intervals import last_round, summarize
 from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
 from lib.spry.experiments.arms import operations_to
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
@@ -14,11 +14,6 @@ INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %,
 
 # One look a method in all figures: a colour by its place, dashed beyond the palette.
 ORDER = (*NAMES, *PROTOCOLS)
-
-
-def last(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the last round."""
-    return table[table["round"] == table["round"].max()]
 
 
 def methods(table: pd.DataFrame) -> Figure:
@@ -34,11 +29,11 @@ def methods(table: pd.DataFrame) -> Figure:
         row[0].set(xlabel="round", ylabel="accuracy", title=rf"$\alpha = {alpha:g}$")
         row[1].set(xlabel="operations of a client (forward passes)", xscale="log", title=rf"$\alpha = {alpha:g}$")
         row[1].xaxis.set_minor_formatter("")
-        ranked = last(part).groupby("method")["accuracy"].median().sort_values(ascending=False)
+        ranked = last_round(part).groupby("method")["accuracy"].median().sort_values(ascending=False)
         notes.append(rf"$\alpha={alpha:g}$: " + ", ".join(f"{name} {value:.2f}" for name, value in ranked.items()))
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=7)
     first = table[table["alpha"] == alphas[0]]
-    target = 0.9 * last(first)[lambda t: t["method"] == "Spry"]["accuracy"].median()
+    target = 0.9 * last_round(first)[lambda t: t["method"] == "Spry"]["accuracy"].median()
     need = operations_to(first, target)
     work = ", ".join(f"{name} {value:.0f}" if np.isfinite(value) else f"{name} never" for name, value in need.items())
     caption = f"""Final accuracy, each method at its own learning rate: {"; ".join(notes)}. Operations until the median
@@ -51,7 +46,7 @@ def texts(table: pd.DataFrame, data: str) -> Figure:
     """Draw `methods` for one data set of `experiments.real_tables`, with the size of the problem in the caption."""
     rows = table[table["data"] == data]
     fig = methods(rows.drop(columns="data"))
-    end = last(rows).groupby("method", sort=False)[["kib_up", "seconds"]].median()
+    end = last_round(rows).groupby("method", sort=False)[["kib_up", "seconds"]].median()
     sent = ", ".join(f"{name} {row.kib_up:.1f} KiB and {row.seconds:.1f} s" for name, row in end.iterrows())
     count = rows["seed"].nunique()
     size = f"{count} seed{'s' * (count > 1)}, {rows['round'].max()} rounds"
@@ -81,7 +76,7 @@ def protocols(table: pd.DataFrame) -> Figure:
     axes[0, 0].set(xlabel="local epochs", ylabel="accuracy")
     axes[0, 1].set(xlabel="KiB that a client sent", xscale="log")
     axes[0, 0].legend(fontsize=7)
-    end = last(table).groupby("method", sort=False)[["accuracy", "kib_up"]].median()
+    end = last_round(table).groupby("method", sort=False)[["accuracy", "kib_up"]].median()
     listed = ", ".join(f"{name} {row.accuracy:.3f} ({row.kib_up:.1f} KiB)" for name, row in end.iterrows())
     caption = f"""After the same number of iterations, with what a client sent until then, books included: {listed}.
         {INTERVALS}"""
@@ -94,7 +89,7 @@ def sweeps(table: pd.DataFrame) -> Figure:
     notes = []
     labels = {"K": "perturbations a minibatch $K$", "M": "clients a round $M$"}
     for index, (axis, (name, label)) in enumerate(zip(axes[0], labels.items(), strict=True)):
-        rows = last(table)[lambda t, name=name: t["sweep"] == name]
+        rows = last_round(table)[lambda t, name=name: t["sweep"] == name]
         found = summarize(rows, ["value"], "accuracy").sort_values("value")
         series(axis, found["value"], found["median"], found["low"], found["high"], label=name, index=index)
         axis.set(xlabel=label, xscale="log")
