@@ -56,11 +56,14 @@ def real_tasks(
             for s in range(seed, seed + seeds):
                 tasks.append(Task(table, function, {"plan": plan, "seeds": 1, "seed": s} | one))
 
+    if rates:
+        options = [{"rates": rates, "seeds": 1, "seed": s} for s in range(seed, seed + seeds)]
+        tasks += [Task("rates", learning_rates, one | {"classes_per_client": (k,)}) for one in options for k in (4, 10)]
     if "cifar10" in data_sets:
-        on_networks = functools.partial(networks_on_cifar10, image_size=image_size)
-        add("cifar10_networks", on_networks, networks=networks, classes_per_client=(4, 10), methods=NETWORK_METHODS)
         whole = {"plan": plan, "seeds": seeds, "seed": seed}  # an arm's rate is chosen once, for all its seeds
         tasks += [Task("cifar10_base", base_on_cifar10, whole | {"arms": (arm,)}) for arm in CIFAR10_ARMS]
+        on_networks = functools.partial(networks_on_cifar10, image_size=image_size)
+        add("cifar10_networks", on_networks, networks=networks, classes_per_client=(4, 10), methods=NETWORK_METHODS)
         add("cifar10", accuracy_on_cifar10, classes_per_client=(4, 8, 10), methods=CIFAR10_METHODS)
     if "cifar100" in data_sets:
         add("cifar100", accuracy_on_cifar100, classes_per_client=(10, 100), methods=METHODS)
@@ -68,9 +71,6 @@ def real_tasks(
         add("femnist", accuracy_on_femnist, methods=METHODS)
     if "flickr-aes" in data_sets:
         add("flickr", accuracy_on_flickr)
-    if rates:
-        options = [{"rates": rates, "seeds": 1, "seed": s} for s in range(seed, seed + seeds)]
-        tasks += [Task("rates", learning_rates, one | {"classes_per_client": (k,)}) for one in options for k in (4, 10)]
     return tasks
 
 
