@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,14 +72,21 @@ class StudentTrainer:
         return rows
 
     def test(self, keep: np.ndarray, *, runs: int = 3) -> Metrics:
-        """Train the student of `keep` anew `runs` times and return its mean test accuracy, full and masked."""
+        """Train the student of `keep` anew `runs` times and judge it on the test part.
+
+        Returns mean test accuracy, full (`test`) and masked, the teacher's, the ratios `a` (of test accuracies), `t`
+        and `c`, and the number of parameters. Times are taken on the test part.
+        """
+        return self.judge(self.train(np.tile(keep, (runs, 1))))
+
+    def judge(self, nets: Sequence[Network]) -> Metrics:
+        """Return what `test` returns of `nets`, trained replicates of one network."""
         images, half = self.images, self.recipe.half
-        nets = self.train(np.tile(keep, (runs, 1)))
         full = [accuracy(net, images.test_x, images.test_y, half=half) for net in nets]
         masked = [accuracy(net, images.test_x, images.test_y, among=images.members, half=half) for net in nets]
         teacher = accuracy(self.teacher.net, images.test_x, images.test_y, half=half)
-        return {
-            "test": float(np.mean(full)),
-            "test_masked": float(np.mean(masked)),
-            "test_teacher": teacher,
-        }
+        seconds = seconds_of([self.teacher.net, nets[0]], images.test_x, half=half)
+        size = parameter_count(nets[0].architecture)
+        row = {"test": np.mean(full), "test_masked": np.mean(masked), "test_teacher": teacher, "parameters": size}
+        row |= {"a": np.mean(full) / teacher, "t": seconds[1] / seconds[0], "c": size / self.parameters}
+        return {name: float(value) for name, value in row.items()}
