@@ -146,11 +146,14 @@ def smallest_valid(teacher: Architecture) -> np.ndarray:
     return keep
 
 
-def invalid(candidate: Architecture, teacher: Architecture) -> str | None:
-    """Return why `candidate` is rejected without training (reward -1), or None if it is not."""
+def invalid(candidate: Architecture, teacher: Architecture, *, smaller: bool = True) -> str | None:
+    """Return why `candidate` is rejected without training (reward -1), or None if it is not.
+
+    Without `smaller` it may have as many parameters as the teacher, of which removing a ReLU alone takes none.
+    """
     if linear_inputs(candidate) > MAX_LINEAR_INPUTS:
         return f"a linear layer would have more than {MAX_LINEAR_INPUTS:,} inputs"
-    if parameter_count(candidate) >= parameter_count(teacher):
+    if smaller and parameter_count(candidate) >= parameter_count(teacher):
         return "it has no fewer parameters than the teacher"
     return None
 

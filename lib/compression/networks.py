@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -85,6 +86,11 @@ def narrowed(architecture: Architecture, factor: float, *, least: int = 1) -> Ar
         return Block(tuple(map(thinner, part.main)), tuple(map(thinner, part.shortcut)))
 
     return Architecture(tuple(map(inside, architecture.parts)), architecture.channels, architecture.pixels)
+
+
+def with_classes(architecture: Architecture, classes: int) -> Architecture:
+    """Return `architecture` with `classes` outputs of its classifier."""
+    return replace(architecture, parts=(*architecture.parts[:-1], replace(architecture.parts[-1], outputs=classes)))
 
 
 class Residual(nn.Module):

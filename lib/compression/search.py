@@ -43,11 +43,14 @@ class Found:
 class Evaluator:
     """Answers decisions with metrics, asking `evaluate` for valid students that are not in `cache` only.
 
-    Without `cached`, every valid student is evaluated as often as it is drawn, as in the authors' code.
+    Without `cached`, every valid student is evaluated as often as it is drawn, as in the authors' code. `smaller` is
+    that of `lib.compression.layers.invalid`.
     """
 
-    def __init__(self, teacher: layers.Architecture, evaluate: Evaluate, *, cached: bool = True) -> None:
-        self.teacher, self.evaluate, self.cached = teacher, evaluate, cached
+    def __init__(
+        self, teacher: layers.Architecture, evaluate: Evaluate, *, cached: bool = True, smaller: bool = True
+    ) -> None:
+        self.teacher, self.evaluate, self.cached, self.smaller = teacher, evaluate, cached, smaller
         self.forced = ~layers.free(teacher)
         self.cache: dict[bytes, Metrics] = {}
 
@@ -55,7 +58,8 @@ class Evaluator:
         """Return one row a row of `actions`: key, valid, trained, kept, minimal, and the metrics of valid ones."""
         keeps = np.asarray(actions, dtype=bool) | self.forced
         keys = [np.packbits(keep).tobytes() for keep in keeps]
-        valid = [layers.invalid(layers.student(self.teacher, keep), self.teacher) is None for keep in keeps]
+        students = [layers.student(self.teacher, keep) for keep in keeps]
+        valid = [layers.invalid(each, self.teacher, smaller=self.smaller) is None for each in students]
         ask, seen = [], set(self.cache) if self.cached else set()
         for i, key in enumerate(keys):
             if valid[i] and key not in seen:
@@ -142,11 +146,12 @@ def random_search(
     keep: float | None = 0.5,
     seed: int = 0,
     most: int = 10_000,
+    stop: Callable[[pd.DataFrame], bool] | None = None,
 ) -> Found:
     """Draw students without learning until `trainings` different ones were evaluated; the best by `reward` is kept.
 
     Each free leaf is kept with probability `keep`, or with one drawn anew for each student from [0, 1] if None, which
-    covers all sizes. Gives up after `most` draws.
+    covers all sizes. Gives up after `most` draws, or when `stop` says True of the history.
     """
     rng, free = np.random.default_rng(seed), layers.free(teacher)
     ask, rows, drawn = Evaluator(teacher, evaluate), [], []
@@ -158,7 +163,21 @@ def random_search(
         for place, (answer, value) in enumerate(zip(answers, rewards_of(answers, reward), strict=True)):
             rows.append({"iteration": len(drawn), "sample": place, "reward": value} | answer)
         drawn.append(actions)
+        if stop is not None and stop(pd.DataFrame(rows)):
+            break
     return _found(rows, np.concatenate(drawn), free, None)
+
+
+def decisions(key: str, teacher: layers.Architecture) -> np.ndarray:
+    """Return the decisions ``(places,)`` that `key` of a history stands for."""
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(key), dtype=np.uint8))
+    return bits[: len(layers.places(teacher))].astype(bool)
+
+
+def best(history: pd.DataFrame, teacher: layers.Architecture, *, iterations: int | None = None) -> np.ndarray:
+    """Return the decisions with the best reward among the students of the first `iterations` (all if None)."""
+    rows = history if iterations is None else history[history["iteration"] < iterations]
+    return decisions(rows.loc[rows["reward"].idxmax(), "key"], teacher)
 
 
 def _found(rows: list[dict[str, Any]], drawn: np.ndarray, free: np.ndarray, policy: Policy | None) -> Found:

@@ -76,6 +76,8 @@ def fit(model: nn.Module, images: Images, recipe: Recipe, *, seed: int = 0) -> N
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / total if recipe.decay else 1.0)
     generator = torch.Generator().manual_seed(seed)
     model.train()
+    if recipe.half:
+        model.to(memory_format=torch.channels_last)
     for epoch in range(recipe.epochs):
         view = epoch % len(images.train_x)
         order = torch.randperm(n, generator=generator).to(device)

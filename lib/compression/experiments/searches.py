@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from lib.compression import data, layers, networks
+from lib.compression.baselines import FIXED_DIGITS, fixed_students, one_shot_removal
 from lib.compression.policy import Policy, Update
 from lib.compression.reward import ddc, n2n
-from lib.compression.search import Found, random_search, search
+from lib.compression.search import Found, Metrics, random_search, search
 from lib.compression.students import StudentTrainer, Teacher, trained_teacher
 from lib.compression.training import Recipe
 
@@ -27,6 +28,8 @@ METHODS = {
     "N2N": (n2n, replace(STUDENT, loss="logits", soft=1.0)),
 }
 RANDOM, MINIMAL, UNITS = "random search", "remove all", "remove all units"
+FIXED, ONE_SHOT = "fixed student", "one-shot removal"
+OTHERS = (RANDOM, MINIMAL, UNITS, FIXED, ONE_SHOT)
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,21 @@ def searches(
 ) -> Searches:
     """Run every method for each of `teachers`, whose place in the list is the seed.
 
-    Random search gets as many trainings as the paper's method used; the two "remove all" need none. Names beside
-    those are keys of `METHODS`.
+    `methods` are keys of `METHODS` or of `OTHERS`. Random search gets as many trainings as the paper's method used;
+    the two "remove all" and the fixed student need none.
     """
-    unknown = set(methods) - {*METHODS, RANDOM, MINIMAL, UNITS}
+    unknown = set(methods) - {*METHODS, *OTHERS}
     if unknown:
-        raise ValueError(f"no method {min(unknown)!r}: choose from {', '.join([*METHODS, RANDOM, MINIMAL, UNITS])}")
+        raise ValueError(f"no method {min(unknown)!r}: choose from {', '.join([*METHODS, *OTHERS])}")
     jobs = [(seed, method) for seed in range(len(teachers)) for method in methods]
     histories, finals, policies, spent = [], [], {}, {}
     for seed, method in jobs if progress is None else progress(jobs, "searches"):
         teacher = teachers[seed]
         _, recipe = METHODS.get(method, METHODS["DDC"])
         trainer = StudentTrainer(teacher, recipe, seed=seed)
+        if method == FIXED:
+            finals.append(_fixed(trainer) | {"method": method, "seed": seed, "trainings": 0})
+            continue
         found = _find(method, teacher, trainer, seed, iterations, rollouts, update, spent.get(seed))
         trainings = 0
         if isinstance(found, Found):
@@ -104,6 +110,8 @@ def _find(
     if method == RANDOM:
         trainings = budget or iterations * rollouts
         return random_search(architecture, trainer, trainings=trainings, rollouts=rollouts, keep=None, seed=seed)
+    if method == ONE_SHOT:
+        return one_shot_removal(architecture, trainer)
     reward, _ = METHODS[method]
     return search(
         architecture, trainer, reward=reward, iterations=iterations, rollouts=rollouts, update=update, seed=seed
@@ -119,10 +127,21 @@ def judged_history(found: Found) -> pd.DataFrame:
 
 def final_row(trainer: StudentTrainer, keep: np.ndarray, *, runs: int = 3) -> dict[str, Any]:
     """Return the test metrics of the student of `keep`, its reward, and the share of free leaves that it keeps."""
-    metrics = trainer.test(keep, runs=runs)
     free = layers.free(trainer.teacher.architecture)
+    return judged(trainer.test(keep, runs=runs)) | {"kept": float(np.mean(keep[free]))}
+
+
+def judged(metrics: Metrics) -> Metrics:
+    """Return `metrics` with the paper's reward and the compression."""
     reward = float(ddc(metrics["a"], metrics["t"], metrics["c"]))
-    return metrics | {"reward": reward, "kept": float(np.mean(keep[free])), "compression": 1 / metrics["c"]}
+    return metrics | {"reward": reward, "compression": 1 / metrics["c"]}
+
+
+def _fixed(trainer: StudentTrainer, *, runs: int = 3) -> Metrics:
+    """Return the metrics of the fixed student, trained on the teacher's logits as in the paper."""
+    recipe = METHODS["N2N"][1]
+    seeds = trainer.rng.integers(2**31, size=runs).tolist()
+    return judged(trainer.judge(fixed_students(FIXED_DIGITS, trainer.images, recipe, seeds=seeds)))
 
 
 def cache_savings(history: pd.DataFrame) -> pd.DataFrame:
