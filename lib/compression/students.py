@@ -49,6 +49,8 @@ class StudentTrainer:
         self.images = teacher.images if images is None else images
         self.rng = np.random.default_rng(seed)
         self.accuracy = accuracy(teacher.net, self.images.val_x, self.images.val_y, half=recipe.half)
+        if not self.accuracy:
+            raise ValueError("the teacher labels no validation image correctly: train it for more epochs")
         self.parameters = parameter_count(teacher.architecture)
 
     def train(self, keeps: np.ndarray) -> list[Network]:

@@ -22,28 +22,22 @@ POLICIES = {"DDC": Update(lr=0.01), "DDC, shared advantage": Update(lr=0.01, sha
 def enumeration(*, seed: int = 0, at_once: int = 16, progress: Progress | None = None) -> pd.DataFrame:
     """Train all 128 students of a one-block network on digits, `at_once` together; one row each.
 
-    Columns: key (decisions as text of 0 and 1), kept, minimal, valid, accuracy, a, t, c, reward (NaN where invalid).
+    Columns: key (decisions as text of 0 and 1), kept, minimal, valid (fewer parameters than the teacher), accuracy,
+    a, t, c, reward.
     """
     teacher = trained_teacher(TINY, data.digits(seed=seed), seed=seed)
     trainer = StudentTrainer(teacher, STUDENT, seed=seed)
     keeps, free = all_students(TINY), layers.free(TINY)
-    valid = np.array([layers.invalid(layers.student(TINY, keep), TINY) is None for keep in keeps])
-    groups = np.array_split(np.flatnonzero(valid), max(1, int(valid.sum()) // at_once))
-    rows: dict[int, Metrics] = {}
+    groups = np.array_split(keeps, max(1, len(keeps) // at_once))
+    metrics: list[Metrics] = []
     for group in groups if progress is None else progress(groups, "all students"):
-        rows |= dict(zip(group.tolist(), trainer(keeps[group]), strict=True))
-    table = [
-        {
-            "key": _text(keep),
-            "kept": float(keep[free].mean()),
-            "minimal": not keep[free].any(),
-            "valid": bool(ok),
-            **rows.get(i, {}),
-        }
-        for i, (keep, ok) in enumerate(zip(keeps, valid, strict=True))
-    ]
-    frame = pd.DataFrame(table)
-    return frame.assign(reward=ddc(frame["a"], frame["t"], frame["c"]))
+        metrics += trainer(group)
+    rows = []
+    for keep, found in zip(keeps, metrics, strict=True):
+        valid = layers.invalid(layers.student(TINY, keep), TINY) is None
+        facts = {"key": _text(keep), "kept": float(keep[free].mean()), "minimal": not keep[free].any(), "valid": valid}
+        rows.append(facts | found | {"reward": float(ddc(found["a"], found["t"], found["c"]))})
+    return pd.DataFrame(rows)
 
 
 def tabular_searches(
@@ -54,7 +48,7 @@ def tabular_searches(
     Every method knows nothing but what it asked for. Columns: method, seed, trainings, best (reward of the best
     student so far over that of the best of all), found (whether it is the best of all).
     """
-    evaluate, top = _lookup(table), float(table["reward"].max())
+    evaluate, top = _lookup(table), float(table.loc[table["valid"], "reward"].max())
     rows = []
     names: Iterable[int] = range(seeds)
     for seed in names if progress is None else progress(names, "searches in the table"):
@@ -76,7 +70,7 @@ def _text(keep: np.ndarray) -> str:
 
 
 def _lookup(table: pd.DataFrame) -> Evaluate:
-    known = table[table["valid"]].set_index("key")[["accuracy", "a", "t", "c"]].to_dict("index")
+    known = table.set_index("key")[["accuracy", "a", "t", "c"]].to_dict("index")
     return lambda keeps: [known[_text(keep)] for keep in keeps]
 
 
