@@ -162,7 +162,7 @@ def test_the_search_ends_at_the_smallest_network_and_a_transferred_policy_stays_
     assert (iterations_to(history, 0.8 * best) > 0).all()
     easier = surrogate().subset(low=0.95)
     moved, _ = policy_dynamics(easier, ddc, iterations=3, start=policies)
-    assert set(moved["seed"]) == set(range(4)) and (moved["minimal"] > 0.8).all()
+    assert set(moved["seed"]) == set(range(4)) and moved["minimal"].mean() > 0.9
 
 
 def test_iterations_to_a_level_by_hand():
