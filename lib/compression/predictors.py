@@ -21,7 +21,7 @@ def predictors(
     """Return the rank correlation of each of `columns` with `target` over the students of `table`, with intervals.
 
     One row a student in `table`. The interval is the percentile bootstrap over students; all predictors see the same
-    resamples, so ``best_share``, the share of resamples in which a predictor's correlation is the largest, compares them.
+    resamples, so ``best_share``, the share of resamples in which its correlation is the largest, compares them.
     Columns of the result: predictor, rank_correlation (Spearman's), low, high, best_share, students.
 
     Raises ``ValueError`` for fewer than five students, or a column that is missing or constant.
