@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import nnls
 
 from lib.compression.layers import MAX_LINEAR_INPUTS, Architecture, Block, Leaf, after, free, parameter_count
 from lib.compression.reward import INVALID
@@ -76,8 +77,9 @@ def fit_latency(
 ) -> LatencyFit:
     """Fit latency ratios ``(n,)`` of measured students to their decisions `keep` ``(n, places)`` by ridge regression.
 
-    Only free places get a share. The result is rescaled so that keeping everything costs 1, the teacher's latency. The
-    correlation is between measured ratios and predictions for students left out of the fit.
+    Only free places get a share, and none below zero: a layer more never makes a network faster. The result is rescaled
+    so that keeping everything costs 1, the teacher's latency. The correlation is between measured ratios and
+    predictions for students left out of the fit.
 
     Raises ValueError for fewer students than twice the number of folds.
     """
@@ -152,7 +154,9 @@ def _parameters(leaf: Leaf, inputs: np.ndarray) -> np.ndarray | int:
 
 
 def _ridge(kept: np.ndarray, ratios: np.ndarray, ridge: float) -> tuple[np.ndarray, float]:
-    centre, level = kept.mean(axis=0), ratios.mean()
-    gram = (kept - centre).T @ (kept - centre) + ridge * np.eye(kept.shape[1])
-    slope = np.linalg.solve(gram, (kept - centre).T @ (ratios - level))
-    return slope, float(level - centre @ slope)
+    """Return slopes and intercept of the least squares with penalty `ridge` on squared slopes, none below zero."""
+    layers = kept.shape[1]
+    penalty = np.sqrt(ridge) * np.eye(layers, layers + 1)
+    design = np.vstack([np.column_stack([kept, np.ones(len(kept))]), penalty])
+    found, _ = nnls(design, np.concatenate([ratios, np.zeros(layers)]))
+    return found[:-1], float(found[-1])
