@@ -10,9 +10,11 @@ import pandas as pd
 
 from lib.compression.dynamics import iterations_to, policy_dynamics
 from lib.compression.layers import free
+from lib.compression.optimum import every_student
 from lib.compression.policy import Update
 from lib.compression.reward import additive, ddc, n2n
 from lib.compression.surrogate import Reward, Surrogate
+from lib.compression.theory_gradient import gradient_ascent, plateau
 
 Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 REWARDS: Mapping[str, Reward] = {"DDC": ddc, "N2N": n2n, "additive": additive}
@@ -90,6 +92,21 @@ def speed(history: pd.DataFrame, *, by: list[str], level: float = 0.9) -> pd.Dat
             facts = dict(zip(by, key, strict=True)) | {"seed": seed, "iterations": reached[seed]}
             rows.append(facts | {"final": end["share"].mean()[seed], "minimal": end["minimal"].mean()[seed]})
     return pd.DataFrame(rows)
+
+
+def exact_learning(surrogate: Surrogate, *, steps: int = 120, rate: float = 8.0) -> pd.DataFrame:
+    """Return learning curves along the exact gradient, without noise, on a network small enough to enumerate (P5).
+
+    The step is `rate` over the largest reward, so that rewards of different scale are comparable. Columns reward_name,
+    step, reward, share (of the largest reward), plateau (first rise over steepest rise of the curve).
+    """
+    keep, parts = every_student(surrogate), []
+    for name, reward in REWARDS.items():
+        found = surrogate.rewards(keep, reward)
+        curve, _ = gradient_ascent(found, steps=steps, rate=rate / found.max())
+        columns = {"step": np.arange(steps + 1), "reward": curve, "share": curve / found.max()}
+        parts.append(pd.DataFrame({"reward_name": name} | columns | {"plateau": plateau(curve)}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def smallest(surrogate: Surrogate, reward: Reward) -> float:
