@@ -34,7 +34,6 @@ def edge_costs(profile: pd.DataFrame, *, reference: str = "teacher") -> Figure:
     axes[0, 0].axvline(1, **GUIDE)
     axes[0, 0].set_yticks(places, names)
     axes[0, 0].invert_yaxis()
-    axes[0, 1].set_xscale("log")
     axes[0, 0].legend(fontsize=8)
     plain = table.xs("float32", level="precision")
     fastest, slower = plain["time_ratio"].idxmin(), table.xs("int8", level="precision")["time_ratio"]

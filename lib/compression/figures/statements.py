@@ -45,6 +45,7 @@ def threshold_frontier(path: pd.DataFrame) -> Figure:
                 [getattr(row, value)], [row.a], MARKERS[index % len(MARKERS)], color=COLOURS[0], label=row.thresholds
             )
         axis.set(xlabel=title, ylabel="accuracy / teacher's")
+        axis.locator_params(axis="x", nbins=5)
     axes[0, 0].legend(fontsize=7, title="thresholds of a, t, c")
     steps = path[["a", "t", "c"]].diff().dropna()
     rising = int((np.asarray(steps) >= 0).all(axis=1).sum())
