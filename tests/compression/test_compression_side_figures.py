@@ -7,7 +7,8 @@ import torch
 
 from lib.compression import layers, networks
 from lib.compression.edge import edge_profile
-from lib.compression.experiments.dynamics import (
+from lib.compression.experiments.latency import latency_predictors, measured_surrogate, student_costs
+from lib.compression.experiments.policies import (
     dynamics,
     exact_learning,
     first_rewards,
@@ -15,7 +16,6 @@ from lib.compression.experiments.dynamics import (
     speed,
     transfer_dynamics,
 )
-from lib.compression.experiments.latency import latency_predictors, measured_surrogate, student_costs
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import edge_costs, latency_costs
 from lib.compression.figures.statements import gradient_variance, threshold_frontier

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lib.compression import data, layers, networks
 from lib.compression.baselines import all_students, greedy_removal
-from lib.compression.experiments.searches import STUDENT, Progress
+from lib.compression.experiments.methods import STUDENT, Progress
 from lib.compression.policy import Update
 from lib.compression.reward import ddc
 from lib.compression.search import Evaluate, Found, Metrics, random_search, search
