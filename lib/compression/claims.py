@@ -204,8 +204,8 @@ _COMPANION = (
         "A fresh policy sees next to no reward under the paper's product, but much of it under N2N's (surrogate)",
         COMPANION,
         "",
-        "smallest network worth at least 10 times the fresh policy's mean, N2N at most 3; close from 3 times N2N's
-        ratio", ("first",),
+        "smallest network worth at least 10 times the fresh policy's mean, N2N at most 3; close from 3 times N2N's",
+        ("first",),
         rules_theory.slow_start,
     ),
     Claim(
