@@ -12,13 +12,14 @@ LADDER = ("0.9, 0.3, 0.6", "0.97, 0.6, 0.6", "0.99, 0.9, 0.9")  # thresholds of 
 
 
 def gains(table: pd.DataFrame, one: str, other: str, value: str) -> dict[str, np.ndarray]:
-    """Return by subset the values of `value` of arm `one` minus those of `other`, by seed."""
+    """Return by subset the values of `value` of arm `one` minus those of `other`, by seed (and network)."""
     need(table, arm=(one, other))
+    pairs = [name for name in ("seed", "network") if name in table]
     found = {}
     for subset, rows in table.groupby("subset", sort=False):
         if not {one, other} <= set(rows["arm"]):
             raise Missing(f"arm {one} or {other} of subset {subset}")
-        by_arm = {arm: rows[rows["arm"] == arm].set_index("seed")[value] for arm in (one, other)}
+        by_arm = {arm: rows[rows["arm"] == arm].set_index(pairs)[value] for arm in (one, other)}
         found[str(subset)] = (by_arm[one] - by_arm[other]).to_numpy()
     return found
 

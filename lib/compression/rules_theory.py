@@ -77,7 +77,7 @@ def latency(tables: Tables) -> Verdict:
     """Judge whether the number of layers kept ranks latency better than the number of parameters, in every runtime."""
     table = tables["predictors"]
     need(table, predictor=("kept", "parameters"))
-    wide = table.pivot_table(index=["runtime", "batch"], columns="predictor", values="rank_correlation", dropna=False)
+    wide = table.set_index(["runtime", "batch", "predictor"])["rank_correlation"].unstack("predictor")  # noqa: PD010
     gain = wide["kept"] - wide["parameters"]
     measured = "; ".join(
         f"{runtime}, batch {batch}: layers {row['kept']:.2f}, parameters {row['parameters']:.2f}"

@@ -10,7 +10,7 @@ _WHERE = {
     "policies": ("dynamics", "exact_learning", "first_rewards", "speed", "transfer_dynamics"),
     "edge": ("edge_costs", "final_networks"),
     "frontier": ("preferred", "searched"),
-    "latency": ("latency_predictors", "measured_surrogate", "student_costs"),
+    "latency": ("costs_of_students", "latency_predictors", "measured_surrogate", "student_costs"),
     "longer": ("longer_tables", "real_tables"),
     "oracle": ("enumeration", "tabular_searches"),
     "published": ("published_rows",),

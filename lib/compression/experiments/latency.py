@@ -71,6 +71,18 @@ def student_costs(
     return pd.DataFrame(rows), keep
 
 
+def costs_of_students(
+    teacher: Architecture, *, eager: int = 40, exported: int = 14, seed: int = 0, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Return `student_costs` of `eager` students in torch (64 images) and of `exported` ones in ONNX Runtime (one)."""
+    settings = (("eager", 64, eager), ("onnx", 1, exported))
+    parts = [
+        student_costs(teacher, students=students, runtime=runtime, batch=batch, seed=seed, progress=progress)[0]
+        for runtime, batch, students in settings
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
 def latency_predictors(table: pd.DataFrame, *, draws: int = 2000) -> pd.DataFrame:
     """Return `lib.compression.predictors.predictors` for each runtime and batch size in tables of `student_costs`."""
     parts = []

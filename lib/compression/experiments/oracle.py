@@ -16,12 +16,12 @@ from lib.compression.search import Evaluate, Found, Metrics, random_search, sear
 from lib.compression.stacked import shapes
 from lib.compression.students import StudentTrainer, trained_teacher
 
-TINY = networks.mini_vgg((8, "M", 16, "M"))
+TINY = networks.mini_vgg((8, "M", 16))
 POLICIES = {"DDC": Update(lr=0.01), "DDC, shared advantage": Update(lr=0.01, shared=True)}
 
 
 def enumeration(*, seed: int = 0, at_once: int = 16, progress: Progress | None = None) -> pd.DataFrame:
-    """Train all 128 students of a network of two convolutions on digits, `at_once` together; one row each.
+    """Train all 64 students of a network of two convolutions on digits, `at_once` together; one row each.
 
     Columns: key (decisions as text of 0 and 1), kept, minimal, valid (fewer parameters than the teacher), accuracy,
     a, t, c, reward.

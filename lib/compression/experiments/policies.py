@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib.compression.dynamics import iterations_to, policy_dynamics
+from lib.compression.experiments.statements import small_surrogate
 from lib.compression.layers import free
 from lib.compression.optimum import every_student
 from lib.compression.policy import Update
@@ -94,12 +95,15 @@ def speed(history: pd.DataFrame, *, by: list[str], level: float = 0.9) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def exact_learning(surrogate: Surrogate, *, steps: int = 120, rate: float = 8.0) -> pd.DataFrame:
+def exact_learning(surrogate: Surrogate | None = None, *, steps: int = 120, rate: float = 8.0) -> pd.DataFrame:
     """Return learning curves along the exact gradient, without noise, on a network small enough to enumerate (P5).
+
+    Without `surrogate`, that of `lib.compression.experiments.statements.small_surrogate`.
 
     The step is `rate` over the largest reward, so that rewards of different scale are comparable. Columns reward_name,
     step, reward, share (of the largest reward), plateau (first rise over steepest rise of the curve).
     """
+    surrogate = small_surrogate() if surrogate is None else surrogate
     keep, parts = every_student(surrogate), []
     for name, reward in REWARDS.items():
         found = surrogate.rewards(keep, reward)
