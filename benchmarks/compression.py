@@ -12,7 +12,7 @@ from benchmarks.lines import peer, target
 from lib.compression import layers, networks
 from lib.compression.dynamics import policy_dynamics
 from lib.compression.edge import edge_profile, repeatability
-from lib.compression.experiments.searches import STUDENT, cache_savings, digits_teacher, searches
+from lib.compression.experiments.methods import STUDENT, cache_savings, digits_teacher, searches
 from lib.compression.reward import ddc
 from lib.compression.stacked import train_students
 from lib.compression.students import Teacher

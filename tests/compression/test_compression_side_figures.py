@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from lib.compression import layers, networks
-from lib.compression.data import Images
-from lib.compression.experiments.dynamics import (
+from lib.compression.edge import edge_profile
+from lib.compression.experiments.latency import latency_predictors, measured_surrogate, student_costs
+from lib.compression.experiments.policies import (
     dynamics,
     exact_learning,
     first_rewards,
@@ -15,17 +16,13 @@ from lib.compression.experiments.dynamics import (
     speed,
     transfer_dynamics,
 )
-from lib.compression.experiments.edge import downloads, edge_table, edge_twice, trained_models
-from lib.compression.experiments.latency import latency_predictors, measured_surrogate, student_costs
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import edge_costs, latency_costs
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
 from lib.compression.optimum import every_student, threshold_path
 from lib.compression.reward import ddc, n2n
-from lib.compression.students import trained_teacher
 from lib.compression.surrogate import Surrogate, parameter_counts
 from lib.compression.theory_gradient import noise_table
-from lib.compression.training import Recipe
 
 TINY = networks.resnet((2, 3), blocks=1, channels=1, pixels=8)
 FREE = layers.free(TINY)
@@ -103,26 +100,6 @@ def test_figures_of_latency(costs):
     table, _ = costs
     both = pd.concat([table, table.assign(batch=64)], ignore_index=True)
     described(latency_costs(both, latency_predictors(both, draws=200)), "eager, batch 1", "eager, batch 64")
-
-
-def test_trained_students_are_exported_into_the_run(tmp_path, monkeypatch):
-    x, y = torch.randn(40, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 10
-    images = Images(x[None], y, x, y, x, y, classes=10, members=tuple(range(10)))
-    recipe = Recipe(epochs=1, batch=20)
-    teacher = trained_teacher(TINY, images, recipe=recipe)
-    models = trained_models(teacher, {"smallest": ~FREE}, recipe=recipe)
-    monkeypatch.setenv("SCARCE_RUN_DIR", str(tmp_path))
-    table = edge_table(models, teacher, blocks=2, repeats=2)
-    assert table["model"].tolist() == ["teacher", "teacher", "smallest", "smallest"]
-    plain = table[table["precision"] == "float32"].set_index("model")
-    for name, net in models.items():
-        with torch.no_grad():
-            assert plain.loc[name, "accuracy"] == (net.eval()(x).argmax(1) == y).float().mean()
-        assert (tmp_path / "downloads" / f"{name}-int8.onnx").stat().st_size > 0
-    described(edge_costs(table), "ONNX Runtime", "int8")
-    twice = edge_twice(models, teacher, blocks=2, repeats=2)
-    assert (twice["change"] >= 0).all() and len(twice) == 4
-    with pytest.raises(ValueError, match="that name is the teacher's"):
-        trained_models(teacher, {"teacher": ~FREE}, recipe=recipe)
-    monkeypatch.delenv("SCARCE_RUN_DIR")
-    assert downloads() is None
+    models = {"teacher": networks.build(TINY), "smallest": networks.build(layers.minimal(TINY))}
+    profile = edge_profile(models, torch.zeros(1, 1, 8, 8), reference="teacher", blocks=2, repeats=2)
+    described(edge_costs(profile), "ONNX Runtime", "int8")

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from lib.compression import data, layers, networks
-from lib.compression.experiments.searches import MINIMAL, RANDOM, final_row, judged_history
+from lib.compression.experiments.methods import MINIMAL, RANDOM, final_row, judged_history
 from lib.compression.measure import first_pass_seconds, seconds_of
 from lib.compression.policy import Policy
 from lib.compression.search import Found, best, random_search, search

@@ -1,71 +1,49 @@
-"""Students trained, exported and profiled beside their teacher, their files kept for the reader."""
+"""What students cost on a device: exported, quantized and timed beside their teacher."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
-from lib.compression.edge import edge_profile, repeatability
-from lib.compression.networks import Network
+from lib.compression.edge import edge_profile
+from lib.compression.experiments.methods import METHODS, Searches
+from lib.compression.layers import parameter_count, smallest_valid
+from lib.compression.networks import build
+from lib.compression.pruning import width_scaled
+from lib.compression.search import best
 from lib.compression.students import StudentTrainer, Teacher
-from lib.compression.training import Recipe
-from lib.report.paths import current_run
+from lib.compression.training import fit
 
 
-def trained_models(
-    teacher: Teacher, keeps: Mapping[str, np.ndarray], *, recipe: Recipe, seed: int = 0
-) -> dict[str, Network]:
-    """Return the teacher under "teacher" and one trained student for each named decision ``(places,)``.
-
-    Raises ValueError for a student called "teacher".
-    """
-    if "teacher" in keeps:
-        raise ValueError("a student is called 'teacher': that name is the teacher's")
-    nets = StudentTrainer(teacher, recipe, seed=seed).train(np.stack(list(keeps.values())))
-    return {"teacher": teacher.net} | dict(zip(keeps, nets, strict=True))
+def final_networks(teacher: Teacher, full: Searches, *, seed: int = 0) -> dict[str, nn.Module]:
+    """Return teacher, minimal student, the student that the search found, and a uniformly narrowed one of its size."""
+    recipe = METHODS["DDC"][1]
+    drawn = full.history[(full.history["method"] == "DDC") & (full.history["seed"] == seed)]
+    keeps = np.stack([smallest_valid(teacher.architecture), best(drawn, teacher.architecture)])
+    minimal, found = StudentTrainer(teacher, recipe, seed=seed).train(keeps)
+    narrow = build(width_scaled(teacher.architecture, parameter_count(found.architecture)), seed=seed)
+    fit(narrow.to(teacher.images.train_y.device), teacher.images, recipe, seed=seed)
+    return {"teacher": teacher.net, "minimal": minimal, "found": found, "uniform width": narrow}
 
 
-def edge_table(
-    models: Mapping[str, Network],
-    teacher: Teacher,
-    *,
-    images: int | None = 200,
-    blocks: int = 101,
-    repeats: int = 20,
-    seed: int = 0,
-    folder: Path | None = None,
+def edge_costs(
+    teacher: Teacher, full: Searches, *, blocks: int = 101, repeats: int = 20, folder: Path | None = None
 ) -> pd.DataFrame:
-    """Return `lib.compression.edge.edge_profile` of `models` ("teacher" among them) for single images on one thread.
+    """Profile `final_networks` as exported files, one image and one thread; see `lib.compression.edge.edge_profile`.
 
-    Args:
-        models: Trained networks by name, thinned ones too.
-        teacher: Whose test images are classified with the exported files.
-        images: How many of them (all if None), one a call.
-        blocks: Turns of the timing; about a second in all for networks on digits, fewer do for large ones.
-        repeats: Timed calls of each file a turn.
-        seed: Of the order of the files.
-        folder: Where the files are kept; by default the running notebook's ``downloads``, and nowhere outside a run.
+    The files are kept in `folder` if given.
     """
-    x, y = teacher.images.test_x[:images].cpu(), teacher.images.test_y[:images].cpu()
-    folder = downloads() if folder is None else folder
-    options = {"blocks": blocks, "repeats": repeats, "seed": seed, "folder": folder}
-    cpu = {name: copy.deepcopy(net).cpu() for name, net in models.items()}
-    return edge_profile(cpu, x[:1], reference="teacher", images=x, labels=y, **options)
-
-
-def edge_twice(
-    models: Mapping[str, Network], teacher: Teacher, *, blocks: int = 101, repeats: int = 20
-) -> pd.DataFrame:
-    """Return how far the latency ratios of two runs of the table are apart (`lib.compression.edge.repeatability`)."""
-    tables = [edge_table(models, teacher, images=1, blocks=blocks, repeats=repeats, seed=seed) for seed in (0, 1)]
-    return repeatability(*tables)
-
-
-def downloads() -> Path | None:
-    """Return the folder of the running notebook's files to take away, or None outside a run."""
-    run = current_run()
-    return None if run is None else run / "downloads"
+    images = teacher.images
+    return edge_profile(
+        final_networks(teacher, full),
+        images.test_x[:1],
+        reference="teacher",
+        blocks=blocks,
+        repeats=repeats,
+        images=images.test_x,
+        labels=images.test_y,
+        folder=folder,
+    )

@@ -7,19 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib.compression.experiments.searches import METHODS, UPDATE, Progress, judged_history
+from lib.compression.experiments.methods import METHODS, UPDATE, Progress, judged_history
+from lib.compression.optimum import PATH
 from lib.compression.reward import Thresholds, ddc
 from lib.compression.search import search
 from lib.compression.students import StudentTrainer, Teacher
 
-# Thresholds of accuracy, time and parameters, from the paper's to ever larger students.
-LADDER = (
-    Thresholds(0.9, 0.3, 0.6),
-    Thresholds(0.95, 0.45, 0.6),
-    Thresholds(0.97, 0.6, 0.6),
-    Thresholds(0.98, 0.75, 0.75),
-    Thresholds(0.99, 0.9, 0.9),
-)
+LADDER = PATH  # thresholds of accuracy, time and parameters, from the paper's to ever larger students
 
 
 def label(at: Thresholds) -> str:

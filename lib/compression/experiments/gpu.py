@@ -37,6 +37,7 @@ def main() -> None:
     options = vars(parser.parse_args())
     out, start = options.pop("out"), time.monotonic()
     facts = {"status": "ok", "paper": "compression", "preset": "gpu", "started": _now(), "parameters": options}
+    facts |= {"git": {"commit": "", "dirty": False}, "data": {}}
     facts |= {"versions": {"python": platform.python_version(), "torch": torch.__version__}}
     facts |= {"machine": {"accelerator": _accelerator(options["device"]), "processor": platform.machine()}}
     (out / "tables").mkdir(parents=True, exist_ok=True)

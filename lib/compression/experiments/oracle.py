@@ -9,18 +9,19 @@ import pandas as pd
 
 from lib.compression import data, layers, networks
 from lib.compression.baselines import all_students, greedy_removal
-from lib.compression.experiments.searches import STUDENT, Progress
+from lib.compression.experiments.methods import STUDENT, Progress
 from lib.compression.policy import Update
 from lib.compression.reward import ddc
 from lib.compression.search import Evaluate, Found, Metrics, random_search, search
+from lib.compression.stacked import shapes
 from lib.compression.students import StudentTrainer, trained_teacher
 
-TINY = networks.resnet((8,), channels=1, pixels=8, blocks=1)
+TINY = networks.mini_vgg((8, "M", 16, "M"))
 POLICIES = {"DDC": Update(lr=0.01), "DDC, shared advantage": Update(lr=0.01, shared=True)}
 
 
 def enumeration(*, seed: int = 0, at_once: int = 16, progress: Progress | None = None) -> pd.DataFrame:
-    """Train all 128 students of a one-block network on digits, `at_once` together; one row each.
+    """Train all 128 students of a network of two convolutions on digits, `at_once` together; one row each.
 
     Columns: key (decisions as text of 0 and 1), kept, minimal, valid (fewer parameters than the teacher), accuracy,
     a, t, c, reward.
@@ -28,6 +29,7 @@ def enumeration(*, seed: int = 0, at_once: int = 16, progress: Progress | None =
     teacher = trained_teacher(TINY, data.digits(seed=seed), seed=seed)
     trainer = StudentTrainer(teacher, STUDENT, seed=seed)
     keeps, free = all_students(TINY), layers.free(TINY)
+    keeps = np.array(sorted(keeps, key=lambda keep: shapes(TINY, keep)))  # those that can be trained together, in a row
     groups = np.array_split(keeps, max(1, len(keeps) // at_once))
     metrics: list[Metrics] = []
     for group in groups if progress is None else progress(groups, "all students"):

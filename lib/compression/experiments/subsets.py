@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib.compression import data, layers
-from lib.compression.experiments.searches import (
+from lib.compression.experiments.methods import (
     METHODS,
     UPDATE,
     Progress,
