@@ -12,7 +12,7 @@ from benchmarks.lines import peer, target
 from lib.compression import layers, networks
 from lib.compression.dynamics import policy_dynamics
 from lib.compression.edge import edge_profile, repeatability
-from lib.compression.experiments.searches import STUDENT, cache_savings, digits_teacher, searches
+from lib.compression.experiments.methods import STUDENT, cache_savings, digits_teacher, searches
 from lib.compression.reward import ddc
 from lib.compression.stacked import train_students
 from lib.compression.students import Teacher
@@ -22,7 +22,7 @@ from lib.profiling import fixed_threads
 SEEDS = 8
 
 
-def measure(*, widths=(4, 8, 16), iterations=24, rollouts=5, repeats=3, seeds=SEEDS, blocks=15) -> dict:
+def measure(*, widths=(4, 8, 16), iterations=24, rollouts=5, repeats=3, seeds=SEEDS, blocks=101) -> dict:
     """Return what the rows need, on one thread; times are processor time, latencies wall time.
 
     Keys: ``savings`` (students drawn for one training), ``batched_ratio`` (one by one over side by side, best of

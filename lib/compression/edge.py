@@ -58,7 +58,7 @@ def edge_profile(
     example: torch.Tensor,
     *,
     reference: str,
-    blocks: int = 15,
+    blocks: int = 101,
     repeats: int = 20,
     threads: int = 1,
     seed: int = 0,

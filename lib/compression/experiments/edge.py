@@ -30,7 +30,7 @@ def final_networks(teacher: Teacher, full: Searches, *, seed: int = 0) -> dict[s
 
 
 def edge_costs(
-    teacher: Teacher, full: Searches, *, blocks: int = 9, repeats: int = 20, folder: Path | None = None
+    teacher: Teacher, full: Searches, *, blocks: int = 101, repeats: int = 20, folder: Path | None = None
 ) -> pd.DataFrame:
     """Profile `final_networks` as exported files, one image and one thread; see `lib.compression.edge.edge_profile`.
 
