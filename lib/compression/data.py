@@ -72,7 +72,7 @@ def cifar10(
     tested = slice(0, tests)
 
     def put(array: np.ndarray) -> torch.Tensor:
-        return torch.as_tensor(array, device=device)
+        return torch.tensor(np.array(array), device=device)
 
     def scaled(array: np.ndarray) -> torch.Tensor:
         return put(array).float() / 127.5 - 1

@@ -49,8 +49,9 @@ class StudentTrainer:
         self.images = teacher.images if images is None else images
         self.rng = np.random.default_rng(seed)
         self.accuracy = accuracy(teacher.net, self.images.val_x, self.images.val_y, half=recipe.half)
-        if not self.accuracy:
-            raise ValueError("the teacher labels no validation image correctly: train it for more epochs")
+        self.tested = accuracy(teacher.net, self.images.test_x, self.images.test_y, half=recipe.half)
+        if not self.accuracy or not self.tested:
+            raise ValueError("the teacher labels no image correctly: train it for more epochs or on more images")
         self.parameters = parameter_count(teacher.architecture)
 
     def train(self, keeps: np.ndarray) -> list[Network]:
@@ -86,9 +87,8 @@ class StudentTrainer:
         images, half = self.images, self.recipe.half
         full = [accuracy(net, images.test_x, images.test_y, half=half) for net in nets]
         masked = [accuracy(net, images.test_x, images.test_y, among=images.members, half=half) for net in nets]
-        teacher = accuracy(self.teacher.net, images.test_x, images.test_y, half=half)
         seconds = seconds_of([self.teacher.net, nets[0]], images.test_x, half=half)
         size = parameter_count(nets[0].architecture)
-        row = {"test": np.mean(full), "test_masked": np.mean(masked), "test_teacher": teacher, "parameters": size}
-        row |= {"a": np.mean(full) / teacher, "t": seconds[1] / seconds[0], "c": size / self.parameters}
+        row = {"test": np.mean(full), "test_masked": np.mean(masked), "test_teacher": self.tested, "parameters": size}
+        row |= {"a": np.mean(full) / self.tested, "t": seconds[1] / seconds[0], "c": size / self.parameters}
         return {name: float(value) for name, value in row.items()}
