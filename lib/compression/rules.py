@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lib.report import Verdict, grade, need
+from lib.report.claims import NOT_JUDGED, NOT_REPRODUCED
 
 Tables = Mapping[str, pd.DataFrame]
 Rule = Callable[[Tables], Verdict]
@@ -145,10 +146,28 @@ def cache(tables: Tables) -> Verdict:
     return grade(worst, reproduced=worst >= 1.3, close=worst >= 1.1, measured=measured)
 
 
+def long_enough(name: str, rule: Rule, *, least: int = 20) -> Rule:
+    """Return `rule`, "not judged" where the searches of table `name` had fewer than `least` iterations.
+
+    `least` is the paper's number for transferred policies; the table has a column iteration or iterations.
+    """
+
+    def judged(tables: Tables) -> Verdict:
+        table, verdict = tables[name], rule(tables)
+        column = table["iterations"] if "iterations" in table else table["iteration"] + 1
+        if not column.notna().any():
+            return Verdict(NOT_REPRODUCED, verdict.measured, "the measurement is not a number")
+        if column.max() >= least:
+            return verdict
+        return Verdict(NOT_JUDGED, verdict.measured, f"{column.max():.0f} iterations: judged from {least} on")
+
+    return judged
+
+
 def _ends(history: pd.DataFrame, value: str) -> tuple[pd.Series, pd.Series]:
     """Return the means of `value` over the first and the last fifth of the iterations of the method, by seed."""
     need(history, method=OURS)
     rows = history[(history["method"] == OURS) & history["valid"]]
-    fifth = max(1, round((rows["iteration"].max() + 1) / 5))
+    fifth = max(1.0, np.round((rows["iteration"].max() + 1) / 5))
     early, late = rows["iteration"] < fifth, rows["iteration"] > rows["iteration"].max() - fifth
     return tuple(rows[part].groupby("seed")[value].agg(lambda v: v.mean(skipna=False)) for part in (early, late))

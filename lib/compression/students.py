@@ -61,8 +61,12 @@ class StudentTrainer:
         return train_students(architecture, keeps, self.images, self.recipe, seeds=seeds, batched=self.batched)
 
     def __call__(self, keeps: np.ndarray) -> list[Metrics]:
-        """Return for each row of `keeps` accuracy, masked accuracy, seconds, parameters, and a, t, c."""
-        nets, images, half = self.train(keeps), self.images, self.recipe.half
+        """Return for each row of `keeps` what `measure` returns of a student trained for it."""
+        return self.measure(self.train(keeps))
+
+    def measure(self, nets: Sequence[Network]) -> list[Metrics]:
+        """Return of each of `nets` validation accuracy, masked accuracy, seconds, parameters, and a, t, c."""
+        images, half = self.images, self.recipe.half
         seconds = seconds_of([self.teacher.net, *nets], images.val_x, half=half)
         rows = []
         for net, time in zip(nets, seconds[1:], strict=True):
@@ -74,21 +78,27 @@ class StudentTrainer:
             rows.append({name: float(value) for name, value in (row | relative).items()})
         return rows
 
-    def test(self, keep: np.ndarray, *, runs: int = 3) -> Metrics:
-        """Train the student of `keep` anew `runs` times and judge it on the test part.
+    def replicates(self, keep: np.ndarray, *, runs: int = 3) -> list[Network]:
+        """Return `runs` students of `keep`, trained anew."""
+        return self.train(np.tile(keep, (runs, 1)))
+
+    def judge(self, groups: Sequence[Sequence[Network]], *, repeats: int = 31) -> list[Metrics]:
+        """Judge each group, trained replicates of one network, on the test part.
 
         Returns mean test accuracy, full (`test`) and masked, the teacher's, the ratios `a` (of test accuracies), `t`
-        and `c`, and the number of parameters. Times are taken on the test part.
+        and `c`, and the number of parameters. All networks and the teacher are timed in turns on the test part, equal
+        architectures once: their times differ by what the machine does meanwhile, not by chance.
         """
-        return self.judge(self.train(np.tile(keep, (runs, 1))))
-
-    def judge(self, nets: Sequence[Network]) -> Metrics:
-        """Return what `test` returns of `nets`, trained replicates of one network."""
         images, half = self.images, self.recipe.half
-        full = [accuracy(net, images.test_x, images.test_y, half=half) for net in nets]
-        masked = [accuracy(net, images.test_x, images.test_y, among=images.members, half=half) for net in nets]
-        seconds = seconds_of([self.teacher.net, nets[0]], images.test_x, half=half)
-        size = parameter_count(nets[0].architecture)
-        row = {"test": np.mean(full), "test_masked": np.mean(masked), "test_teacher": self.tested, "parameters": size}
-        row |= {"a": np.mean(full) / self.tested, "t": seconds[1] / seconds[0], "c": size / self.parameters}
-        return {name: float(value) for name, value in row.items()}
+        distinct = {group[0].architecture: group[0] for group in groups}
+        seconds = seconds_of([self.teacher.net, *distinct.values()], images.test_x, repeats=repeats, half=half)
+        times = dict(zip(distinct, seconds[1:] / seconds[0], strict=True))
+        rows = []
+        for group in groups:
+            full = [accuracy(net, images.test_x, images.test_y, half=half) for net in group]
+            masked = [accuracy(net, images.test_x, images.test_y, among=images.members, half=half) for net in group]
+            size = parameter_count(group[0].architecture)
+            row = {"test": np.mean(full), "test_masked": np.mean(masked), "test_teacher": self.tested}
+            row |= {"parameters": size, "a": np.mean(full) / self.tested, "t": times[group[0].architecture]}
+            rows.append({name: float(value) for name, value in (row | {"c": size / self.parameters}).items()})
+        return rows

@@ -9,6 +9,7 @@ import pandas as pd
 from lib.compression.experiments.cifar import cifar10_tables
 from lib.compression.experiments.frontier import searched
 from lib.compression.experiments.methods import METHODS, OTHERS, STUDENT, Progress, digits_teacher, searches
+from lib.compression.experiments.second_stage import second_stage
 from lib.compression.experiments.subsets import heads, subset_searches
 from lib.compression.layers import minimal, parameter_count
 from lib.compression.pruning.comparison import thinning
@@ -36,7 +37,9 @@ def longer_tables(
         if "methods" in longer:
             floor = parameter_count(minimal(teachers[0].architecture))
             thin = thinning(teachers, parameters=[round(1.02 * floor)], recipe=STUDENT, progress=progress)
-            tables |= {"methods": pd.concat([found.final, thin], ignore_index=True), "method_history": found.history}
+            widths = second_stage(teachers, found, progress=progress)
+            tables |= {"methods": pd.concat([found.final, thin, widths], ignore_index=True)}
+            tables["method_history"] = found.history
         if "subsets" in longer:
             half = iterations // 2
             rows = subset_searches(teachers, found, iterations=iterations, budget=half, progress=progress)

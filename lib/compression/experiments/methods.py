@@ -11,9 +11,10 @@ import pandas as pd
 
 from lib.compression import data, layers, networks
 from lib.compression.baselines import FIXED_DIGITS, fixed_students, one_shot_removal
+from lib.compression.networks import Network
 from lib.compression.policy import Policy, Update
 from lib.compression.reward import ddc, n2n
-from lib.compression.search import Found, Metrics, random_search, search
+from lib.compression.search import Found, random_search, search
 from lib.compression.students import StudentTrainer, Teacher, trained_teacher
 from lib.compression.training import Recipe
 
@@ -69,32 +70,32 @@ def searches(
         raise ValueError(f"no method {min(unknown)!r}: choose from {', '.join([*METHODS, *OTHERS])}")
     jobs = [(seed, method) for seed in range(len(teachers)) for method in methods]
     histories, finals, policies, spent = [], [], {}, {}
+    chosen: dict[int, list[tuple[dict[str, Any], list[Network]]]] = {}
     for seed, method in jobs if progress is None else progress(jobs, "searches"):
-        teacher = teachers[seed]
-        _, recipe = METHODS.get(method, METHODS["DDC"])
-        trainer = StudentTrainer(teacher, recipe, seed=seed)
+        trainer = StudentTrainer(teachers[seed], METHODS.get(method, METHODS["DDC"])[1], seed=seed)
+        facts: dict[str, Any] = {"method": method, "seed": seed, "trainings": 0}
         if method == FIXED:
-            finals.append(_fixed(trainer) | {"method": method, "seed": seed, "trainings": 0})
-            continue
-        found = _find(method, teacher, trainer, seed, iterations, rollouts, update, spent.get(seed))
-        trainings = 0
-        if isinstance(found, Found):
-            histories.append(judged_history(found).assign(method=method, seed=seed))
-            trainings, keep = found.trainings, found.keep
-            if method == "DDC":
-                spent[seed] = trainings
-            if found.policy is not None:
-                policies[method, seed] = found.policy
+            nets = _fixed(trainer)
         else:
-            keep = found
-        finals.append(final_row(trainer, keep) | {"method": method, "seed": seed, "trainings": trainings})
+            found = _find(method, trainer, seed, iterations, rollouts, update, spent.get(seed))
+            keep = found.keep if isinstance(found, Found) else found
+            nets = trainer.replicates(keep)
+            facts["kept"] = float(np.mean(keep[layers.free(teachers[seed].architecture)]))
+            if isinstance(found, Found):
+                histories.append(judged_history(found).assign(method=method, seed=seed))
+                facts["trainings"] = found.trainings
+            if isinstance(found, Found) and found.policy is not None:
+                policies[method, seed] = found.policy
+                spent.setdefault(seed, found.trainings)
+        chosen.setdefault(seed, []).append((facts, nets))
+        if len(chosen[seed]) == len(methods):  # all of a seed are timed together
+            finals += judged(trainer, chosen[seed])
     history = pd.concat(histories, ignore_index=True) if histories else pd.DataFrame()
     return Searches(history, pd.DataFrame(finals), policies)
 
 
 def _find(
     method: str,
-    teacher: Teacher,
     trainer: StudentTrainer,
     seed: int,
     iterations: int,
@@ -102,7 +103,7 @@ def _find(
     update: Update,
     budget: int | None,
 ) -> Found | np.ndarray:
-    architecture = teacher.architecture
+    architecture = trainer.teacher.architecture
     if method == MINIMAL:
         return layers.smallest_valid(architecture)
     if method == UNITS:
@@ -125,23 +126,19 @@ def judged_history(found: Found) -> pd.DataFrame:
     return history.assign(reward=np.where(history["valid"], paper, history["sought"]))
 
 
-def final_row(trainer: StudentTrainer, keep: np.ndarray, *, runs: int = 3) -> dict[str, Any]:
-    """Return the test metrics of the student of `keep`, its reward, and the share of free leaves that it keeps."""
-    free = layers.free(trainer.teacher.architecture)
-    return judged(trainer.test(keep, runs=runs)) | {"kept": float(np.mean(keep[free]))}
+def judged(trainer: StudentTrainer, chosen: Sequence[tuple[dict[str, Any], list[Network]]]) -> list[dict[str, Any]]:
+    """Return a row for each of `chosen`: its facts, its replicates' test metrics, the paper's reward, compression."""
+    rows = []
+    for (facts, _), metrics in zip(chosen, trainer.judge([nets for _, nets in chosen]), strict=True):
+        reward = float(ddc(metrics["a"], metrics["t"], metrics["c"]))
+        rows.append(metrics | {"reward": reward, "compression": 1 / metrics["c"]} | facts)
+    return rows
 
 
-def judged(metrics: Metrics) -> Metrics:
-    """Return `metrics` with the paper's reward and the compression."""
-    reward = float(ddc(metrics["a"], metrics["t"], metrics["c"]))
-    return metrics | {"reward": reward, "compression": 1 / metrics["c"]}
-
-
-def _fixed(trainer: StudentTrainer, *, runs: int = 3) -> Metrics:
-    """Return the metrics of the fixed student, trained on the teacher's logits as in the paper."""
-    recipe = METHODS["N2N"][1]
+def _fixed(trainer: StudentTrainer, *, runs: int = 3) -> list[Network]:
+    """Return replicates of the fixed student, trained on the teacher's logits as in the paper."""
     seeds = trainer.rng.integers(2**31, size=runs).tolist()
-    return judged(trainer.judge(fixed_students(FIXED_DIGITS, trainer.images, recipe, seeds=seeds)))
+    return fixed_students(FIXED_DIGITS, trainer.images, METHODS["N2N"][1], seeds=seeds)
 
 
 def cache_savings(history: pd.DataFrame) -> pd.DataFrame:

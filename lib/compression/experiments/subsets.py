@@ -14,7 +14,7 @@ from lib.compression.experiments.methods import (
     UPDATE,
     Progress,
     Searches,
-    final_row,
+    judged,
     judged_history,
 )
 from lib.compression.networks import with_classes
@@ -64,8 +64,8 @@ def subset_searches(
             histories.append(judged_history(found).assign(subset=subset, arm=arm, seed=seed))
         drawn = full.history[(full.history["method"] == "DDC") & (full.history["seed"] == seed)]
         keeps[FULL] = best(drawn, teacher.architecture)
-        for arm, keep in keeps.items():
-            finals.append(final_row(trainer, keep) | {"subset": subset, "arm": arm, "seed": seed})
+        facts = [{"subset": subset, "arm": arm, "seed": seed} for arm in keeps]
+        finals += judged(trainer, list(zip(facts, map(trainer.replicates, keeps.values()), strict=True)))
     return {"history": pd.concat(histories, ignore_index=True), "final": pd.DataFrame(finals)}
 
 

@@ -71,7 +71,7 @@ def thinning(
     for seed, method, target in jobs if progress is None else progress(jobs, "thinning"):
         teacher = teachers[seed]
         net = thinned(teacher, method, parameters=target, recipe=recipe, rounds=rounds, seed=seed)
-        found = StudentTrainer(teacher, recipe, seed=seed).judge([net])
+        found = StudentTrainer(teacher, recipe, seed=seed).judge([[net]])[0]
         reward = float(ddc(found["a"], found["t"], found["c"]))
         facts = {"method": method, "seed": seed, "target": target, "rounds": rounds}
         rows.append(facts | found | {"compression": 1 / found["c"], "reward": reward})
