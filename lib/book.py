@@ -87,6 +87,8 @@ def stage_notebook(paper: str, run: Path, folder: Path) -> None:
         shutil.copy(run / name, target)
     shutil.copytree(run / "tables", folder / f"{paper}_files" / "tables")
     shutil.copytree(run / "figures", folder / f"{paper}_files" / "figures")
+    if (run / "files").is_dir():
+        shutil.copytree(run / "files", folder / f"{paper}_files" / "files")
 
 
 def fill_cell(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -> None:

@@ -164,6 +164,7 @@ def provenance(result: dict[str, Any], run: Path) -> str:
         f"{{download}}`{name} <{paper}_files/{name}>`" for name in ("parameters.yaml", "result.json", "claims.json")
     ]
     tables = [f"{{download}}`{p.stem} <{paper}_files/tables/{p.name}>`" for p in sorted((run / "tables").glob("*.csv"))]
+    more = [f"{{download}}`{p.name} <{paper}_files/files/{p.name}>`" for p in sorted((run / "files").glob("*"))]
     return "\n".join(
         [
             "## How this page was made",
@@ -175,7 +176,8 @@ def provenance(result: dict[str, Any], run: Path) -> str:
             ":::",
             "",
             f"Make it again: `scarce run {paper} --force && scarce book`.",
-            f"Files: {', '.join(files)}. Tables as CSV: {', '.join(tables)}.",
+            f"Files: {', '.join(files)}. Tables as CSV: {', '.join(tables)}."
+            + (f" Made by this page: {', '.join(more)}." if more else ""),
         ]
     )
 

@@ -3,6 +3,7 @@
 from lib.report.claims import COMPANION, STATUSES, Claim, Missing, Verdict, at, claims_text, grade, judge, need
 from lib.report.intervals import fitted_slope, last_round, median_interval, summarize
 from lib.report.page import (
+    files,
     keep,
     one_thread,
     paper_card,
@@ -27,6 +28,7 @@ __all__ = [
     "at",
     "claims_text",
     "describe",
+    "files",
     "fitted_slope",
     "grade",
     "judge",

@@ -69,6 +69,15 @@ def keep(tables: Mapping[str, pd.DataFrame]) -> None:
         table.to_csv(run / "tables" / f"{name}.csv", index=False, float_format="%.8g")
 
 
+def files() -> Path | None:
+    """Return the folder for files that the page offers for download, or None outside a run."""
+    run = current_run()
+    if run is None:
+        return None
+    (run / "files").mkdir(exist_ok=True)
+    return run / "files"
+
+
 def table(frame: pd.DataFrame, *, digits: int = 2, index: bool = False) -> None:
     """Display `frame` as a plain table with at most `digits` decimals."""
     head = [*([""] if index else []), *map(str, frame.columns)]

@@ -146,3 +146,7 @@ def test_provenance_names_recorded_runs(tmp_path, monkeypatch):
     text = book_fragments.provenance(result, tmp_path)
     assert "| Recorded runs | real, 2030-01-02, commit `def` with uncommitted changes, P |" in text
     assert "| Code | commit `abc` |" in text
+    assert "Made by this page" not in text
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "small.onnx").write_bytes(b"x")
+    assert "{download}`small.onnx <toy_files/files/small.onnx>`" in book_fragments.provenance(result, tmp_path)

@@ -8,6 +8,7 @@ from lib.report import (
     Claim,
     Verdict,
     describe,
+    files,
     keep,
     new_figure,
     published,
@@ -110,3 +111,10 @@ def test_published_values_say_how_they_are_known():
     assert value_text("bslb", "table-annotation") == "not known to us"
     with pytest.raises(ValueError, match="no published values"):
         published("nope")
+
+
+def test_files_of_a_page_lie_in_its_run(run, monkeypatch):
+    folder = files()
+    assert folder == files() == run / "files" and folder.is_dir()
+    monkeypatch.delenv("SCARCE_RUN_DIR")
+    assert files() is None

@@ -1,0 +1,28 @@
+"""Figures of data-driven compression: tidy table in, captioned figure out."""
+
+from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
+from lib.compression.figures.edge import edge_costs, latency_costs
+from lib.compression.figures.frontier import frontier, oracle
+from lib.compression.figures.rewards import reward_curves, reward_surface
+from lib.compression.figures.searches import comparison, learning
+from lib.compression.figures.statements import gradient_variance, threshold_frontier
+from lib.compression.figures.subsets import heads, subset_policies, transfer_learning
+
+__all__ = [
+    "comparison",
+    "edge_costs",
+    "exact_curves",
+    "frontier",
+    "gradient_variance",
+    "heads",
+    "latency_costs",
+    "learning",
+    "oracle",
+    "policy_curves",
+    "reward_curves",
+    "reward_surface",
+    "subset_policies",
+    "threshold_frontier",
+    "transfer_curves",
+    "transfer_learning",
+]

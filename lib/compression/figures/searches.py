@@ -1,0 +1,75 @@
+"""Figures of searches: how they learn, and what the methods find."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.report.intervals import median_interval, summarize
+from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
+
+ORDER = ("DDC", "random search", "remove all", "remove all units", "N2N", "DDC, hard targets", "transfer", "scratch")
+LEARNING = (
+    ("reward", "reward"), ("c", "parameters / teacher's"), ("a", "accuracy / teacher's"),
+    ("t", "time / teacher's"), ("minimal", "share of minimal students"),
+)  # fmt: skip
+
+
+def place(method: str) -> int:
+    """Return the colour index of `method`."""
+    return ORDER.index(method) if method in ORDER else len(ORDER)
+
+
+def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), label: str = "") -> Figure:
+    """Draw reward, parameters, accuracy, time and the share of minimal students against the iteration."""
+    rows = history[history["method"].isin(methods) & history["valid"]]
+    if rows.empty:
+        raise ValueError(f"the table has no rows of {', '.join(methods)}: run these searches first")
+    means = (
+        rows.groupby(["method", "seed", "iteration"], sort=False)[[name for name, _ in LEARNING]].mean().reset_index()
+    )
+    fig, axes = new_figure(1, len(LEARNING), width=10.4, height=2.6)
+    for axis, (value, title) in zip(axes[0], LEARNING, strict=True):
+        for method in methods:
+            part = summarize(means[means["method"] == method], ["iteration"], value)
+            series(
+                axis, part["iteration"], part["median"], part["low"], part["high"], label=method, index=place(method)
+            )
+        axis.set(xlabel="iteration", ylabel=title)
+    axes[0, 0].legend(fontsize=8)
+    notes = []
+    for method in methods:
+        some = means[means["method"] == method]
+        first, last = (some[some["iteration"] == edge(some["iteration"])] for edge in (min, max))
+        notes.append(
+            f"{method}: reward {first['reward'].median():.3f} to {last['reward'].median():.3f}, minimal students "
+            f"{first['minimal'].median():.0%} to {last['minimal'].median():.0%}"
+        )
+    seeds = means["seed"].nunique()
+    caption = f"""{label}Means of the students drawn in each iteration, from the first to the last:
+        {"; ".join(notes)}. Lines are medians over {seeds} seed{"s" if seeds > 1 else ""}, bands their interval."""
+    return describe(fig, caption=caption, alt=f"Five curves against the iteration. {'; '.join(notes)}.")
+
+
+def comparison(final: pd.DataFrame, *, label: str = "") -> Figure:
+    """Draw test accuracy, time, compression and reward of what each method found, with intervals over seeds."""
+    panels = (
+        ("test", "test accuracy"), ("t", "time / teacher's"), ("compression", "compression"), ("reward", "reward"),
+    )  # fmt: skip
+    names = sorted(final["method"].unique(), key=place)
+    fig, axes = new_figure(1, len(panels), width=10.4, height=0.34 * len(names) + 1.1, sharey=True)
+    for axis, (value, title) in zip(axes[0], panels, strict=True):
+        for row, name in enumerate(names):
+            mid, low, high = median_interval(final[final["method"] == name][value].to_numpy())
+            colour, marker = COLOURS[place(name) % len(COLOURS)], MARKERS[place(name) % len(MARKERS)]
+            axis.errorbar([mid], [row], xerr=[[mid - low], [high - mid]], fmt=marker, color=colour, capsize=2)
+        axis.set(xlabel=title)
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(len(names) - 0.5, -0.5)
+    axes[0, 0].axvline(final["test_teacher"].median(), **GUIDE)
+    middle = final.groupby("method")["reward"].median().reindex(names)
+    notes = ", ".join(f"{name} {value:.3f}" for name, value in middle.items() if np.isfinite(value))
+    seeds = final["seed"].nunique()
+    caption = f"""{label}The student that each method chose on validation images, trained anew and judged on test
+        images (dashed: the teacher's accuracy). Reward: {notes}. Points are medians over {seeds}
+        seed{"s" if seeds > 1 else ""}, bars their interval."""
+    return describe(fig, caption=caption, alt=f"Accuracy, time, compression and reward by method. Reward: {notes}.")

@@ -1,0 +1,173 @@
+"""How the claims on searches, subsets, transfer and thresholds are judged. Stated before the results were seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from lib.report import Verdict, grade, need
+from lib.report.claims import NOT_JUDGED, NOT_REPRODUCED
+
+Tables = Mapping[str, pd.DataFrame]
+Rule = Callable[[Tables], Verdict]
+OURS, RELATIVES = "DDC", ("N2N", "DDC, hard targets", "fixed student")
+
+
+def by_seed(values: pd.Series | np.ndarray, digits: int = 3, *, sign: bool = True) -> str:
+    """Return the values as text, one a seed."""
+    return ", ".join(f"{value:{'+' if sign else ''}.{digits}f}" for value in np.asarray(values, dtype=float))
+
+
+def paired(table: pd.DataFrame, one: str, other: str, value: str, *, on: str = "method") -> pd.Series:
+    """Return `value` of `one` minus that of `other`, seed by seed; NaN where a seed lacks either."""
+    need(table, **{on: (one, other)})
+    wide = table[table[on].isin((one, other))].set_index(["seed", on])[value].unstack(on)  # noqa: PD010
+    return wide[one] - wide[other]
+
+
+def loss(name: str, published: float) -> Rule:
+    """Judge the accuracy that the method's student loses; `published` is the largest loss of the paper's tables."""
+
+    def rule(tables: Tables) -> Verdict:
+        table = tables[name]
+        need(table, method=OURS)
+        rows = table[table["method"] == OURS]
+        lost = float((rows["test_teacher"] - rows["test"]).median(skipna=False))
+        smaller = rows["compression"].median()
+        return grade(
+            lost,
+            reproduced=lost <= published,
+            close=lost <= published + 0.04,
+            measured=f"{lost:+.3f} at {smaller:.1f}x fewer parameters",
+        )
+
+    return rule
+
+
+def order(name: str) -> Rule:
+    """Judge the order of the methods in compression."""
+
+    def rule(tables: Tables) -> Verdict:
+        table = tables[name]
+        need(table, method=(OURS, "N2N", "fixed student"))
+        middle = table.groupby("method")["compression"].median()
+        ours, n2n, fixed = middle[OURS], middle["N2N"], middle["fixed student"]
+        return grade(
+            ours + n2n + fixed,
+            reproduced=ours >= 0.95 * n2n and n2n > fixed,
+            close=min(ours, n2n) > fixed,
+            measured=f"DDC {ours:.2f}x, N2N {n2n:.2f}x, fixed student {fixed:.2f}x",
+        )
+
+    return rule
+
+
+def fastest(name: str) -> Rule:
+    """Judge whether the method's student is the fastest of the searched and distilled ones."""
+
+    def rule(tables: Tables) -> Verdict:
+        table = tables[name]
+        need(table, method=(OURS, *RELATIVES))
+        middle = table.groupby("method")["t"].median()
+        ours, others = middle[OURS], middle[list(RELATIVES)]
+        measured = f"time of the teacher's: DDC {ours:.3f}, " + ", ".join(f"{k} {v:.3f}" for k, v in others.items())
+        return grade(
+            ours + others.sum(skipna=False),
+            reproduced=ours <= others.min(),
+            close=ours <= 1.05 * others.min(),
+            measured=measured,
+        )
+
+    return rule
+
+
+def distilled(name: str) -> Rule:
+    """Judge whether distillation gives the more accurate student at no loss of compression."""
+
+    def rule(tables: Tables) -> Verdict:
+        gain = paired(tables[name], OURS, "DDC, hard targets", "test")
+        middle = tables[name].groupby("method")["compression"].median()
+        share = middle[OURS] / middle["DDC, hard targets"]
+        found = float(gain.median(skipna=False))
+        measured = f"accuracy {by_seed(gain)}; compression {share:.2f} times that with hard targets"
+        return grade(found, reproduced=found > 0.005 and share >= 0.95, close=found >= -0.005, measured=measured)
+
+    return rule
+
+
+def beyond(name: str, other: str) -> Rule:
+    """Judge whether the search is rewarded better than `other`, by more than 5 %, in every seed."""
+
+    def rule(tables: Tables) -> Verdict:
+        table = tables[name]
+        gain = paired(table, OURS, other, "reward")
+        level = table[table["method"] == other].set_index("seed")["reward"]
+        relative = gain / level.reindex(gain.index)
+        worst = float(relative.min(skipna=False))
+        return grade(
+            worst,
+            reproduced=worst > 0.05,
+            close=relative.median() > 0,
+            measured=f"reward over that of {other}, by seed: {by_seed(relative, 2)} (relative)",
+        )
+
+    return rule
+
+
+def grows(tables: Tables) -> Verdict:
+    """Judge how the mean reward of drawn students grows from the first to the last fifth of the iterations."""
+    first, last = _ends(tables["history"], "reward")
+    ratio = last / first
+    worst = float(ratio.min(skipna=False))
+    measured = f"last fifth over first fifth, by seed: {by_seed(ratio, 1, sign=False)}"
+    return grade(worst, reproduced=worst >= 3, close=worst >= 1.5, measured=measured)
+
+
+def floor(tables: Tables) -> Verdict:
+    """Judge whether drawn students end at the floor: at most a tenth above the fewest parameters possible."""
+    history = tables["history"]
+    valid = history[history["valid"]]
+    least = valid.loc[valid["minimal"], "c"].min() if valid["minimal"].any() else valid["c"].min()
+    _, last = _ends(valid.assign(near=np.where(valid["c"].isna(), np.nan, valid["c"] <= 1.1 * least)), "near")
+    worst = float(last.min(skipna=False))
+    measured = f"share of the last fifth's students within 10 % of the floor, by seed: {by_seed(last, 2, sign=False)}"
+    return grade(worst, reproduced=worst >= 0.5, close=worst >= 0.2, measured=measured)
+
+
+def cache(tables: Tables) -> Verdict:
+    """Judge how many trainings the cache saves in the paper's method."""
+    table = tables["savings"]
+    need(table, method=OURS)
+    ratio = table[table["method"] == OURS]["savings"]
+    worst = float(ratio.min(skipna=False))
+    measured = f"students drawn per training, by seed: {by_seed(ratio, 2, sign=False)}"
+    return grade(worst, reproduced=worst >= 1.3, close=worst >= 1.1, measured=measured)
+
+
+def long_enough(name: str, rule: Rule, *, least: int = 20) -> Rule:
+    """Return `rule`, "not judged" where the searches of table `name` had fewer than `least` iterations.
+
+    `least` is the paper's number for transferred policies; the table has a column iteration or iterations.
+    """
+
+    def judged(tables: Tables) -> Verdict:
+        table, verdict = tables[name], rule(tables)
+        column = table["iterations"] if "iterations" in table else table["iteration"] + 1
+        if not column.notna().any():
+            return Verdict(NOT_REPRODUCED, verdict.measured, "the measurement is not a number")
+        if column.max() >= least:
+            return verdict
+        return Verdict(NOT_JUDGED, verdict.measured, f"{column.max():.0f} iterations: judged from {least} on")
+
+    return judged
+
+
+def _ends(history: pd.DataFrame, value: str) -> tuple[pd.Series, pd.Series]:
+    """Return the means of `value` over the first and the last fifth of the iterations of the method, by seed."""
+    need(history, method=OURS)
+    rows = history[(history["method"] == OURS) & history["valid"]]
+    fifth = max(1.0, np.round((rows["iteration"].max() + 1) / 5))
+    early, late = rows["iteration"] < fifth, rows["iteration"] > rows["iteration"].max() - fifth
+    return tuple(rows[part].groupby("seed")[value].agg(lambda v: v.mean(skipna=False)) for part in (early, late))

@@ -1,0 +1,117 @@
+"""How the companion's propositions are judged. Stated before the results were seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lib.report import Verdict, at, grade, need
+
+Tables = Mapping[str, pd.DataFrame]
+
+
+def floors(tables: Tables) -> Verdict:
+    """Compare the closed forms with the counts of the specification."""
+    table = tables["floors"].set_index("network")
+    ten, hundred = at(table, "ResNet-18, 10 classes"), at(table, "ResNet-18, 100 classes")
+    exact = ten["floor"] == 1_728_970 and hundred["floor"] == 1_775_140
+    measured = f"at most {ten['most_compression']:.2f}x (10 classes) and {hundred['most_compression']:.2f}x (100)"
+    sure = float(ten["most_compression"] + hundred["most_compression"])
+    return grade(sure, reproduced=exact, close=False, measured=measured)
+
+
+def variance(tables: Tables) -> Verdict:
+    """Judge the variance of the shared advantage over that of the own one at five students an iteration."""
+    table = tables["noise"]
+    need(table, rollouts=5)
+    rows = table[table["rollouts"] == 5].set_index("advantage")
+    exact = float(rows.loc["shared", "ratio"])
+    seen = float(rows.loc["shared", "simulated"] / rows.loc["own", "simulated"])
+    inside = [4 <= ratio <= 6 for ratio in (exact, seen)]
+    measured = f"exact {exact:.2f}, simulated {seen:.2f} at 5 students"
+    return grade(exact + seen, reproduced=all(inside), close=any(inside), measured=measured)
+
+
+def slow_start(tables: Tables) -> Verdict:
+    """Judge how much smaller a fresh policy's reward is than the smallest network's, under both rewards."""
+    table = tables["first"].set_index("reward_name")
+    ours, n2n = float(at(table, "DDC")["ratio"]), float(at(table, "N2N")["ratio"])
+    measured = f"smallest network over fresh policy: DDC {ours:.0f} times, N2N {n2n:.1f} times"
+    return grade(ours + n2n, reproduced=ours >= 10 and n2n <= 3, close=ours >= 3 * n2n, measured=measured)
+
+
+def updates(tables: Tables) -> Verdict:
+    """Judge how much longer the released code's update takes to 90 % of the smallest network's reward (surrogate)."""
+    table = tables["speed"]
+    rows = table[table["reward_name"] == "DDC"]
+    need(rows, update=("own advantage", "released code"))
+    middle = rows.groupby("update")["iterations"].agg(lambda v: v.median(skipna=False))
+    own, code = float(middle["own advantage"]), float(middle["released code"])
+    measured = f"iterations: own advantage {own:.0f}, released code {'never' if np.isinf(code) else f'{code:.0f}'}"
+    return grade(
+        0.0 if np.isfinite(own) and code == code else float("nan"),
+        reproduced=code >= 2 * own,
+        close=code > own,
+        measured=measured,
+    )
+
+
+def transfer(tables: Tables) -> Verdict:
+    """Judge whether a transferred policy is at 90 % of the smallest network's reward at once (surrogate)."""
+    table = tables["transfer_speed"]
+    need(table, arm=("transfer", "scratch"))
+    middle = table.groupby("arm")["iterations"].agg(lambda v: v.median(skipna=False))
+    moved, fresh = float(middle["transfer"]), float(middle["scratch"])
+    measured = f"iterations: transfer {moved:.0f}, scratch {fresh:.0f}"
+    return grade(
+        moved + fresh,
+        reproduced=moved <= 1 and fresh >= 5,
+        close=moved <= fresh / 5,
+        measured=measured,
+    )
+
+
+def latency(tables: Tables) -> Verdict:
+    """Judge whether the number of layers kept ranks latency better than the number of parameters, in every runtime."""
+    table = tables["predictors"]
+    need(table, predictor=("kept", "parameters"))
+    wide = table.set_index(["runtime", "batch", "predictor"])["rank_correlation"].unstack("predictor")  # noqa: PD010
+    gain = wide["kept"] - wide["parameters"]
+    measured = "; ".join(
+        f"{runtime}, batch {batch}: layers {row['kept']:.2f}, parameters {row['parameters']:.2f}"
+        for (runtime, batch), row in wide.iterrows()
+    )
+    worst = float(gain.min(skipna=False))
+    return grade(worst, reproduced=worst > 0, close=gain.max() > 0, measured=measured)
+
+
+def oracle(tables: Tables) -> Verdict:
+    """Judge whether the search finds the best of all students more often than random search with as many trainings."""
+    table = tables["oracle"]
+    need(table, method=("DDC", "random search"))
+    last = table.sort_values("trainings").groupby(["method", "seed"])["best"].last()
+    found = {name: float((last[name] >= 1).mean()) for name in ("DDC", "random search")}
+    ours, chance = found.values()
+    measured = f"best of all found in {ours:.0%} of the seeds, random search {chance:.0%}"
+    sure = float(last.sum(skipna=False))
+    return grade(sure, reproduced=ours >= 0.8 and ours > chance, close=ours > chance, measured=measured)
+
+
+def cold(tables: Tables) -> Verdict:
+    """Judge how much longer the first pass of a process takes than a warm one of the same network."""
+    row = tables["gpu_times"].iloc[0]
+    ratio, gain = float(row["first_pass_s"] / row["teacher_s"]), float(row["teacher_s"] / row["minimal_s"])
+    measured = f"first pass {ratio:.1f} times the warm one; minimal student {gain:.1f} times as fast once warm"
+    return grade(ratio + gain, reproduced=ratio >= 2, close=ratio >= 1.3, measured=measured)
+
+
+def edge(tables: Tables) -> Verdict:
+    """Judge the latency of the minimal student in ONNX Runtime, relative to the teacher's."""
+    table = tables["edge"]
+    need(table, model="minimal")
+    rows = table[(table["model"] == "minimal") & (table["precision"] == "float32")]
+    ratio = float(rows["time_ratio"].iloc[0])
+    measured = f"minimal student {ratio:.2f} of the teacher's time at batch 1 in ONNX Runtime"
+    return grade(ratio, reproduced=0.1 <= ratio <= 0.5, close=ratio < 0.7, measured=measured)

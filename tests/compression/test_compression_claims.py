@@ -1,0 +1,308 @@
+"""Every rule on tables made by hand: it says yes, it says no, and it refuses NaN."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
+
+from lib.compression import CLAIMS
+from lib.compression.rules_subsets import LADDER
+from lib.compression.theory import floors
+from lib.report import published
+
+YES, NEARLY, NO = "reproduced", "close", "not reproduced"
+BY_ID = {claim.id: claim for claim in CLAIMS}
+
+
+def final(table, column, cells, **columns):
+    """One row a method and seed: {method: values of `column` by seed}."""
+    rows = [
+        {"method": method, "seed": seed, "test": 0.9, "test_teacher": 0.95, "compression": 4.0, "t": 0.3, "reward": 0.3}
+        | {column: value}
+        | columns
+        for method, values in cells.items()
+        for seed, value in enumerate(values)
+    ]
+    return {table: pd.DataFrame(rows)}
+
+
+def loss(table):
+    return lambda *losses: final(table, "test", {"DDC": [0.95 - one for one in losses]})
+
+
+def beyond(table, other):
+    return lambda *gains: final(table, "reward", {"DDC": [0.2 * (1 + g) for g in gains], other: [0.2] * len(gains)})
+
+
+def long(make, iterations=20):
+    """Tables of `make` of searches with so many iterations."""
+
+    def tables(*arguments):
+        made = {name: table.assign(iterations=iterations) for name, table in make(*arguments).items()}
+        history = pd.DataFrame({"method": "DDC", "iteration": range(iterations)})
+        return made if "gpu_subsets" in made else made | {"gpu_history": history}
+
+    return tables
+
+
+def order(ours, n2n, fixed):
+    return final("methods", "compression", {"DDC": [ours], "N2N": [n2n], "fixed student": [fixed]})
+
+
+def fastest(ours, *others):
+    names = ("N2N", "DDC, hard targets", "fixed student")
+    return final("methods", "t", {"DDC": [ours]} | {name: [t] for name, t in zip(names, others, strict=True)})
+
+
+def distilled(gain, share=1.0):
+    table = final("methods", "test", {"DDC": [0.9 + gain], "DDC, hard targets": [0.9]})["methods"]
+    table.loc[table["method"] == "DDC", "compression"] *= share
+    return {"methods": table}
+
+
+def arms(table, one, other, **differences):
+    """Two subsets, seeds as long as the differences given for each column: {column: ((subset A), (subset B))}."""
+    rows = []
+    for place, subset in enumerate("AB"):
+        for seed in range(len(next(iter(differences.values()))[place])):
+            base = {"subset": subset, "seed": seed, "test": 0.9, "t": 0.3, "c": 0.2, "reward": 0.1, "valid": True}
+            rows.append(base | {"arm": other})
+            rows.append(base | {"arm": one} | {k: base[k] + d[place][seed] for k, d in differences.items()})
+    return {table: pd.DataFrame(rows)}
+
+
+def faster(*gaps):
+    return arms("subsets", "subset policy", "full policy", t=gaps)
+
+
+def more_accurate(*gaps):
+    return arms("subsets", "subset policy", "full policy", test=gaps)
+
+
+def smaller(table):
+    return lambda *gaps: arms(table, "transfer", "scratch", c=gaps, t=gaps)
+
+
+def worth(*gaps):
+    return arms("subset_history", "transfer", "scratch", reward=gaps)
+
+
+def masking(*gaps):
+    table = arms("heads", "masked", "full", test=gaps)["heads"]
+    return {"heads": table.rename(columns={"arm": "head"})}
+
+
+def slicing(fewer, *gaps):
+    table = arms("heads", "sliced", "masked", test=gaps)["heads"].rename(columns={"arm": "head"})
+    table["parameters"] = np.where(table["head"] == "sliced", 100 - fewer, 100)
+    return {"heads": table}
+
+
+def control(*points):
+    names = ("a", "t", "c")
+    rows = [
+        {"thresholds": key, "seed": 0} | dict(zip(names, p, strict=True)) for key, p in zip(LADDER, points, strict=True)
+    ]
+    return {"frontier": pd.DataFrame(rows)}
+
+
+def history(first, last, *, near=0.2):
+    rows = []
+    for iteration in range(10):
+        value = first if iteration < 2 else last
+        for sample, c in enumerate((0.2, 0.2 if iteration < 5 else near)):
+            row = {"method": "DDC", "seed": 0, "iteration": iteration, "sample": sample, "valid": True}
+            rows.append(row | {"reward": value, "c": c, "minimal": c == 0.2 and iteration == 0})
+    return {"history": pd.DataFrame(rows)}
+
+
+def ends(*shares):
+    """Students of the last iteration within the floor: one seed a share, ten students each."""
+    rows = []
+    for seed, share in enumerate(shares):
+        for sample in range(10):
+            row = {"method": "DDC", "seed": seed, "iteration": 0, "sample": sample, "valid": True, "reward": 0.1}
+            rows.append(row | {"c": 0.1 if sample < round(10 * share) else 0.5, "minimal": sample == 0})
+    return {"history": pd.DataFrame(rows)}
+
+
+def savings(*ratios):
+    return {"savings": pd.DataFrame({"method": "DDC", "seed": range(len(ratios)), "savings": ratios})}
+
+
+def noise(exact, seen):
+    rows = [("own", 1.0, 1.0), ("shared", exact, seen)]
+    table = pd.DataFrame(rows, columns=["advantage", "ratio", "simulated"])
+    return {"noise": table.assign(rollouts=5)}
+
+
+def first(ours, n2n):
+    return {"first": pd.DataFrame({"reward_name": ["DDC", "N2N"], "ratio": [ours, n2n]})}
+
+
+def speed(own, code):
+    rows = {"update": ["own advantage", "released code"], "iterations": [own, code]}
+    return {"speed": pd.DataFrame(rows).assign(reward_name="DDC", seed=0)}
+
+
+def transfer(moved, fresh):
+    return {"transfer_speed": pd.DataFrame({"arm": ["transfer", "scratch"], "iterations": [moved, fresh]})}
+
+
+def latency(*gaps):
+    rows = [
+        {"runtime": f"r{place}", "batch": 1, "predictor": name, "rank_correlation": 0.5 + gap * (name == "kept")}
+        for place, gap in enumerate(gaps)
+        for name in ("kept", "parameters")
+    ]
+    return {"predictors": pd.DataFrame(rows)}
+
+
+def edge(ratio):
+    return {"edge": pd.DataFrame({"model": ["minimal"], "precision": ["float32"], "time_ratio": [ratio]})}
+
+
+def oracle(ours, chance):
+    rows = [
+        {"method": name, "seed": seed, "trainings": 1, "best": value}
+        for name, values in (("DDC", ours), ("random search", chance))
+        for seed, value in enumerate(values)
+    ]
+    return {"oracle": pd.DataFrame(rows)}
+
+
+def cold(ratio):
+    return {"gpu_times": pd.DataFrame({"first_pass_s": [ratio], "teacher_s": [1.0], "minimal_s": [0.5]})}
+
+
+BEYOND = {YES: [(0.06, 0.5)], NEARLY: [(0.04, 0.5), (-0.01, 0.02, 0.02)], NO: [(-0.1, -0.01, 0.2)]}
+SMALLER = {
+    YES: [((-0.1, 0.0), (-0.1, -0.2))],
+    NEARLY: [((-0.1, -0.1, 0.1), (-0.1, -0.1, -0.1))],
+    NO: [((0.1, 0.1), (-0.1, -0.1))],
+}
+
+# By claim: the function that makes its tables, and arguments for each verdict.
+CASES = {
+    "loss": (loss("final"), {YES: [(0.02, 0.05)], NEARLY: [(0.09, 0.08)], NO: [(0.11, 0.2)]}),
+    "order": (order, {YES: [(4, 4.1, 2)], NEARLY: [(3, 4, 2)], NO: [(4, 1.5, 2), (1.9, 4, 2)]}),
+    "fastest": (
+        fastest,
+        {YES: [(0.2, 0.3, 0.21, 0.4)], NEARLY: [(0.208, 0.3, 0.2, 0.4)], NO: [(0.22, 0.3, 0.2, 0.4)]},
+    ),
+    "distilled": (distilled, {YES: [(0.01,)], NEARLY: [(0.0,), (0.02, 0.9)], NO: [(-0.01,)]}),
+    "subset-faster": (
+        faster,
+        {
+            YES: [((-0.1, -0.2), (-0.1, -0.1))],
+            NEARLY: [((-0.1, -0.1, 0.1), (-0.1, -0.1, -0.1))],
+            NO: [((0.1, 0.1), (-0.1, -0.1))],
+        },
+    ),
+    "subset-accuracy": (
+        more_accurate,
+        {YES: [((0.0, 0.1), (0.1, 0.1))], NEARLY: [((0.1, 0.1), (-0.1, -0.1))], NO: [((0.1, -0.1), (-0.1, -0.1))]},
+    ),
+    "transfer-smaller": (smaller("subsets"), SMALLER),
+    "resnet18-transfer": (long(smaller("gpu_subsets")), SMALLER),
+    "transfer-reward": (
+        worth,
+        {
+            YES: [((0.1, 0.2), (0.1, 0.1))],
+            NEARLY: [((0.1, 0.1, -0.1), (0.1, 0.1, 0.1))],
+            NO: [((-0.1, -0.1), (0.1, 0.1))],
+        },
+    ),
+    "control": (
+        control,
+        {
+            YES: [((0.9, 0.3, 0.2), (0.9, 0.4, 0.3), (0.95, 0.6, 0.4))],
+            NEARLY: [((0.95, 0.3, 0.2), (0.9, 0.4, 0.3), (0.95, 0.6, 0.4))],
+            NO: [
+                ((0.9, 0.3, 0.2), (0.9, 0.3, 0.2), (0.9, 0.3, 0.2)),
+                ((0.9, 0.6, 0.2), (0.92, 0.4, 0.3), (0.95, 0.7, 0.4)),
+            ],
+        },
+    ),
+    "beyond-random": (beyond("final", "random search"), BEYOND),
+    "beyond-minimal": (beyond("final", "remove all"), BEYOND),
+    "resnet18-loss": (long(loss("gpu_final")), {YES: [(0.01,)], NEARLY: [(0.05,)], NO: [(0.07,)]}),
+    "resnet18-minimal": (long(beyond("gpu_final", "remove all")), BEYOND),
+    "resnet18-random": (long(beyond("gpu_final", "random search")), BEYOND),
+    "grows": (history, {YES: [(0.1, 0.4)], NEARLY: [(0.1, 0.2)], NO: [(0.1, 0.12), (0.2, 0.1)]}),
+    "floor": (ends, {YES: [(0.5, 0.9)], NEARLY: [(0.9, 0.3)], NO: [(0.1, 0.9)]}),
+    "cache": (savings, {YES: [(1.31, 2.0)], NEARLY: [(1.2, 2.0)], NO: [(1.0, 2.0)]}),
+    "variance": (noise, {YES: [(5.0, 4.9)], NEARLY: [(5.0, 7.0), (3.0, 5.0)], NO: [(1.0, 1.0), (9.0, 9.0)]}),
+    "slow-start": (first, {YES: [(30, 1.5)], NEARLY: [(9, 2), (30, 4)], NO: [(5, 2)]}),
+    "updates": (speed, {YES: [(18, 74), (18, np.inf)], NEARLY: [(18, 20)], NO: [(18, 18), (np.inf, np.inf)]}),
+    "transfer-at-once": (transfer, {YES: [(0, 13)], NEARLY: [(2, 13)], NO: [(4, 13), (3, 4)]}),
+    "latency": (latency, {YES: [(0.1, 0.2)], NEARLY: [(0.1, -0.2)], NO: [(-0.1, -0.2)]}),
+    "edge": (edge, {YES: [(0.2,)], NEARLY: [(0.6,), (0.05,)], NO: [(0.8,)]}),
+    "oracle": (
+        oracle,
+        {
+            YES: [((1, 1, 1, 1, 0.9), (1, 0.5, 1, 1, 0.5))],
+            NEARLY: [((1, 0.9), (0.5, 0.5))],
+            NO: [((1, 0.9), (1, 0.5)), ((1, 1), (1, 1))],
+        },
+    ),
+    "masking": (
+        masking,
+        {YES: [((0.01, 0.02), (0.02, 0.02))], NEARLY: [((0.004, 0.004), (0.1, 0.1))], NO: [((0, 0), (0.1, 0.1))]},
+    ),
+    "slicing": (
+        slicing,
+        {
+            YES: [(5, (0.0, 0.0), (0.02, 0.02))],
+            NEARLY: [(5, (-0.01, -0.01), (0.02, 0.02))],
+            NO: [(5, (-0.02, -0.02), (0.1, 0.1)), (0, (0.0, 0.0), (0.02, 0.02))],
+        },
+    ),
+    "cold": (cold, {YES: [(3.0,)], NEARLY: [(1.5,)], NO: [(1.1,)]}),
+}
+MEASURED = (
+    "test", "compression", "t", "c", "reward", "a", "savings", "ratio", "simulated", "iterations", "rank_correlation",
+    "time_ratio", "best", "iteration", "iterations", "first_pass_s", "parameters", "most_compression",
+)  # fmt: skip
+
+
+def test_every_claim_has_cases():
+    assert set(CASES) | {"floors"} == set(BY_ID)
+    check_all_verdicts(CASES)
+
+
+@pytest.mark.parametrize(("claim", "status", "arguments"), flattened(CASES))
+def test_rule(claim, status, arguments):
+    check_rule(CASES, BY_ID, claim, status, arguments)
+
+
+@pytest.mark.parametrize("claim", CASES)
+def test_unmeasured(claim):
+    check_unmeasured(CASES, BY_ID, claim, MEASURED)
+
+
+def test_short_searches_are_not_judged():
+    for claim, make in (("resnet18-loss", loss("gpu_final")), ("resnet18-transfer", smaller("gpu_subsets"))):
+        arguments = CASES[claim][1][YES][0]
+        verdict = BY_ID[claim].holds(long(make, 19)(*arguments))
+        assert verdict.status == "not judged" and "19 iterations" in verdict.detail
+
+
+def test_floors_are_exact_or_not():
+    table = floors()
+    assert BY_ID["floors"].holds({"floors": table}).status == YES
+    assert BY_ID["floors"].holds({"floors": table.assign(floor=table["floor"] + 1)}).status == NO
+
+
+def test_published_tables_are_complete():
+    tables = published("compression")["tables"]
+    assert len(tables) == 9 and all(len(row) == 3 for rows in tables.values() for row in rows.values())
+    assert sum(len(tables[name]) // 2 for name in tables if name.split()[0] in ("T5", "T6", "T7")) == 11
+    faster = sum(
+        rows[f"{subset}, subset policy"][2] < row[2]
+        for rows in tables.values()
+        for name, row in rows.items()
+        if name.endswith(", full policy")
+        for subset in [name.removesuffix(", full policy")]
+    )
+    assert faster == 11  # as the text says of tables 5, 6 and 7

@@ -1,0 +1,165 @@
+"""Experiments on networks so small that they take moments: what the tables hold, and the figures on them."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import data as store
+from lib.compression import data, experiments, figures, layers, networks
+from lib.compression.baselines import all_students
+from lib.compression.experiments import methods
+from lib.compression.experiments.cifar import cifar10_tables
+from lib.compression.experiments.frontier import pareto
+from lib.compression.experiments.oracle import TINY, _text
+from lib.compression.experiments.published import published_rows
+from lib.compression.reward import Thresholds, ddc
+from lib.compression.search import best
+from lib.compression.students import StudentTrainer, trained_teacher
+from lib.compression.training import Recipe, accuracy
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    return trained_teacher(networks.mini_resnet((3, 4, 4)), data.digits(), recipe=Recipe(epochs=4, soft=0.0))
+
+
+@pytest.fixture(scope="module")
+def found(teacher):
+    names = ("DDC", "N2N", methods.RANDOM, methods.MINIMAL, methods.UNITS, methods.FIXED)
+    return experiments.searches([teacher], methods=names, iterations=1, rollouts=3)
+
+
+@pytest.fixture(scope="module")
+def subsets(teacher, found):
+    return experiments.subset_searches([teacher], found, subsets=("B",), iterations=2, budget=1, rollouts=2)
+
+
+def described(fig):
+    fig.canvas.draw()
+    assert fig.scarce_caption and fig.scarce_alt and "nan" not in fig.scarce_caption
+
+
+def test_trainer_measures_what_it_trains(teacher):
+    trainer = StudentTrainer(teacher, Recipe(epochs=1))
+    keep = layers.smallest_valid(teacher.architecture)
+    row = trainer(keep[None])[0]
+    size = layers.parameter_count(layers.minimal(teacher.architecture))
+    assert row["parameters"] == size and row["c"] == size / layers.parameter_count(teacher.architecture)
+    whole = accuracy(teacher.net, teacher.images.val_x, teacher.images.val_y)
+    assert row["a"] == pytest.approx(row["accuracy"] / whole) and 0 < row["t"] < 1
+    assert row["masked"] == row["accuracy"]
+
+
+def test_every_method_is_judged_on_the_test_part(teacher, found):
+    table = found.final.set_index("method")
+    least = layers.parameter_count(layers.minimal(teacher.architecture))
+    assert table.loc["remove all", "parameters"] == least and table.loc["remove all", "kept"] == 0
+    assert table.loc["remove all units", "kept"] > 0
+    np.testing.assert_allclose(table["reward"], ddc(table["a"], table["t"], table["c"]))
+    np.testing.assert_allclose(table["compression"], 1 / table["c"])
+    spent = found.history[found.history["trained"]].groupby("method").size()
+    assert spent["random search"] == spent["DDC"] == table.loc["DDC", "trainings"]
+    n2n = found.history[(found.history["method"] == "N2N") & found.history["valid"]]
+    np.testing.assert_allclose(n2n["reward"], ddc(n2n["a"], n2n["t"], n2n["c"]))
+    np.testing.assert_allclose(n2n["sought"], n2n["a"] * (1 - n2n["c"]) * (1 + n2n["c"]))
+    with pytest.raises(ValueError, match="no method 'luck'"):
+        experiments.searches([teacher], methods=("luck",))
+
+
+def test_savings_count_draws_over_trainings(found):
+    table = experiments.cache_savings(found.history).set_index("method")
+    drawn = found.history[found.history["valid"]].groupby("method").size()
+    assert (table["drawn"] == drawn[table.index]).all()
+    assert (table["savings"] >= 1).all()
+
+
+def test_arms_of_a_subset(teacher, found, subsets):
+    table = subsets["final"].set_index("arm")
+    assert set(table.index) == {"full policy", "subset policy", "transfer", "scratch"}
+    drawn = found.history[found.history["method"] == "DDC"]
+    keep = best(drawn, teacher.architecture)
+    expected = layers.parameter_count(layers.student(teacher.architecture, keep))
+    assert table.loc["full policy", "parameters"] == expected
+    assert subsets["history"].groupby("arm")["iteration"].max().to_dict() == {"scratch": 1, "transfer": 0}
+    with pytest.raises(ValueError, match="budget"):
+        experiments.subset_searches([teacher], found, iterations=1, budget=2)
+
+
+def test_heads(teacher, found):
+    table = experiments.heads([teacher], found, subsets=("B",), runs=2)
+    wide = table.pivot_table(index=["network", "seed"], columns="head", values=["test", "parameters"])
+    assert (wide["test"]["masked"] >= wide["test"]["full"]).all()
+    cut = 6 * (4 + 1)  # six classes fewer, each with four weights and a bias
+    assert (wide["parameters"]["masked"] - wide["parameters"]["sliced"] == cut).all()
+    described(figures.heads(table))
+
+
+def test_preferred_student_is_the_best_by_brute_force():
+    rng = np.random.default_rng(0)
+    history = pd.DataFrame(rng.uniform(0.1, 1, (40, 3)), columns=["a", "t", "c"]).assign(trained=True, seed=0)
+    ladder = (Thresholds(0.9, 0.3, 0.6), Thresholds(0.99, 0.9, 0.9))
+    chosen = experiments.preferred(history, ladder=ladder)
+    for row, at in zip(chosen.itertuples(), ladder, strict=True):
+        assert row.reward == max(float(ddc(r.a, r.t, r.c, at)) for r in history.itertuples())
+    edge = pareto(history)
+    beaten = [
+        any(o.a >= r.a and o.t <= r.t and (o.a, o.t) != (r.a, r.t) for o in history.itertuples())
+        for r in history.itertuples()
+    ]
+    assert sorted(edge.index) == [i for i, flag in enumerate(beaten) if not flag]
+    described(figures.frontier(history, experiments.preferred(history)))
+
+
+def test_searches_in_a_table():
+    keeps, rng = all_students(TINY), np.random.default_rng(0)
+    table = pd.DataFrame({"key": [_text(keep) for keep in keeps], "a": rng.random(len(keeps))})
+    table = table.assign(accuracy=0.9, t=0.3, c=0.3)
+    valid = [layers.invalid(layers.student(TINY, keep), TINY) is None for keep in keeps]
+    table = table.assign(valid=valid, reward=ddc(table["a"], table["t"], table["c"]), kept=0.5, minimal=False)
+    curves = experiments.tabular_searches(table, seeds=2, iterations=3)
+    assert curves["best"].max() <= 1 and (curves.groupby(["method", "seed"])["best"].diff().dropna() >= 0).all()
+    assert (curves["found"] == (curves["best"] >= 1)).all()
+    greedy = curves[curves["method"] == "greedy removal"].groupby("seed")["trainings"].max()
+    free = int(layers.free(TINY).sum())
+    assert (greedy <= free * (free + 1) // 2).all()
+    described(figures.oracle(table, curves))
+
+
+def test_paper_tables_beside_ours(found):
+    table = published_rows(ours=found.final, label="ours")
+    ours = table[table["table"] == "ours"].set_index("network")
+    assert ours.loc["DDC", "compression"] == found.final.set_index("method").loc["DDC", "compression"]
+    row = table[(table["table"].str.startswith("T3")) & (table["network"] == "DDC")].iloc[0]
+    assert row["speed-up"] == pytest.approx(5.46 / 1.48)
+
+
+def test_figures(found, subsets):
+    described(figures.comparison(found.final))
+    described(figures.learning(found.history))
+    described(figures.subset_policies(subsets["final"]))
+    described(figures.transfer_learning(subsets["history"]))
+    described(figures.reward_curves(experiments.reward_curves()))
+    described(figures.reward_surface(experiments.reward_surface()))
+
+
+def test_names_of_the_experiments_load():
+    for name in experiments.__all__:
+        assert callable(getattr(experiments, name))
+    with pytest.raises(AttributeError, match="has no attribute"):
+        experiments.luck  # noqa: B018
+    with pytest.raises(ValueError, match="choose from"):
+        experiments.longer_tables(["luck"])
+    assert experiments.longer_tables([]) == {} and experiments.real_tables(["digits"]) == {}
+
+
+@pytest.mark.skipif(not os.environ.get("SCARCE_DATA_MIRROR"), reason="CIFAR-10 is not at hand")
+def test_cifar_tables_within_a_time_limit():
+    store.require("cifar10")
+    seen = []
+    options = {"images": 800, "tests": 300, "epochs": 1, "teacher_epochs": 4, "iterations": 1, "budget": 1, "lr": 0.01}
+    tables = cifar10_tables(minutes=0.01, width=1 / 16, write=lambda *pair: seen.append(pair), **options)
+    assert set(tables) == {"times", "history", "final", "subset_history", "subsets"}
+    assert [len(tables[name]) for name in ("times", "final", "subsets")] == [1, 3, 6] and len(seen) == 11
+    assert set(tables["subsets"]["arm"]) == {"full policy", "transfer", "scratch"}

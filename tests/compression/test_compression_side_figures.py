@@ -1,0 +1,105 @@
+"""Measured students, dynamics and their figures on tiny networks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from lib.compression import layers, networks
+from lib.compression.edge import edge_profile
+from lib.compression.experiments.latency import latency_predictors, measured_surrogate, student_costs
+from lib.compression.experiments.policies import (
+    dynamics,
+    exact_learning,
+    first_rewards,
+    smallest,
+    speed,
+    transfer_dynamics,
+)
+from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
+from lib.compression.figures.edge import edge_costs, latency_costs
+from lib.compression.figures.statements import gradient_variance, threshold_frontier
+from lib.compression.optimum import every_student, threshold_path
+from lib.compression.reward import ddc, n2n
+from lib.compression.surrogate import Surrogate, parameter_counts
+from lib.compression.theory_gradient import noise_table
+
+TINY = networks.resnet((2, 3), blocks=1, channels=1, pixels=8)
+FREE = layers.free(TINY)
+AT = Surrogate(TINY, np.where(FREE, 0.7 / FREE.sum(), 0.0), 0.3)
+
+
+@pytest.fixture(scope="module")
+def costs():
+    return student_costs(TINY, students=8, runtime="eager", blocks=3, repeats=2)
+
+
+def test_costs_of_students(costs):
+    table, keep = costs
+    assert table["parameters"].tolist() == parameter_counts(TINY, keep).tolist()
+    np.testing.assert_allclose(table["kept"], keep[:, FREE].mean(1))
+    assert (table["time_ratio"] > 0).all() and set(table["runtime"]) == {"eager"}
+    with pytest.raises(ValueError, match="choose one of eager, onnx"):
+        student_costs(TINY, runtime="phone")
+
+
+def test_exported_students_are_timed_too():
+    table, _ = student_costs(TINY, students=2, runtime="onnx", blocks=2, repeats=2)
+    assert len(table) == 2 and (table["time_ratio"] > 0).all()
+
+
+def test_a_surrogate_from_measured_students_costs_the_teacher_one():
+    at, fit = measured_surrogate(TINY, students=12, batch=2, low=0.92)
+    assert at.metrics(np.ones(len(FREE), dtype=bool))[1] == pytest.approx(1)
+    assert at.low == 0.92 and fit.students == 12 and -1 <= fit.correlation <= 1 and (at.seconds >= 0).all()
+
+
+def test_a_slow_start_is_in_the_exact_curves_and_in_the_first_rewards():
+    table = exact_learning(AT, steps=60)
+    start = table[table["step"] == 0].set_index("reward_name")
+    assert start.loc["DDC", "plateau"] < start.loc["N2N", "plateau"]
+    exact = AT.rewards(every_student(AT), ddc).mean()
+    assert start.loc["DDC", "reward"] == pytest.approx(exact)
+    first = first_rewards(AT, students=40_000).set_index("reward_name").loc["DDC"]
+    assert first["fresh"] == pytest.approx(exact, abs=5 * first["spread"] / 200)
+    assert first["smallest"] == smallest(AT, ddc) == pytest.approx(float(AT.rewards(~FREE, ddc)))
+
+
+def test_histories_and_their_speed():
+    history = dynamics(AT, rewards=("N2N",), updates=("own advantage",), iterations=20, seeds=2)
+    np.testing.assert_allclose(history["share"] * smallest(AT, n2n), history["reward"])
+    found = speed(history, by=["reward_name", "update"])
+    assert found["seed"].tolist() == [0, 1]
+    last = history[(history["iteration"] >= 18) & (history["seed"] == 1)]
+    assert found["final"].iloc[1] == pytest.approx(last["share"].mean())
+    with pytest.raises(ValueError, match="no 'luck': choose rewards from DDC"):
+        dynamics(AT, rewards=("luck",))
+
+
+def described(fig, *words):
+    fig.canvas.draw()
+    assert all(word in fig.scarce_caption for word in words) and fig.scarce_alt
+    assert all(axis.get_xlabel() or axis.get_ylabel() or axis.get_title() for axis in fig.axes)
+
+
+def test_figures_of_dynamics():
+    described(policy_curves(dynamics(AT, updates=("own advantage",), iterations=6, seeds=2)), "2 seeds")
+    described(transfer_curves(transfer_dynamics(AT, iterations=5, seeds=2)), "scratch", "transfer")
+    described(exact_curves(exact_learning(AT, steps=20)), "DDC", "N2N")
+
+
+def test_figures_of_statements():
+    rewards = AT.rewards(every_student(AT), ddc)
+    table = noise_table(rewards, rollouts=(1, 5), draws=500)
+    ratio = table[(table["advantage"] == "shared") & (table["rollouts"] == 5)]["ratio"].iloc[0]
+    described(gradient_variance(table), f"by {ratio:.2f}", "N = 5")
+    described(threshold_frontier(threshold_path(AT)), "(0.9, 0.3, 0.6)")
+
+
+def test_figures_of_latency(costs):
+    table, _ = costs
+    both = pd.concat([table, table.assign(batch=64)], ignore_index=True)
+    described(latency_costs(both, latency_predictors(both, draws=200)), "eager, batch 1", "eager, batch 64")
+    models = {"teacher": networks.build(TINY), "smallest": networks.build(layers.minimal(TINY))}
+    profile = edge_profile(models, torch.zeros(1, 1, 8, 8), reference="teacher", blocks=2, repeats=2)
+    described(edge_costs(profile), "ONNX Runtime", "int8")
