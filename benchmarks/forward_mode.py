@@ -87,7 +87,8 @@ def _times(layers: int, batch: int, length: int, k: int, repeats: int) -> tuple[
     import torch
 
     from lib.spry.forward_gradient import forward_gradient
-    from lib.spry.memory import build, step_function
+    from lib.spry.memory import step_function
+    from lib.spry.shaped_model import build
     from lib.spry.text_model import trainable
 
     shape = replace(BERT, layers=layers)

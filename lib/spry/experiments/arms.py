@@ -29,6 +29,7 @@ class Problem:
         steps: minibatches of 8 a client and round.
         rounds: number of rounds.
         record: the accuracy is recorded after every that many rounds.
+        device: where data and weights are, in torch's spelling; what `model` builds is there too.
     """
 
     model: Model
@@ -38,6 +39,7 @@ class Problem:
     steps: int = 7
     rounds: int = 8
     record: int = 2
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ def tuned_runs(
     parts = []
     for alpha, arm in _tracked([(alpha, arm) for alpha in alphas for arm in arms], progress):
         tried = [
-            [arm.label, lr, _rows(arm, alpha, lr, s, final=True)["accuracy"].iloc[-1]]
+            [arm.label, lr, run_rows(arm, alpha, lr, s, final=True)["accuracy"].iloc[-1]]
             for lr in rates
             for s in range(TUNING, TUNING + tuning_seeds)
         ]
         best = best_settings(pd.DataFrame(tried, columns=["method", "lr", "accuracy"]), ["method"])["lr"].iloc[0]
-        parts += [_rows(arm, alpha, best, s) for s in seeds]
+        parts += [run_rows(arm, alpha, best, s) for s in seeds]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -94,7 +96,7 @@ def _tracked(cells: list, progress: Progress | None) -> Iterable:
     return progress(cells, "methods") if progress else cells
 
 
-def _rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) -> pd.DataFrame:
+def run_rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) -> pd.DataFrame:
     """Return the rows of one run, of its last round alone where `final`."""
     from lib.federated.local import LocalSGD
     from lib.federated.run import run
@@ -121,6 +123,7 @@ def _rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) 
         evaluate_every=(problem.rounds if final else problem.record) * inner,
         on_failure="raise",
         chunk=64,
+        device=problem.device,
     )
     rows = _by_round(history.table, inner, JVP if arm.name.startswith(("Spry", "FedFGD")) else 1)
     for place, (column, value) in enumerate({"method": arm.label, "alpha": alpha, "seed": seed, "lr": lr}.items()):

@@ -108,7 +108,8 @@ def step_operations(
     import torch
 
     from lib.profiling import count_flops
-    from lib.spry.memory import build, step_function
+    from lib.spry.memory import step_function
+    from lib.spry.shaped_model import build
 
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(1, shape.vocabulary, (batch, length), generator=generator)

@@ -93,7 +93,7 @@ def text_problem(
     build = functools.partial(last_layer, net, *principal_components(net, states[half:], components), rank=rank)
     return Problem(
         model=Model(build),
-        deal=functools.lru_cache(maxsize=8)(functools.partial(_federation, name, states, y, clients)),
+        deal=functools.lru_cache(maxsize=8)(functools.partial(federation, name, states, y, clients)),
         options={"optimizer": "sgd", "stacked": True},
         cohort=cohort,
         steps=each * 4 // 5 // 8,
@@ -102,7 +102,7 @@ def text_problem(
     )
 
 
-def _federation(name: str, states, labels, clients: int, alpha: float, seed: int) -> Federation:
+def federation(name: str, states, labels, clients: int, alpha: float, seed: int) -> Federation:
     """Deal the first half of the texts, for seeds from `TUNING` the second."""
     from lib.spry.federation import dirichlet_equal_sizes, tail_test_federation
 
