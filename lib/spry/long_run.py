@@ -76,7 +76,7 @@ def compare(
     device: str = "cpu",
     methods: Sequence[str] = METHODS,
     alphas: Sequence[float] = (1.0,),
-    rates: Sequence[float] = (0.05, 0.2, 0.8, 3.2),
+    rates: Sequence[float] = (0.01, 0.03, 0.1, 0.3, 1.0),
     seeds: int = 5,
     rounds: int = 200,
     tuning_rounds: int = 40,
@@ -86,7 +86,7 @@ def compare(
     budget: float = 220,
     out: Path | None = None,
 ) -> pd.DataFrame:
-    """Choose a rate for every method on three tuning partitions, run it on the judged ones, and write rows as they come.
+    """Choose every method's rate on three tuning partitions, run it on the judged ones, and write rows as they come.
 
     Returns:
         The rows of all finished runs with the column data in front and, for the time that is left out when `budget`
@@ -134,12 +134,9 @@ def _collected(
             print(f"{label}: {type(future.exception()).__name__}: {future.exception()}", flush=True)
             continue
         parts.append(future.result())
-        row = parts[-1].iloc[-1]
-        print(
-            f"{time.monotonic() - start:6.1f} s  {label} {len(parts)}/{len(futures)}: {row.method}, alpha {row.alpha:g}, "
-            f"lr {row.lr:g}, seed {row.seed}, round {row['round']}: {row.accuracy:.3f}",
-            flush=True,
-        )
+        row, spent = parts[-1].iloc[-1], time.monotonic() - start
+        what = f"{row.method}, alpha {row.alpha:g}, lr {row.lr:g}, seed {row.seed}, round {row['round']}"
+        print(f"{spent:6.1f} s  {label} {len(parts)}/{len(futures)}: {what}: {row.accuracy:.3f}", flush=True)
         if out is not None:
             write_table(out, pd.concat(parts, ignore_index=True).assign(data=name))
         if time.monotonic() - start > budget:
@@ -155,7 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--alphas", nargs="+", type=float, default=[1.0])
-    parser.add_argument("--rates", nargs="+", type=float, default=[0.05, 0.2, 0.8, 3.2])
+    parser.add_argument("--rates", nargs="+", type=float, default=[0.01, 0.03, 0.1, 0.3, 1.0])
     for name, value in {"seeds": 5, "rounds": 200, "tuning-rounds": 40, "cohort": 6, "directions": 10}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--processes", type=int, default=4)
