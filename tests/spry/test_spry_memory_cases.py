@@ -69,8 +69,11 @@ def test_command_in_half_precision_at_two_lengths(monkeypatch, tmp_path, capsys)
     monkeypatch.setattr(memory, "SMALL", TINY)
     out = tmp_path / "t.csv"
     memory.main(
-        ["--weights", "4bit", "--methods", "forward mode", "--length", "8", "16", "--batch", "1", "--repeats", "1"]
-        + ["--dtype", "bfloat16", "--out", str(out)]
+        [
+            *"--weights 4bit --methods zero-order --length 8 16 --batch 1 --repeats 1 --dtype bfloat16".split(),
+            "--out",
+            str(out),
+        ]
     )
     table = pd.read_csv(out)
     assert table.groupby("length")["measured"].sum().is_monotonic_increasing
