@@ -9,6 +9,7 @@ from lib.spry.experiments.estimator import estimator_error, one_step_error
 from lib.spry.experiments.memory import memory_by_depth, paper_predictions
 from lib.spry.experiments.methods import method_comparison, protocols, sweeps
 from lib.spry.experiments.real import real_tables
+from lib.spry.experiments.released_runs import released_runs
 from lib.spry.experiments.splitting import splitting_rounds
 from lib.spry.experiments.tangents import tangents
 
@@ -26,6 +27,7 @@ __all__ = [
     "protocols",
     "real_tables",
     "released_defects",
+    "released_runs",
     "splitting_rounds",
     "step_operations",
     "sweeps",

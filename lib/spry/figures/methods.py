@@ -9,6 +9,7 @@ from lib.report.intervals import last_round, summarize
 from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
 from lib.spry.experiments.arms import operations_to
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
+from lib.spry.experiments.released_runs import RELEASED
 
 INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
 
@@ -62,6 +63,7 @@ def _curve(axis: Axes, rows: pd.DataFrame, x: str, name: str) -> None:
     place = rows.groupby("round")[x].median() if x != "round" else found["round"]
     index = ORDER.index(name)
     series(axis, place, found["median"], found["low"], found["high"], label=name, index=index)
+    axis.lines[-1].set_markevery(max(1, len(found) // 8))
     if index >= len(COLOURS):
         axis.lines[-1].set(linestyle="--", marker=MARKERS[(index + 3) % len(MARKERS)])
 
@@ -107,3 +109,42 @@ def with_epochs(comparison: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Return Spry's and FedAvg's rows of `method_comparison` with those of `protocols`, for the latter's alphas."""
     both = comparison[comparison["method"].isin(("Spry", "FedAvg")) & comparison["alpha"].isin(table["alpha"])]
     return pd.concat([both, table], ignore_index=True)
+
+
+def adapted(table: pd.DataFrame) -> Figure:
+    """Draw final accuracy against the rank of LoRA, 0 for the classifier alone (`experiments.adapted`)."""
+    fig, axes = new_figure(width=5.6)
+    axis, rows, notes = axes[0, 0], last_round(table), []
+    for index, name in enumerate(dict.fromkeys(rows["method"])):
+        found = summarize(rows[rows["method"] == name], ["rank"], "accuracy").sort_values("rank")
+        places = range(len(found))
+        series(axis, places, found["median"], found["low"], found["high"], label=name, index=index)
+        notes.append(f"{name} " + ", ".join(f"{value:.2f}" for value in found["median"]))
+    trained = rows.groupby("rank")["trained"].first().sort_index()
+    axis.set_xticks(range(len(trained)), [f"rank {r}\n{n}" if r else f"none\n{n}" for r, n in trained.items()])
+    axis.set(xlabel="LoRA in the last layer, and numbers trained", ylabel="final accuracy")
+    axis.legend(fontsize=8)
+    caption = f"""Final accuracy by what is trained, from the classifier alone to LoRA of rank {trained.index.max()}:
+        {"; ".join(notes)}. {rows["round"].max()} rounds, each setting at its own learning rate. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy by rank of LoRA. {'; '.join(notes)}.")
+
+
+def released_runs(table: pd.DataFrame) -> Figure:
+    """Draw the final accuracy of methods with and without their defect (`experiments.released_runs`)."""
+    rows = last_round(table)
+    names = [name for name in dict.fromkeys(rows["method"]) if not name.endswith(RELEASED)]
+    fig, axes = new_figure(width=5.6)
+    axis, notes = axes[0, 0], []
+    for index, (ending, label) in enumerate({"": "as written", RELEASED: "as released"}.items()):
+        found = summarize(rows[rows["method"].isin([n + ending for n in names])], ["method"], "accuracy")
+        found = found.set_index("method").loc[[name + ending for name in names]]
+        bars = [found["median"] - found["low"], found["high"] - found["median"]]
+        places = np.arange(len(names)) + 0.35 * index - 0.175
+        axis.bar(places, found["median"], width=0.33, yerr=bars, capsize=2, color=COLOURS[index], label=label)
+        notes.append(f"{label} " + ", ".join(f"{n} {v:.2f}" for n, v in zip(names, found["median"], strict=True)))
+    axis.set_xticks(range(len(names)), names)
+    axis.set(ylabel="final accuracy", ylim=(0, 1))
+    axis.legend(fontsize=8)
+    caption = f"""What the defects cost in accuracy after {rows["round"].max()} rounds: {"; ".join(notes)}.
+        Each at its own learning rate. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Bars of accuracy with and without the defects: {'; '.join(notes)}.")
