@@ -10,7 +10,8 @@ from typing import Any
 from benchmarks.agreement import require
 from benchmarks.lines import peer, target
 from lib.profiling import fixed_threads
-from lib.spry.experiments.memory import BERT, TRANSIENT, memory_by_depth
+from lib.spry.experiments.memory import BERT, memory_by_depth
+from lib.spry.memory_model import TRANSIENT
 
 
 def measure(*, layers: int = 16, batch: int = 8, length: int = 64, k: int = 8, repeats: int = 7) -> dict:

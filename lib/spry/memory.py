@@ -17,7 +17,7 @@ from torch.func import functional_call
 
 from lib.profiling import peak_memory
 from lib.spry.forward_gradient import forward_gradient
-from lib.spry.memory_model import METHODS, PAPER_SHAPES, Shape, predicted
+from lib.spry.memory_model import METHODS, PAPER_SHAPES, STOCK, Shape, predicted
 from lib.spry.shaped_model import Weights, build
 from lib.spry.text_model import TextModel, trainable
 
@@ -94,7 +94,7 @@ def measure(
 
     Args:
         shape: of the network.
-        method: one of `METHODS`.
+        method: one of `METHODS`, or `STOCK`, for which nothing is predicted.
         batch: sequences in the minibatch.
         length: tokens in a sequence.
         rank: LoRA's r.
@@ -115,22 +115,27 @@ def measure(
     ids = torch.randint(1, shape.vocabulary, (batch, length), generator=generator)
     x = torch.stack([ids, torch.ones_like(ids)], dim=1).to(device)
     y = torch.randint(shape.classes, (batch,), generator=generator).to(device)
-    step, optimizer = step_function(net, method, x, y, seed=seed)
+    step, optimizer = step_function(net, "forward mode" if method == STOCK else method, x, y, seed=seed)
     step()
     with peak_memory(device, modules=net, optimizer=optimizer, inputs=(x, y)) as found:
         step()
-    numbers = predicted(
-        shape,
-        method,
-        batch=batch,
-        length=length,
-        rank=rank,
-        bytes_per_number=dtype.itemsize,
-        bits_per_weight=None if weights == "full" else 4 + 8 * dtype.itemsize / 64,
-        kept=weights == "4bit kept",
+    numbers = (
+        {}
+        if method == STOCK
+        else predicted(
+            shape,
+            method,
+            batch=batch,
+            length=length,
+            rank=rank,
+            bytes_per_number=dtype.itemsize,
+            bits_per_weight=None if weights == "full" else 4 + 8 * dtype.itemsize / 64,
+            kept=weights == "4bit kept",
+        )
     )
     rows = [
-        [method, shape.layers, name, count, numbers.get(name, 0.0)] for name, count in found.result.by_category.items()
+        [method, shape.layers, name, count, numbers.get(name, 0.0 if numbers else float("nan"))]
+        for name, count in found.result.by_category.items()
     ]
     table = pd.DataFrame(rows, columns=["method", "layers", "category", "measured", "predicted"])
     if repeats:

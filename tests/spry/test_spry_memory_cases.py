@@ -68,13 +68,9 @@ def test_limit_of_a_case_and_of_all(monkeypatch):
 def test_command_in_half_precision_at_two_lengths(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(memory, "SMALL", TINY)
     out = tmp_path / "t.csv"
-    memory.main(
-        [
-            *"--weights 4bit --methods zero-order --length 8 16 --batch 1 --repeats 1 --dtype bfloat16".split(),
-            "--out",
-            str(out),
-        ]
-    )
+    asked = {"--weights": ["4bit"], "--methods": ["zero-order"], "--length": ["8", "16"], "--batch": ["1"]}
+    asked |= {"--repeats": ["1"], "--dtype": ["bfloat16"], "--out": [str(out)]}
+    memory.main([word for option, values in asked.items() for word in (option, *values)])
     table = pd.read_csv(out)
     assert table.groupby("length")["measured"].sum().is_monotonic_increasing
     assert set(table["dtype"]) == {"bfloat16"}

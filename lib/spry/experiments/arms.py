@@ -124,7 +124,8 @@ def run_rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = Fals
     from lib.federated.local import LocalSGD
     from lib.federated.run import run
     from lib.federated.server_optimizers import fedavg
-    from lib.spry.baselines.methods import PER_ITERATION, method
+    from lib.spry.baselines.methods import method
+    from lib.spry.costs import PER_ITERATION
 
     problem = arm.problem
     inner = problem.steps if arm.name == "FedSGD" or arm.name.endswith(PER_ITERATION) else 1
