@@ -139,12 +139,12 @@ def no_split(tables: Tables) -> Verdict:
     return grade(worst, reproduced=worst > 0.05, close=worst > 0.01, measured=measured, detail=detail)
 
 
-def on_texts(rule: Rule, *data: str, time: bool = False) -> Rule:
+def on_texts(rule: Rule, *data: str, whose: str = "Spry", time: bool = False) -> Rule:
     """Return the rule that `rule` holds for the comparison on each data set of `experiments.real_tables`.
 
-    The verdict is the worst of theirs; nothing is judged where Spry (with `time`, nine tenths of its accuracy, which is
-    the target) is less than `FLOOR` above the share of the commonest label. `data` names those that are judged; none is
-    "ag-news" and "sst2".
+    The verdict is the worst of theirs; nothing is judged where `whose` accuracy (with `time`, nine tenths of it, which
+    is the target) is less than `FLOOR` above the share of the commonest label. `data` names those that are
+    judged; none is "ag-news" and "sst2".
     """
     names = data or ("ag-news", "sst2")
 
@@ -154,11 +154,10 @@ def on_texts(rule: Rule, *data: str, time: bool = False) -> Rule:
         found = {name: rule({"comparison": rows, "protocols": rows.iloc[:0]}) for name, rows in parts.items()}
         measured = "; ".join(f"{name}: {verdict.measured}" for name, verdict in found.items())
         levels = "; ".join(f"{name} {_levels(rows)}" for name, rows in parts.items())
-        low = [
-            f"{name}, {setting}" for name, rows in parts.items() for setting in _near_floor(rows, 0.9 if time else 1)
-        ]
+        share = 0.9 if time else 1.0
+        low = [f"{name}, {setting}" for name, rows in parts.items() for setting in _near_floor(rows, whose, share)]
         if low:
-            reason = "nine tenths of Spry's accuracy is" if time else "Spry is"
+            reason = f"nine tenths of the accuracy of {whose} is" if time else f"{whose} is"
             detail = f"{reason} within {FLOOR:g} of the commonest label's share: {'; '.join(low)}; best: {levels}"
             return Verdict(NOT_JUDGED, measured, detail)
         worst = max(found.values(), key=lambda verdict: STATUSES.index(verdict.status))
@@ -168,11 +167,11 @@ def on_texts(rule: Rule, *data: str, time: bool = False) -> Rule:
     return each
 
 
-def _near_floor(table: pd.DataFrame, share: float) -> list[str]:
-    """Return where `share` of Spry's final median accuracy is hardly above the share of the commonest label."""
+def _near_floor(table: pd.DataFrame, whose: str, share: float) -> list[str]:
+    """Return where `share` of a method's final median accuracy is hardly above the share of the commonest label."""
     rows = last_round(table)
-    need(rows, method="Spry")
-    middle = rows[rows["method"] == "Spry"].groupby("alpha", sort=False)[["accuracy", "majority"]].median()
+    need(rows, method=whose)
+    middle = rows[rows["method"] == whose].groupby("alpha", sort=False)[["accuracy", "majority"]].median()
     low = middle[share * middle["accuracy"] < middle["majority"] + FLOOR]
     return [f"alpha={alpha:g} ({row.accuracy:.2f} of {row.majority:.2f})" for alpha, row in low.iterrows()]
 

@@ -2,7 +2,7 @@
 
 from lib.spry.figures.costs import communication, dropout_noise, step_operations, tangents
 from lib.spry.figures.memory import gpu_table, memory_bars, memory_by_depth, paper_shapes
-from lib.spry.figures.methods import adapted, methods, protocols, released_runs, sweeps, texts, with_epochs
+from lib.spry.figures.methods import adapted, methods, protocols, ranking, released_runs, sweeps, texts, with_epochs
 from lib.spry.figures.theory import convergence_floor, estimator_error, label_skew_bias, splitting_rounds
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "methods",
     "paper_shapes",
     "protocols",
+    "ranking",
     "released_runs",
     "splitting_rounds",
     "step_operations",

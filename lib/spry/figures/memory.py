@@ -115,8 +115,8 @@ def paper_shapes(predictions: pd.DataFrame, measured: pd.DataFrame | None = None
     ]
     setting = f"batch {predictions['batch'].iloc[0]}, {predictions['length'].iloc[0]} tokens, bfloat16"
     source = "Predictions, not measurements" if cases is None else f"Measured on {measured['device'].iloc[0]}"
-    caption = f"""{source}, with weights in about four bits ({setting}). Backprop that keeps its dequantized weights, and
-        forward mode: {"; ".join(notes)}. How large the saving looks depends on the rival more than on forward mode."""
+    caption = f"""{source}, with weights in about four bits ({setting}). Backprop that keeps its dequantized weights
+        and forward mode: {"; ".join(notes)}. The rival decides how large the saving looks."""
     return describe(fig, caption=caption, alt=f"Stacked bars of {what} memory. {'; '.join(notes)}.")
 
 

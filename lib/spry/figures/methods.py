@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.report.intervals import last_round, summarize
-from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
+from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
 from lib.spry.experiments.arms import operations_to
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
 from lib.spry.experiments.released_runs import RELEASED
@@ -30,30 +30,51 @@ def methods(table: pd.DataFrame) -> Figure:
         row[0].set(xlabel="round", ylabel="accuracy", title=rf"$\alpha = {alpha:g}$")
         row[1].set(xlabel="operations of a client (forward passes)", xscale="log", title=rf"$\alpha = {alpha:g}$")
         row[1].xaxis.set_minor_formatter("")
-        ranked = last_round(part).groupby("method")["accuracy"].median().sort_values(ascending=False)
-        notes.append(rf"$\alpha={alpha:g}$: " + ", ".join(f"{name} {value:.2f}" for name, value in ranked.items()))
+        notes.append(_ends(part, rf"$\alpha={alpha:g}$"))
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=7)
-    first = table[table["alpha"] == alphas[0]]
-    target = 0.9 * last_round(first)[lambda t: t["method"] == "Spry"]["accuracy"].median()
-    need = operations_to(first, target)
-    work = ", ".join(f"{name} {value:.0f}" if np.isfinite(value) else f"{name} never" for name, value in need.items())
-    caption = f"""Final accuracy, each method at its own learning rate: {"; ".join(notes)}. Operations until the median
-        is {target:.2f}, nine tenths of what Spry reaches, at $\\alpha={alphas[0]:g}$: {work}. In
-        operations a pass with a tangent counts two forward passes, a backward pass one. {INTERVALS}"""
+    caption = f"""Each method at its own learning rate. Final accuracy at {"; ".join(notes)}. In operations K tangents
+        at once count 1 + K forward passes, a backward pass one. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy against rounds and operations by method. {notes[0]}.")
 
 
+def _ends(part: pd.DataFrame, where: str) -> str:
+    """Return best, worst and Spry's final median accuracy."""
+    ranked = last_round(part).groupby("method")["accuracy"].median().sort_values()
+    shown = dict.fromkeys([ranked.index[-1], *(["Spry"] if "Spry" in ranked else []), ranked.index[0]])
+    return f"{where}: " + ", ".join(f"{name} {ranked[name]:.2f}" for name in shown)
+
+
+def ranking(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row an alpha and method, the most accurate first, of a table of `tuned_runs`.
+
+    Columns: alpha, method, lr (chosen), accuracy (final median), low and high (its interval), majority (share of the
+    commonest label), operations_to_target (until the median is nine tenths of Spry's final one; infinite: never; NaN:
+    at the first record), operations, kib_up and seconds (of a client, in all).
+    """
+    parts = []
+    for alpha, part in table.groupby("alpha", sort=False):
+        end = last_round(part)
+        found = summarize(end, ["method"], "accuracy").set_index("method")[["median", "low", "high"]]
+        found = found.rename(columns={"median": "accuracy"}).sort_values("accuracy", ascending=False)
+        target = 0.9 * end[end["method"] == "Spry"]["accuracy"].median()
+        found["operations_to_target"] = operations_to(part, target)
+        spent = end.groupby("method")[["lr", "majority", "operations", "kib_up", "seconds"]].median()
+        parts.append(found.join(spent).reset_index().assign(alpha=alpha))
+    columns = ["alpha", "method", "lr", "accuracy", "low", "high", "majority", "operations_to_target", "operations"]
+    return pd.concat(parts, ignore_index=True)[[*columns, "kib_up", "seconds"]]
+
+
 def texts(table: pd.DataFrame, data: str) -> Figure:
-    """Draw `methods` for one data set of `experiments.real_tables`, with the size of the problem in the caption."""
+    """Draw `methods` for one data set of `experiments.real_tables`, with the share of the commonest label."""
     rows = table[table["data"] == data]
     fig = methods(rows.drop(columns="data"))
-    end = last_round(rows).groupby("method", sort=False)[["kib_up", "seconds"]].median()
-    sent = ", ".join(f"{name} {row.kib_up:.1f} KiB and {row.seconds:.1f} s" for name, row in end.iterrows())
+    floors = rows.groupby("alpha", sort=False)["majority"].median()
+    for row, floor in zip(np.array(fig.axes[: 2 * len(floors)]).reshape(-1, 2), floors, strict=True):
+        for axis in row:
+            axis.axhline(floor, **GUIDE)
     count = rows["seed"].nunique()
     size = f"{count} seed{'s' * (count > 1)}, {rows['round'].max()} rounds"
-    caption = (
-        f"{fig.scarce_caption} Here: {size}. What a client in every round would send, and its training time: {sent}."
-    )
+    caption = f"{fig.scarce_caption} Here: {size}. Dotted: share of the commonest label ({floors.median():.2f})."
     return describe(fig, caption=caption, alt=fig.scarce_alt)
 
 
