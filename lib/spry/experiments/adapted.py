@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib.spry.experiments.arms import Arm, Problem, Progress, tuned_runs
 
-RANKS = (0, 1, 4, 16)  # 0 trains the classifier alone
+RANKS = (0, 1, 8)  # 0 trains the classifier alone
 
 
 def adapted(

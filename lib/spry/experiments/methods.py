@@ -76,7 +76,7 @@ def protocols(
 
 def sweeps(
     *,
-    perturbations: Sequence[int] = (1, 5, 20),
+    perturbations: Sequence[int] = (1, 5, 10, 20),
     cohorts: Sequence[int] = (2, 4, 16),
     rates: Sequence[float] = (0.1, 1.0, 8.0),
     rounds: int = 8,

@@ -83,7 +83,8 @@ def tangents(table: pd.DataFrame) -> Figure:
     caption = f"""{most} directional derivatives at once take {time:.2f} times as long as one by one, and {memory:.1f}
         times the memory. For K = {least} alone *at once* takes {first / single:.2f} times as long as one pass with a
         tangent, so a single direction goes one by one. That takes {single:.1f} forward passes,
-        {single / rival["forwards"]:.2f} times a gradient by backpropagation, which keeps {rival["peak_mib"]:.1f} MiB."""
+        {single / rival["forwards"]:.2f} times a gradient by backpropagation,
+        which keeps {rival["peak_mib"]:.1f} MiB."""
     return describe(
         fig, caption=caption, alt=f"Time and memory against K; at K = {most} ratios {time:.2f} and {memory:.1f}."
     )
