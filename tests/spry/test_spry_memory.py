@@ -206,7 +206,7 @@ def test_figure_of_a_gpu_run_keeps_kinds_of_weights_apart():
     assert f"and {want['predicted'].sum() / 1e9:.1f} GB" in figure.scarce_caption
     words = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert words == [" out of memory"]
-    table = figures.gpu_table(measured)
+    table = figures.paper_table(predictions, measured)
     assert (table["step_in_forwards"] == 2).all() and set(table["weights"]) == {"4bit", "4bit kept", "full"}
 
 

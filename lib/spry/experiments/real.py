@@ -12,7 +12,8 @@ from lib.spry.experiments.arms import MORE, TUNING, Problem, Progress, named_arm
 from lib.spry.experiments.encoder import encoder_costs
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
 
-# All methods (but for servers of other methods) on the first data set; the others do without those that the first tells apart from their neighbours.
+# All methods but those that differ by their server alone on the first data set; the others do without those, too, that
+# the first tells apart from their neighbours.
 ALL = (*(name for name in NAMES if name not in ("FedYogiSplit", "Spry + Yogi")), *PROTOCOLS)
 FEWER = ("FedAvg", "FedYogi", "FedAvgSplit", "Spry", MORE, "FedMeZO", "Baffle+", "FwdLLM+")
 LENGTHS = {"ag-news": 24, "sst2": 24, "multirc": 64}  # word pieces a text

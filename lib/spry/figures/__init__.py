@@ -1,7 +1,7 @@
 """Figures of Spry: tidy table in, captioned figure out."""
 
 from lib.spry.figures.costs import communication, dropout_noise, step_operations, tangents
-from lib.spry.figures.memory import gpu_table, memory_bars, memory_by_depth, paper_shapes
+from lib.spry.figures.memory import memory_bars, memory_by_depth, paper_shapes, paper_table
 from lib.spry.figures.methods import adapted, methods, protocols, ranking, released_runs, sweeps, texts, with_epochs
 from lib.spry.figures.theory import convergence_floor, estimator_error, label_skew_bias, splitting_rounds
 
@@ -11,12 +11,12 @@ __all__ = [
     "convergence_floor",
     "dropout_noise",
     "estimator_error",
-    "gpu_table",
     "label_skew_bias",
     "memory_bars",
     "memory_by_depth",
     "methods",
     "paper_shapes",
+    "paper_table",
     "protocols",
     "ranking",
     "released_runs",

@@ -120,12 +120,15 @@ def paper_shapes(predictions: pd.DataFrame, measured: pd.DataFrame | None = None
     return describe(fig, caption=caption, alt=f"Stacked bars of {what} memory. {'; '.join(notes)}.")
 
 
-def gpu_table(measured: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a shape, kind of weights, method and length of a GPU run.
+def paper_table(predictions: pd.DataFrame, measured: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the numbers behind `paper_shapes`, all that were measured: one row a shape, weights, method and length.
 
-    Columns: shape, weights, method, length, peak_gb, predicted_gb, step_ms, step_in_forwards (a step over a forward
+    Without a measurement, the predicted peaks in GB: one row a shape and one column a method. Columns: shape, weights, method, length, peak_gb, predicted_gb, step_ms, step_in_forwards (a step over a forward
     pass of the same network) and status.
     """
+    if measured is None:
+        wide = predictions.pivot_table(index="shape", columns="method", values="predicted", aggfunc="sum", sort=False)
+        return (wide / GB).reset_index()
     by = ["shape", "weights", "method", "length"]
     found = measured.groupby(by, sort=False).agg(
         peak_gb=("measured", lambda v: v.sum(min_count=1) / GB),
