@@ -123,8 +123,8 @@ def paper_shapes(predictions: pd.DataFrame, measured: pd.DataFrame | None = None
 def paper_table(predictions: pd.DataFrame, measured: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the numbers behind `paper_shapes`, all that were measured: one row a shape, weights, method and length.
 
-    Without a measurement, the predicted peaks in GB: one row a shape and one column a method. With one, columns peak_gb,
-    predicted_gb, step_in_forwards (a step over a forward pass of the same network), step_ms and status.
+    Without a measurement, the predicted peaks in GB: one row a shape and one column a method. With one, columns
+    peak_gb, predicted_gb, step_in_forwards (a step over a forward pass of the same network), step_ms and status.
     """
     if measured is None:
         wide = predictions.pivot_table(index="shape", columns="method", values="predicted", aggfunc="sum", sort=False)
