@@ -14,6 +14,7 @@ GB = 1e9
 # What is judged on a GPU: the batch of the released script, in bfloat16, at its length and at four times as much, since
 # the setting behind the published bars is not known to us.
 BATCH, LENGTHS, DTYPE = 8, (64, 256), "bfloat16"
+LIMITS = {"Llama2-7B": 7, "OPT-13B": 11}  # GB
 
 
 def _kinds(shape: str) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -75,7 +76,8 @@ def memory_at(shape: str, *, ratio: float, limit: float) -> Callable[[Tables], V
     def rule(tables: Tables) -> Verdict:
         found, failed = _gpu(tables["gpu_memory"], shape)
         if failed:
-            return Verdict(NOT_JUDGED, "; ".join(failed))
+            ours = ", ".join(f"{forward / GB:.1f} GB at {length} tokens" for length, (_, forward) in found.items())
+            return Verdict(NOT_JUDGED, f"forward mode {ours}; {'; '.join(failed)}")
         over = {length: back / forward for length, (back, forward) in found.items()}
         measured = "; ".join(
             f"{length} tokens: {back / GB:.1f} GB and {forward / GB:.1f} GB, {over[length]:.1f} times"
@@ -88,6 +90,23 @@ def memory_at(shape: str, *, ratio: float, limit: float) -> Callable[[Tables], V
         return grade(total, reproduced=reproduced, close=least >= ratio / 2, measured=measured, detail=detail)
 
     return rule
+
+
+def forward_fits(tables: Tables) -> Verdict:
+    """Forward mode's peaks at the two shapes of the abstract, against round limits."""
+    peaks = {}
+    for shape, limit in LIMITS.items():
+        rows = tables["gpu_memory"]
+        rows = rows[(rows["shape"] == shape) & (rows["batch"] == BATCH) & (rows["dtype"] == DTYPE)]
+        rows = rows[(rows["method"] == "forward mode") & (rows["weights"] == "4bit")]
+        need(rows, length=LENGTHS)
+        for length in LENGTHS:
+            peaks[shape, length] = rows[rows["length"] == length]["measured"].sum(min_count=1) / GB / limit
+    measured = "; ".join(
+        f"{shape} {share * LIMITS[shape]:.2f} GB at {length} tokens" for (shape, length), share in peaks.items()
+    )
+    worst = max(peaks.values())
+    return grade(sum(peaks.values()), reproduced=worst < 1, close=worst < 1.1, measured=measured)
 
 
 def _by_depth(table: pd.DataFrame, *methods: str) -> pd.DataFrame:

@@ -227,6 +227,12 @@ CASES = {
     ),
     "no-split": (no_split, {YES: [(0.06, 0.1)], NEARLY: [(0.02, 0.03)], NO: [(0.0, 0.01)]}),
     "variance-identity": (estimator, {YES: [(0.05, -0.05)], NEARLY: [(0.15, 0.0)], NO: [(0.3, 0.0), (0.0, -0.3)]}),
+    "forward-fits": (
+        lambda *peaks: gpu(
+            dict.fromkeys(("Llama2-7B", "OPT-13B"), 50), dict(zip(("Llama2-7B", "OPT-13B"), peaks, strict=True))
+        ),
+        {YES: [(6.9, 10.9)], NEARLY: [(7.5, 9.0)], NO: [(6.0, 13.0)]},
+    ),
     "checkpointing": (
         lambda *ends: depth(backprop=(1, 11.0), forward_mode=(1, 1.0), checkpointed_backprop=(1, ends[0])),
         {YES: [(1.5,), (0.5,)], NEARLY: [(5.0,)], NO: [(8.0,)]},

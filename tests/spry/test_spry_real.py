@@ -158,7 +158,7 @@ def test_the_tables_come_in_pieces():
     parameters |= {"text_rounds": 2, "seeds": 3, "zero_order_k": 4, "candidates": 3}
     tasks = real.tasks_of(parameters)
     assert len([t for t in tasks if t.table == "texts"]) == 2 * (len(real.ALL) + len(real.FEWER))
-    assert {t.table for t in tasks} == {"texts", "adapted", "encoder"}
+    assert {t.table for t in tasks} == {"texts", "adapted"}
     again = pickle.loads(pickle.dumps(tasks[0]))  # as another process gets it
     assert again.options["rates"] == (0.1, 1.0) and again.options["arm"].label == "FedAvg"
     assert real.real_tasks(["digits"]) == []
@@ -171,6 +171,12 @@ def test_the_long_run_chooses_rates_and_writes_complete_runs(texts, tmp_path, mo
     monkeypatch.setattr(long_run, "_problem", lambda *_: problem)
     table = long_run.one_run(tmp_path / "sst2.pt", "cpu", 2, 2, 2, 1, "Spry", 1.0, 0.1, 0)
     assert table["round"].tolist() == [0, 1, 2] and set(table["method"]) == {"Spry"}
+
+
+def test_a_page_without_a_recorded_run_says_so():
+    for figure in (figures.texts(None, "sst2"), figures.adapted(None)):
+        assert "scarce run spry --preset real" in figure.scarce_caption
+    assert len(figures.ranking(None)) == 0
 
 
 def test_names_are_checked():

@@ -5,6 +5,7 @@ from lib.spry.experiments.convergence import convergence_floor
 from lib.spry.experiments.costs import communication_table, counted_costs, step_operations
 from lib.spry.experiments.defects import released_defects
 from lib.spry.experiments.dropout import dropout_noise
+from lib.spry.experiments.encoder import encoder_costs
 from lib.spry.experiments.estimator import estimator_error, one_step_error
 from lib.spry.experiments.memory import memory_by_depth, paper_predictions
 from lib.spry.experiments.methods import method_comparison, protocols, sweeps
@@ -18,6 +19,7 @@ __all__ = [
     "convergence_floor",
     "counted_costs",
     "dropout_noise",
+    "encoder_costs",
     "estimator_error",
     "label_skew_bias",
     "memory_by_depth",

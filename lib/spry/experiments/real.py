@@ -10,7 +10,6 @@ import pandas as pd
 from lib.federated.types import Federation
 from lib.spry.experiments.adapted import adapted_tasks
 from lib.spry.experiments.arms import MORE, TUNING, Problem, Progress, arm_options, named_arms, tuned_arm
-from lib.spry.experiments.encoder import encoder_costs
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
 from lib.tasks import Task, run_tasks
 
@@ -36,11 +35,11 @@ def real_tasks(
     candidates: int = 3,
     seed: int = 0,
 ) -> list[Task]:
-    """Return the pieces of the tables texts, adapted and encoder for those of "ag-news", "sst2", "multirc" named.
+    """Return the pieces of the tables texts and adapted for those of "ag-news", "sst2", "multirc" named.
 
     The first data set has all methods, the others those of `FEWER`; "digits" gives nothing here. The tables are: texts,
-    the rows of `tuned_runs` with the column data in front; adapted, those of `adapted_arm` on the first data set;
-    encoder, those of `encoder_costs`. Raises ValueError for an unknown name.
+    the rows of `tuned_runs` with the column data in front; adapted, those of `adapted_arm` on the first data set.
+    Raises ValueError for an unknown name.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
     if unknown:
@@ -55,7 +54,6 @@ def real_tasks(
         tasks += [Task("texts", text_arm, {"data": name} | cell) for cell in cells]
     if names:
         tasks += adapted_tasks(names[0], rates=adapted_rates, rounds=adapted_rounds, seeds=judged)
-        tasks.append(Task("encoder", encoder_costs, {}))
     return tasks
 
 

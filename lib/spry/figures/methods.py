@@ -44,36 +44,47 @@ def _ends(part: pd.DataFrame, where: str) -> str:
     return f"{where}: " + ", ".join(f"{name} {ranked[name]:.2f}" for name in shown)
 
 
-def ranking(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row an alpha and method, the most accurate first, of a table of `tuned_runs`.
+def ranking(table: pd.DataFrame | None, data: str = "") -> pd.DataFrame:
+    """Return one row an alpha and method, the most accurate first, of a table of `tuned_runs` (None: no rows).
 
-    Columns: alpha, method, lr (chosen), accuracy (final median), low and high (its interval), majority (share of the
-    commonest label), operations_to_target (until the median is nine tenths of Spry's final one; infinite: never; NaN:
-    at the first record), operations, kib_up and seconds (of a client, in all).
+    `data` takes the rows of one data set. Columns: alpha, method, seeds (number), lr (chosen), accuracy (final median),
+    low and high (its interval), majority (share of the commonest label), operations_to_target (until the median is nine
+    tenths of Spry's final one; infinite: never; NaN: at the first record), operations, kib_up and seconds (of a client,
+    in all).
     """
+    columns = ["alpha", "method", "seeds", "lr", "accuracy", "low", "high", "majority", "operations_to_target"]
+    columns += ["operations", "kib_up", "seconds"]
+    if table is None:
+        return pd.DataFrame(columns=columns)
     parts = []
-    for alpha, part in table.groupby("alpha", sort=False):
+    for alpha, part in (table[table["data"] == data] if data else table).groupby("alpha", sort=False):
         end = last_round(part)
         found = summarize(end, ["method"], "accuracy").set_index("method")[["median", "low", "high"]]
         found = found.rename(columns={"median": "accuracy"}).sort_values("accuracy", ascending=False)
         target = 0.9 * end[end["method"] == "Spry"]["accuracy"].median()
         found["operations_to_target"] = operations_to(part, target)
         spent = end.groupby("method")[["lr", "majority", "operations", "kib_up", "seconds"]].median()
+        spent["seeds"] = end.groupby("method")["seed"].nunique()
         parts.append(found.join(spent).reset_index().assign(alpha=alpha))
-    columns = ["alpha", "method", "lr", "accuracy", "low", "high", "majority", "operations_to_target", "operations"]
-    return pd.concat(parts, ignore_index=True)[[*columns, "kib_up", "seconds"]]
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
-def texts(table: pd.DataFrame, data: str) -> Figure:
-    """Draw `methods` for one data set of `experiments.real_tables`, with the share of the commonest label."""
+def texts(table: pd.DataFrame | None, data: str) -> Figure:
+    """Draw `methods` for one data set of `experiments.real_tables`, with the share of the commonest label.
+
+    None, where there is neither a run nor a recorded one, draws a picture that says so.
+    """
+    if table is None:
+        return _absent()
     rows = table[table["data"] == data]
     fig = methods(rows.drop(columns="data"))
     floors = rows.groupby("alpha", sort=False)["majority"].median()
     for row, floor in zip(np.array(fig.axes[: 2 * len(floors)]).reshape(-1, 2), floors, strict=True):
         for axis in row:
             axis.axhline(floor, **GUIDE)
-    count = rows["seed"].nunique()
-    size = f"{count} seed{'s' * (count > 1)}, {rows['round'].max()} rounds"
+    counts = rows.groupby("method")["seed"].nunique()
+    some = f"{counts.min()} to {counts.max()}" if counts.min() < counts.max() else f"{counts.max()}"
+    size = f"{some} seed{'s' * (counts.max() > 1)}, {rows['round'].max()} rounds"
     caption = f"{fig.scarce_caption} Here: {size}. Dotted: share of the commonest label ({floors.median():.2f})."
     return describe(fig, caption=caption, alt=fig.scarce_alt)
 
@@ -132,8 +143,18 @@ def with_epochs(comparison: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([both, table], ignore_index=True)
 
 
-def adapted(table: pd.DataFrame) -> Figure:
-    """Draw final accuracy against the rank of LoRA, 0 for the classifier alone (`experiments.adapted`)."""
+def _absent() -> Figure:
+    fig, axes = new_figure(width=5.6, height=1.2)
+    axes[0, 0].text(0.5, 0.5, "no recorded run", ha="center", va="center")
+    axes[0, 0].set_axis_off()
+    caption = "No run of these tables is at hand; `scarce run spry --preset real --record` computes and keeps them."
+    return describe(fig, caption=caption, alt="A picture that says that there is no recorded run.")
+
+
+def adapted(table: pd.DataFrame | None) -> Figure:
+    """Draw final accuracy against the rank of LoRA, 0 for the classifier alone (`adapted_arm`); None as in `texts`."""
+    if table is None:
+        return _absent()
     fig, axes = new_figure(width=5.6)
     axis, rows, notes = axes[0, 0], last_round(table), []
     for index, name in enumerate(dict.fromkeys(rows["method"])):
