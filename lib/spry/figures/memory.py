@@ -109,10 +109,8 @@ def paper_shapes(predictions: pd.DataFrame, measured: pd.DataFrame | None = None
     axes[0, 0].set_ylabel(f"{what} peak (GB)")
     axes[0, -1].legend(fontsize=6)
     total = bars.groupby(["shape", "method"], sort=False)["value"].sum(min_count=1) / GB
-    notes = [
-        f"{s} {total.get((s, methods[0]), np.nan):.1f} and {total.get((s, 'forward mode'), np.nan):.1f} GB"
-        for s in shapes
-    ]
+    pairs = {shape: [total.get((shape, method), np.nan) for method in (methods[0], "forward mode")] for shape in shapes}
+    notes = [f"{shape} {_gb(back)} and {_gb(forward)}" for shape, (back, forward) in pairs.items()]
     setting = f"batch {predictions['batch'].iloc[0]}, {predictions['length'].iloc[0]} tokens, bfloat16"
     source = "Predictions, not measurements" if cases is None else f"Measured on {measured['device'].iloc[0]}"
     caption = f"""{source}, with weights in about four bits ({setting}). Backprop that keeps its dequantized weights
@@ -139,6 +137,10 @@ def paper_table(predictions: pd.DataFrame, measured: pd.DataFrame | None = None)
     )
     found.insert(3, "step_in_forwards", found["step_ms"] / 1000 / found.pop("forward"))
     return found.reset_index()
+
+
+def _gb(value: float) -> str:
+    return "not measured" if np.isnan(value) else f"{value:.1f} GB"
 
 
 def _like(measured: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
