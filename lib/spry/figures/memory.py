@@ -116,8 +116,8 @@ def paper_shapes(predictions: pd.DataFrame, measured: pd.DataFrame | None = None
     if cases is not None:
         tensors = cases[cases["category"] != "untracked"].groupby(["shape", "method"])["value"].sum(min_count=1) / GB
         off, extra = (tensors / expected - 1).abs().max(), cases[cases["category"] == "untracked"]["value"].median()
-        source = f"""Measured on {measured["device"].iloc[0]}, tensors at most {off:.1%} from the prediction (lines), beside
-            {extra / 1e6:.0f} MB of the libraries' workspaces"""
+        source = f"""Measured on {measured["device"].iloc[0]}, tensors at most {off:.1%} off the prediction (lines),
+            beside {extra / 1e6:.0f} MB of the libraries' workspaces"""
     caption = f"""{source}, with weights in about four bits ({setting}). Backprop that keeps its dequantized weights
         and forward mode: {"; ".join(notes)}. The rival decides how large the saving looks."""
     return describe(fig, caption=caption, alt=f"Stacked bars of {what} memory. {'; '.join(notes)}.")
