@@ -10,7 +10,8 @@ from typing import Any
 from benchmarks.agreement import require
 from benchmarks.lines import peer, target
 from lib.profiling import fixed_threads
-from lib.spry.experiments.memory import BERT, TRANSIENT, memory_by_depth
+from lib.spry.experiments.memory import BERT, memory_by_depth
+from lib.spry.memory_model import TRANSIENT
 
 
 def measure(*, layers: int = 16, batch: int = 8, length: int = 64, k: int = 8, repeats: int = 7) -> dict:
@@ -87,7 +88,8 @@ def _times(layers: int, batch: int, length: int, k: int, repeats: int) -> tuple[
     import torch
 
     from lib.spry.forward_gradient import forward_gradient
-    from lib.spry.memory import build, step_function
+    from lib.spry.memory import step_function
+    from lib.spry.shaped_model import build
     from lib.spry.text_model import trainable
 
     shape = replace(BERT, layers=layers)

@@ -1,16 +1,20 @@
 """What the abstract claims, what is reported of the paper, what the companion adds, and the rule for each.
 
 Only the abstract and the released code could be read; "secondary" marks what summaries report, "companion" our own
-propositions. Rules were stated before the results of this page were seen, except where `SEEN` says otherwise; for
-bias, floor, splitting, memory and dropout we knew results of earlier trials at other settings.
+propositions. Rules were stated before the results of this page were seen, except where `SEEN`, or a line of its own,
+says otherwise; `KNEW` marks those before which results of earlier trials at other settings were known.
 """
 
 from lib.report import Claim, value_text
-from lib.spry import rules, rules_theory
-from lib.spry.claims_companion import PROPOSITIONS, SEEN
+from lib.spry import rules, rules_memory, rules_theory
+from lib.spry.claims_companion import KNEW, PROPOSITIONS, SEEN
 from lib.spry.claims_texts import TEXTS
 
 SUMMARY = "secondary (summary)"
+
+
+GPU = "batch 8 at 64 and at 256 tokens, bfloat16, against backpropagation that keeps its dequantized weights: "
+GPU_CHANGED = "the setting and the rival were fixed later, before any run on a GPU; predictions of the model were known"
 
 
 def _published(key: str) -> str:
@@ -23,27 +27,30 @@ _PAPER = (
         "Backpropagation needs several times the memory of forward mode at the paper's four shapes (on a GPU)",
         "abstract",
         _published("memory-range"),
-        "at least 1.4 times at every shape and 7.1 at one; close if more at every shape and 3.5 times at one",
+        GPU + "at least 1.4 times at every shape and 7.1 at one; close if more at every shape and 3.5 at one",
         ("gpu_memory",),
-        rules.memory_range,
+        rules_memory.memory_range,
+        GPU_CHANGED,
     ),
     Claim(
         "memory-llama2-7b",
         "Llama2-7B with LoRA and four-bit weights: forward mode needs far less than backpropagation (on a GPU)",
         "abstract",
         _published("memory-llama"),
-        "forward mode under 7 GB and backpropagation at least 5.47 times that; close from half of the ratio",
+        GPU + "forward mode under 7 GB and the rival at least 5.47 times that; close from half of the ratio",
         ("gpu_memory",),
-        rules.memory_at("Llama2-7B", ratio=5.47, limit=7),
+        rules_memory.memory_at("Llama2-7B", ratio=5.47, limit=7),
+        GPU_CHANGED,
     ),
     Claim(
         "memory-opt-13b",
         "OPT-13B with LoRA and four-bit weights: forward mode needs far less than backpropagation (on a GPU)",
         "abstract",
         _published("memory-opt"),
-        "forward mode under 11 GB and backpropagation at least 7.08 times that; close from half of the ratio",
+        GPU + "forward mode under 11 GB and the rival at least 7.08 times that; close from half of the ratio",
         ("gpu_memory",),
-        rules.memory_at("OPT-13B", ratio=7.08, limit=11),
+        rules_memory.memory_at("OPT-13B", ratio=7.08, limit=11),
+        GPU_CHANGED,
     ),
     Claim(
         "memory-small-shapes",
@@ -53,7 +60,8 @@ _PAPER = (
         "growth at most 10 % from the least to the most layers, and backpropagation at least 7 times at the most; "
         "close up to 30 % and above one at every depth",
         ("depth",),
-        rules.memory_small,
+        rules_memory.memory_small,
+        KNEW,
     ),
     Claim(
         "convergence-time",
@@ -61,7 +69,7 @@ _PAPER = (
         "abstract",
         _published("convergence-time"),
         "operations to nine tenths of Spry's final median accuracy at least 1.2 times Spry's for each of three methods "
-        "at every alpha; close if more than Spry's in all",
+        "at every alpha; close if more than Spry's in all; not judged if one is there at the first record",
         ("comparison",),
         rules.convergence_time,
         SEEN,
@@ -81,10 +89,11 @@ _PAPER = (
         "The joined estimate is unbiased for homogeneous clients, and its bias grows with heterogeneity (digits)",
         "abstract",
         _published("unbiased"),
-        "the part of the squared bias that label skew alone makes at most 5 % at the largest alpha of that at the "
-        "smallest, and the squared bias falls with every step of alpha; close up to 20 % if the ends are in order",
+        "on a straight line the squared bias without label skew is at most 5 % of that at the smallest alpha, and it "
+        "falls with every step of alpha; close up to 20 % if the ends are in order",
         ("bias",),
         rules_theory.unbiased,
+        KNEW + "; the rule took a part of the bias by formula before, now the line's intercept, as measured",
     ),
     Claim(
         "rate",
@@ -95,6 +104,7 @@ _PAPER = (
         "with fixed blocks; close up to -0.5 and from 1",
         ("floor",),
         rules_theory.rate,
+        KNEW,
     ),
     Claim(
         "accuracy-backprop",
@@ -111,9 +121,10 @@ _PAPER = (
         "Forward mode needs somewhat more memory than zero-order methods",
         SUMMARY,
         _published("zero-order-memory"),
-        "transients above those of the zero-order method at every depth, at most 2.5 times; close if above",
+        "whole peak above the zero-order method's at every depth, at most 1.25 times; close if transients are above",
         ("depth",),
-        rules.zero_order_memory,
+        rules_memory.zero_order_memory,
+        KNEW + "; the band was 2.5 times of transients, too wide for *somewhat*",
     ),
     Claim(
         "per-iteration",
@@ -130,10 +141,11 @@ _PAPER = (
         "More perturbations soon bring little (digits)",
         SUMMARY,
         _published("perturbations"),
-        "gain per doubling of K beyond 5 at most half of that before, in size; close if less",
+        "over 0.02 gained from one to ten directions, and at most 0.01 in size from there to the most; close if at "
+        "most a quarter of the gain before",
         ("sweeps",),
         rules.perturbations,
-        SEEN,
+        SEEN + "; it took half the gain per doubling beyond five before, too wide a band",
     ),
     Claim(
         "clients",
@@ -150,10 +162,10 @@ _PAPER = (
         "Splitting costs backpropagation accuracy (digits)",
         SUMMARY,
         _published("split-backprop"),
-        "FedAvg over FedAvgSplit by 0.01 in every seed at every alpha; close if the medians are positive",
+        "median paired gain of FedAvg over FedAvgSplit at least 0.05 at every alpha; close above 0.01 in every seed",
         ("comparison",),
         rules.split_backprop,
-        SEEN,
+        SEEN + "; 0.01 was enough before, too little for *clearly*",
     ),
     Claim(
         "no-split",

@@ -1,18 +1,24 @@
 """The paper's claims about accuracy and time, judged on real texts by the rules that judge them on the digits.
 
-All rules here were written before the recorded run; single runs on the partitions for choosing rates, which are never
-judged, had been seen.
+The rules are those of the digits. Before the recorded run single runs at some rates had been seen, and an earlier
+recorded run of another model (LoRA in the last layer, eight rounds) was known.
 """
 
 from lib.report import Claim, value_text
 from lib.spry import rules
 
 SUMMARY = "secondary (summary)"
-DATA = "AG News and SST-2, last layer of MiniLM"
+DATA = "AG News and SST-2, classifier of MiniLM"
+FLOOR = (
+    "; not judged where Spry (or FedAvg, if only it is compared) is less than 0.05 above the commonest label's share"
+)
+CHANGED = "the floor, more rounds and a classifier on mean-pooled states came after an earlier run had been seen"
 
 
 def _claim(name: str, statement: str, source: str, published: str, rule: str, holds: rules.Rule) -> Claim:
-    return Claim(f"texts-{name}", statement, source, value_text("spry", published), rule, ("texts",), holds)
+    return Claim(
+        f"texts-{name}", statement, source, value_text("spry", published), rule + FLOOR, ("texts",), holds, CHANGED
+    )
 
 
 TEXTS = (
@@ -21,8 +27,8 @@ TEXTS = (
         f"Zero-order methods take longer to converge than Spry ({DATA})",
         "abstract",
         "convergence-time",
-        "as *convergence-time*, on both data sets",
-        rules.on_texts(rules.convergence_time),
+        "as *convergence-time*, on both data sets, and not judged where the target is that near",
+        rules.on_texts(rules.convergence_time, time=True),
     ),
     _claim(
         "accuracy",
@@ -42,7 +48,7 @@ TEXTS = (
     ),
     _claim(
         "per-iteration",
-        "One communication an iteration is more accurate than one an epoch (AG News, last layer of MiniLM)",
+        "One communication an iteration is more accurate than one an epoch (AG News, classifier of MiniLM)",
         SUMMARY,
         "per-iteration",
         "as *per-iteration*",
@@ -54,11 +60,11 @@ TEXTS = (
         SUMMARY,
         "split-backprop",
         "as *split-backprop*, on both data sets",
-        rules.on_texts(rules.split_backprop),
+        rules.on_texts(rules.split_backprop, whose="FedAvg"),
     ),
     _claim(
         "no-split",
-        "Without splitting, forward gradients are far worse (AG News, last layer of MiniLM)",
+        "Without splitting, forward gradients are far worse (AG News, classifier of MiniLM)",
         SUMMARY,
         "no-split",
         "as *no-split*",

@@ -38,7 +38,7 @@ class _LayerNorm(torch.autograd.Function):
                 )[0]
             )
         if weight_t is not None:
-            term = (x - mean) * rstd * weight_t
+            term = ((x - mean) * rstd * weight_t).to(x.dtype)  # the moments are float32 on a GPU
             total = term if total is None else total + term
         if bias_t is not None:
             total = bias_t.expand_as(x).clone() if total is None else total + bias_t

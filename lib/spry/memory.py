@@ -1,13 +1,14 @@
 """Peak memory of one finetuning step: backprop, checkpointed backprop, forward mode, zero-order.
 
 ``python -m lib.spry.memory`` writes a table; with ``--device cuda`` at the paper's shapes, with random weights, since
-memory does not depend on their values. Needs torch, transformers and peft.
+memory does not depend on their values. Needs torch, transformers and peft; four-bit weights are `lib.spry.four_bit`'s.
 """
 
 import argparse
+import statistics
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
 
 import pandas as pd
 import torch
@@ -16,86 +17,11 @@ from torch.func import functional_call
 
 from lib.profiling import peak_memory
 from lib.spry.forward_gradient import forward_gradient
-from lib.spry.four_bit import quantize
-from lib.spry.frozen_linear import skip_frozen_tangents
-from lib.spry.memory_model import METHODS, PAPER_SHAPES, Shape, predicted
-from lib.spry.text_model import TextModel, finetuned, trainable
+from lib.spry.memory_model import METHODS, PAPER_SHAPES, STOCK, Shape, predicted
+from lib.spry.shaped_model import Weights, build
+from lib.spry.text_model import TextModel, trainable
 
-Weights = Literal["full", "4bit", "4bit kept"]
 SMALL = Shape(family="bert", layers=4, hidden=128, heads=4, inner=512)
-
-
-def build(
-    shape: Shape,
-    *,
-    rank: int = 1,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    weights: Weights = "full",
-    skip_frozen: bool = False,
-    seed: int = 0,
-) -> TextModel:
-    """Return a sequence classifier of `shape` with random weights, LoRA on query and value, and no dropout.
-
-    Dropout would add masks to what backpropagation keeps, and nothing that grows with depth to the other methods.
-
-    Args:
-        shape: of the network.
-        rank: LoRA's r.
-        device: where the weights are made.
-        dtype: of all weights.
-        weights: ``"full"``; ``"4bit"``, frozen linear layers in four bits; or ``"4bit kept"``, the same but autograd
-            keeps the dequantized weights.
-        skip_frozen: apply `skip_frozen_tangents`, for forward mode. Its layers keep more for the backward pass, so
-            backpropagation is measured with the stock layers.
-        seed: of the weights; torch's global generators are left as they were.
-    """
-    devices = [torch.device(device)] if device.startswith("cuda") else []
-    with torch.random.fork_rng(devices=devices), torch.device(device):
-        torch.manual_seed(seed)
-        default = torch.get_default_dtype()
-        torch.set_default_dtype(dtype)
-        try:
-            net = _classifier(shape)
-            net = finetuned(net, shape.family, rank=rank, alpha=1, dropout=0.0).to(dtype)
-        finally:
-            torch.set_default_dtype(default)
-    if weights != "full":
-        # The head is trained and stays; adapters wrap the frozen layers and keep their own two matrices.
-        net = quantize(net, keep_dequantized=weights == "4bit kept")
-    return TextModel(skip_frozen_tangents(net) if skip_frozen else net).train()
-
-
-def _classifier(shape: Shape) -> nn.Module:
-    """Return the model of transformers with eager attention, the only kind with forward-mode rules everywhere."""
-    import transformers
-
-    family = shape.family
-    common: dict[str, Any] = {
-        "vocab_size": shape.vocabulary,
-        "hidden_size": shape.hidden,
-        "num_hidden_layers": shape.layers,
-        "num_attention_heads": shape.heads,
-        "num_labels": shape.classes,
-        "pad_token_id": 0,
-        "attn_implementation": "eager",
-        "use_cache": False,
-    }
-    if family in ("bert", "roberta"):
-        places = {"max_position_embeddings": shape.positions + (2 if family == "roberta" else 0)}
-        rates = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-        types = {"type_vocab_size": 1 if family == "roberta" else 2}
-        options = {"intermediate_size": shape.inner} | places | rates | types
-    else:
-        options = {"max_position_embeddings": shape.positions}
-        options |= {"bos_token_id": None, "eos_token_id": None, "attention_dropout": 0.0}
-        if family == "opt":
-            options |= {"ffn_dim": shape.inner, "word_embed_proj_dim": shape.hidden, "dropout": 0.0}
-        else:
-            options |= {"intermediate_size": shape.inner, "num_key_value_heads": shape.heads}
-    name = {"bert": "Bert", "roberta": "Roberta", "opt": "OPT", "llama": "Llama"}[family]
-    config = getattr(transformers, f"{name}Config")(**common, **options)
-    return getattr(transformers, f"{name}ForSequenceClassification")(config)
 
 
 def step_function(
@@ -162,11 +88,25 @@ def measure(
     dtype: torch.dtype = torch.float32,
     weights: Weights = "full",
     seed: int = 0,
+    repeats: int = 0,
 ) -> pd.DataFrame:
-    """Measure one step, after one that does not count, and predict it.
+    """Measure one step, after one that does not count, and predict its memory.
+
+    Args:
+        shape: of the network.
+        method: one of `METHODS`, or `STOCK`, for which nothing is predicted.
+        batch: sequences in the minibatch.
+        length: tokens in a sequence.
+        rank: LoRA's r.
+        device: where everything is.
+        dtype: of the weights and of what flows through the network.
+        weights: as for `build`.
+        seed: of weights, tokens and directions.
+        repeats: how often the step and a plain forward pass are timed; 0 leaves the two columns out.
 
     Returns:
-        One row a category: method, layers, category, measured and predicted (bytes at the peak of the whole).
+        One row a category: method, layers, category, measured and predicted (bytes at the peak of the whole); with
+        `repeats` also seconds (of a step) and forward_seconds (of a pass of the same network), medians.
     """
     net = build(
         shape, rank=rank, device=device, dtype=dtype, weights=weights, skip_frozen=method == "forward mode", seed=seed
@@ -175,62 +115,91 @@ def measure(
     ids = torch.randint(1, shape.vocabulary, (batch, length), generator=generator)
     x = torch.stack([ids, torch.ones_like(ids)], dim=1).to(device)
     y = torch.randint(shape.classes, (batch,), generator=generator).to(device)
-    step, optimizer = step_function(net, method, x, y, seed=seed)
+    step, optimizer = step_function(net, "forward mode" if method == STOCK else method, x, y, seed=seed)
     step()
     with peak_memory(device, modules=net, optimizer=optimizer, inputs=(x, y)) as found:
         step()
-    numbers = predicted(
-        shape,
-        method,
-        batch=batch,
-        length=length,
-        rank=rank,
-        bytes_per_number=dtype.itemsize,
-        bits_per_weight=None if weights == "full" else 4 + 8 * dtype.itemsize / 64,
-        kept=weights == "4bit kept",
+    numbers = (
+        {}
+        if method == STOCK
+        else predicted(
+            shape,
+            method,
+            batch=batch,
+            length=length,
+            rank=rank,
+            bytes_per_number=dtype.itemsize,
+            bits_per_weight=None if weights == "full" else 4 + 8 * dtype.itemsize / 64,
+            kept=weights == "4bit kept",
+        )
     )
     rows = [
-        [method, shape.layers, name, count, numbers.get(name, 0.0)] for name, count in found.result.by_category.items()
+        [method, shape.layers, name, count, numbers.get(name, 0.0 if numbers else float("nan"))]
+        for name, count in found.result.by_category.items()
     ]
-    return pd.DataFrame(rows, columns=["method", "layers", "category", "measured", "predicted"])
+    table = pd.DataFrame(rows, columns=["method", "layers", "category", "measured", "predicted"])
+    if repeats:
+        with torch.no_grad():
+            forward = _median_seconds(lambda: net(x), device, repeats)
+        table = table.assign(seconds=_median_seconds(step, device, repeats), forward_seconds=forward)
+    return table
+
+
+def _median_seconds(work: Callable[[], object], device: str, repeats: int) -> float:
+    """Return the median time of `work` over `repeats`, with nothing of a GPU's queue left out or left over."""
+    times = []
+    for _ in range(repeats + 1):  # the first warms up
+        _wait(device)
+        start = time.perf_counter()
+        work()
+        _wait(device)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def _wait(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure the methods at some shapes and write (or print) the table."""
+    """Measure the methods at some shapes, the smallest first, and write (or print) the table."""
     parser = argparse.ArgumentParser(prog="python -m lib.spry.memory", description=main.__doc__)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--shapes", nargs="+", default=None, help=f"small, or {', '.join(PAPER_SHAPES)}")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--weights", nargs="+", default=["full"], choices=["full", "4bit", "4bit kept"])
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--length", type=int, default=64)
+    parser.add_argument("--length", type=int, nargs="+", default=[64], help="tokens; several are measured in turn")
     parser.add_argument("--rank", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=None, help="a csv file; without it the table is printed")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default=None, help="bfloat16 on a GPU")
+    parser.add_argument("--repeats", type=int, default=5, help="how often a step is timed")
+    parser.add_argument("--limit", type=float, default=60, help="seconds a case may take")
+    parser.add_argument("--budget", type=float, default=3600, help="seconds after which no further case is begun")
+    parser.add_argument("--out", type=Path, default=None, help="a csv file, written again after every case")
     options = parser.parse_args(arguments)
     known = {"small": SMALL} | PAPER_SHAPES
-    names = options.shapes or (list(PAPER_SHAPES) if options.device.startswith("cuda") else ["small"])
+    cuda = options.device.startswith("cuda")
+    names = options.shapes or (list(PAPER_SHAPES) if cuda else ["small"])
     if unknown := [name for name in names if name not in known]:
         parser.error(f"unknown shape {unknown[0]!r}: choose from {', '.join(known)}")
-    dtype = torch.bfloat16 if options.device.startswith("cuda") else torch.float32
-    tables = []
-    for name in names:
-        for weights in options.weights:
-            for method in options.methods:
-                plan = {"batch": options.batch, "length": options.length, "rank": options.rank, "dtype": dtype}
-                try:
-                    table = measure(known[name], method, device=options.device, weights=weights, **plan)
-                except torch.OutOfMemoryError:  # the bar is then missing, the others are not
-                    table = pd.DataFrame([[method, known[name].layers, "out of memory"]]).set_axis(
-                        ["method", "layers", "category"], axis=1
-                    )
-                tables.append(table.assign(shape=name, weights=weights, dtype=str(dtype).removeprefix("torch.")))
-                if options.device.startswith("cuda"):
-                    torch.cuda.empty_cache()
-    table = pd.concat(tables, ignore_index=True)
+    if cuda and not torch.cuda.is_available():
+        parser.error("torch sees no CUDA device: use --device cpu")
+    from lib.spry.memory_cases import cases, run_cases
+
+    table = run_cases(
+        cases({name: known[name] for name in names}, options.weights, options.length, options.methods),
+        batch=options.batch,
+        rank=options.rank,
+        device=options.device,
+        dtype=getattr(torch, options.dtype or ("bfloat16" if cuda else "float32")),
+        repeats=options.repeats,
+        limit=options.limit,
+        budget=options.budget,
+        out=options.out,
+    )
     if options.out is None:
         print(table.to_string())
-    else:
-        table.to_csv(options.out, index=False)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ directions and optimizer states are counts.
 from dataclasses import dataclass
 
 METHODS = ("backprop", "checkpointed backprop", "forward mode", "zero-order")
+STOCK = "forward mode, PyTorch's layers"  # without `lib.spry.frozen_linear.skip_frozen_tangents`
+TRANSIENT = "activations_and_transients"  # a category of `lib.profiling`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,9 @@ Source: per-iteration communication of Spry (arXiv 2405.15551), where the server
 released code has no such generator; this one is the companion's.
 """
 
+import functools
 import hashlib
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -55,7 +57,28 @@ def _normal(key: Key, name: str, shape: tuple[int, ...]) -> torch.Tensor:
     three of the four words of its counter. The first word counts the draws, so streams of 2**64 blocks do not meet
     (unless two names of one unit collide in 64 bits of SHA-256).
     """
-    digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
-    counter = [0, key.round * LIMIT + key.iteration, key.client * LIMIT + key.unit, digest]
-    philox = np.random.Philox(key=np.array([key.seed, 0], np.uint64), counter=np.array(counter, np.uint64))
-    return torch.from_numpy(np.random.Generator(philox).standard_normal(shape, dtype=np.float32))
+    counter = (0, key.round * LIMIT + key.iteration, key.client * LIMIT + key.unit, _digest(name))
+    return torch.from_numpy(_STREAMS.at(key.seed, counter).standard_normal(shape, dtype=np.float32))
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+
+
+class _Streams(threading.local):
+    """One generator a thread, placed at the beginning of a stream: a third of the time of making one for each."""
+
+    def __init__(self) -> None:
+        self.philox = np.random.Philox(0)
+        self.generator, self.start = np.random.Generator(self.philox), self.philox.state
+
+    def at(self, seed: int, counter: tuple[int, ...]) -> np.random.Generator:
+        """Return the generator of ``Philox(key=[seed, 0], counter=counter)``."""
+        self.start["state"]["key"][:] = (seed, 0)
+        self.start["state"]["counter"][:] = counter
+        self.philox.state = self.start  # with an empty buffer, as at the beginning
+        return self.generator
+
+
+_STREAMS = _Streams()

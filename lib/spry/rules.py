@@ -1,4 +1,4 @@
-"""The rules that judge the claims about methods and memory: one function a claim, from tables to a verdict."""
+"""The rules that judge the claims about methods: one function a claim, from tables to a verdict."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,16 +6,14 @@ import numpy as np
 import pandas as pd
 
 from lib.report import Missing, Verdict, at, grade, last_round, need
-from lib.report.claims import STATUSES
+from lib.report.claims import NOT_JUDGED, STATUSES
 from lib.spry.experiments.arms import MORE, operations_to
 
 Tables = Mapping[str, pd.DataFrame]
 Rule = Callable[[Tables], Verdict]
 ZERO_ORDER = ("FedMeZO", "Baffle+", "FwdLLM+")
-BACKPROP = ("FedAvg", "FedYogi")
-TRANSIENT = "activations_and_transients"
-GB = 1e9
-PAPER_SHAPES = ("RoBERTa-large", "Llama2-7B", "OPT-6.7B", "OPT-13B")
+RIVALS = ("FedAvg", "FedYogi")  # of backpropagation
+FLOOR = 0.05  # what accuracy must be above the commonest label's share for a comparison to say something
 
 
 def finals(table: pd.DataFrame) -> dict[float, pd.DataFrame]:
@@ -58,85 +56,33 @@ def accuracy(tables: Tables) -> Verdict:
 
 def accuracy_backprop(tables: Tables) -> Verdict:
     """How far Spry is below the best backpropagation method at each alpha."""
-    gap = {alpha: -gain for alpha, gain in _over_best(tables["comparison"], BACKPROP).items()}
+    gap = {alpha: -gain for alpha, gain in _over_best(tables["comparison"], RIVALS).items()}
     low, high = min(gap.values()), max(gap.values())
-    measured = f"best of {' and '.join(BACKPROP)} minus Spry: {_listed(gap)}"
+    measured = f"best of {' and '.join(RIVALS)} minus Spry: {_listed(gap)}"
     return grade(low + high, reproduced=low >= 0 and high <= 0.0616, close=low >= 0 and high <= 0.12, measured=measured)
 
 
 def convergence_time(tables: Tables) -> Verdict:
-    """Operations until the median accuracy is nine tenths of Spry's final one, zero-order methods over Spry."""
-    ratios, targets = {}, {}
+    """Operations until the median accuracy is nine tenths of Spry's final one, zero-order methods over Spry.
+
+    Not judged where one of them is there at the first record, since when it got there is then not known.
+    """
+    ratios, targets, early = {}, {}, []
     for alpha, part in tables["comparison"].groupby("alpha", sort=False):
         need(last_round(part), method=("Spry", *ZERO_ORDER))
         target = 0.9 * last_round(part)[last_round(part)["method"] == "Spry"]["accuracy"].median()
         spent, targets[alpha] = operations_to(part, target), target
         if np.isinf(spent["Spry"]):  # only where Spry's accuracy is not a number
             return grade(np.nan, reproduced=False, close=False, measured="no accuracy")
+        early += [f"{name}, alpha={alpha:g}" for name in ("Spry", *ZERO_ORDER) if np.isnan(spent[name])]
         ratios |= {f"{name}, alpha={alpha:g}": spent[name] / spent["Spry"] for name in ZERO_ORDER}
+    if early:
+        return Verdict(NOT_JUDGED, f"the target is met at the first record: {'; '.join(early)}")
     worst = min(ratios.values())
     measured = ", ".join(f"{value:.2f} ({name})" for name, value in ratios.items())
     aims = ", ".join(f"{target:.2f} (alpha={alpha:g})" for alpha, target in targets.items())
     detail = f"operations stand for time, a pass with a tangent for two forward passes; target {aims}"
     return grade(worst, reproduced=worst >= 1.2, close=worst > 1, measured=measured, detail=detail)
-
-
-def _gpu(table: pd.DataFrame, shape: str) -> tuple[float, float]:
-    """Return the peaks in bytes of backpropagation (dequantized weights kept, where quantized) and forward mode."""
-    rows = table[table["shape"] == shape]
-    full = shape == "RoBERTa-large"
-    total = rows.groupby(["method", "weights"])["measured"].sum(min_count=1)
-    kinds = ("backprop", "full" if full else "4bit kept"), ("forward mode", "full" if full else "4bit")
-    back, forward = (at(total, kind, f"{shape}:") for kind in kinds)
-    return back, forward
-
-
-def memory_range(tables: Tables) -> Verdict:
-    """Backpropagation over forward mode at the paper's four shapes."""
-    ratio = {shape: np.divide(*_gpu(tables["gpu_memory"], shape)) for shape in PAPER_SHAPES}
-    low, high = min(ratio.values()), max(ratio.values())
-    measured = ", ".join(f"{value:.1f} ({shape})" for shape, value in ratio.items())
-    total = sum(ratio.values())
-    return grade(total, reproduced=low >= 1.4 and high >= 7.1, close=low > 1 and high >= 3.5, measured=measured)
-
-
-def memory_at(shape: str, *, ratio: float, limit: float):
-    """Return the rule on one shape: forward mode's peak under `limit` GB, backpropagation's `ratio` times as high."""
-
-    def rule(tables: Tables) -> Verdict:
-        back, forward = _gpu(tables["gpu_memory"], shape)
-        found = back / forward
-        measured = f"{back / GB:.1f} GB and {forward / GB:.1f} GB, {found:.1f} times"
-        good = forward < limit * GB
-        return grade(found, reproduced=good and found >= ratio, close=found >= ratio / 2, measured=measured)
-
-    return rule
-
-
-def _transients(table: pd.DataFrame, *methods: str) -> pd.DataFrame:
-    """Return transient bytes, one row a depth in ascending order and one column a method; all of `methods` needed."""
-    rows = table[table["category"] == TRANSIENT]
-    need(rows, method=methods)
-    return rows.pivot_table(index="layers", columns="method", values="measured", dropna=False).sort_index()
-
-
-def memory_small(tables: Tables) -> Verdict:
-    """Growth of forward mode's transient memory with depth, and backpropagation over it."""
-    wide = _transients(tables["depth"], "backprop", "forward mode")
-    growth = wide["forward mode"].iloc[-1] / wide["forward mode"].iloc[0] - 1
-    ratio = wide["backprop"] / wide["forward mode"]
-    measured = f"forward mode grows by {growth:.1%}; backprop {ratio.iloc[-1]:.1f} times at {wide.index[-1]} layers"
-    good = abs(growth) <= 0.1 and ratio.iloc[-1] >= 7
-    return grade(growth + ratio.sum(), reproduced=good, close=abs(growth) <= 0.3 and ratio.min() > 1, measured=measured)
-
-
-def zero_order_memory(tables: Tables) -> Verdict:
-    """Forward mode's transient memory over that of the zero-order method, at every depth."""
-    wide = _transients(tables["depth"], "forward mode", "zero-order")
-    ratio = wide["forward mode"] / wide["zero-order"]
-    measured = f"{ratio.min():.2f} to {ratio.max():.2f} times the zero-order method's transients"
-    total = ratio.sum(skipna=False)
-    return grade(total, reproduced=ratio.min() > 1 and ratio.max() <= 2.5, close=ratio.min() > 1, measured=measured)
 
 
 def per_iteration(tables: Tables) -> Verdict:
@@ -154,16 +100,15 @@ def _swept(table: pd.DataFrame, sweep: str) -> pd.Series:
 
 
 def perturbations(tables: Tables) -> Verdict:
-    """Accuracy gained per doubling of K, up to 5 and from there on."""
+    """Accuracy gained by up to ten directions, and from there on."""
     found = _swept(tables["sweeps"], "K")
-    if found.index[-1] <= 5:
-        raise Missing("more than five perturbations")
-    five = at(found, 5, "perturbations")
-    early = (five - at(found, 1, "perturbations")) / np.log2(5)
-    late = (found.iloc[-1] - five) / np.log2(found.index[-1] / 5)
+    if found.index[-1] <= 10:
+        raise Missing("more than ten perturbations")
+    ten = at(found, 10, "perturbations")
+    early, late = ten - at(found, 1, "perturbations"), found.iloc[-1] - ten
     measured = "; ".join(f"K={k} {value:.3f}" for k, value in found.items())
-    good = early > 0 and abs(late) <= early / 2
-    return grade(early + late, reproduced=good, close=early > 0 and late < early, measured=measured)
+    good = early > 0.02 and abs(late) <= 0.01
+    return grade(early + late, reproduced=good, close=early > 0 and abs(late) <= early / 4, measured=measured)
 
 
 def more_clients(tables: Tables) -> Verdict:
@@ -180,7 +125,7 @@ def split_backprop(tables: Tables) -> Verdict:
     gap = gains(tables["comparison"], "FedAvg", "FedAvgSplit")
     measured = f"median gap {_listed({alpha: float(np.median(values)) for alpha, values in gap.items()})}"
     lowest, middle = min(v.min() for v in gap.values()), min(np.median(v) for v in gap.values())
-    return grade(lowest + middle, reproduced=lowest > 0.01, close=middle > 0, measured=measured)
+    return grade(lowest + middle, reproduced=middle >= 0.05, close=lowest > 0.01, measured=measured)
 
 
 def no_split(tables: Tables) -> Verdict:
@@ -194,10 +139,12 @@ def no_split(tables: Tables) -> Verdict:
     return grade(worst, reproduced=worst > 0.05, close=worst > 0.01, measured=measured, detail=detail)
 
 
-def on_texts(rule: Rule, *data: str) -> Rule:
+def on_texts(rule: Rule, *data: str, whose: str = "Spry", time: bool = False) -> Rule:
     """Return the rule that `rule` holds for the comparison on each data set of `experiments.real_tables`.
 
-    The verdict is the worst of theirs. `data` names those that are judged; none is "ag-news" and "sst2".
+    The verdict is the worst of theirs; nothing is judged where `whose` accuracy (with `time`, nine tenths of it, which
+    is the target) is less than `FLOOR` above the share of the commonest label. `data` names those that are
+    judged; none is "ag-news" and "sst2".
     """
     names = data or ("ag-news", "sst2")
 
@@ -205,16 +152,33 @@ def on_texts(rule: Rule, *data: str) -> Rule:
         need(tables["texts"], data=names)
         parts = {name: tables["texts"][tables["texts"]["data"] == name] for name in names}
         found = {name: rule({"comparison": rows, "protocols": rows.iloc[:0]}) for name, rows in parts.items()}
-        worst = max(found.values(), key=lambda verdict: STATUSES.index(verdict.status))
         measured = "; ".join(f"{name}: {verdict.measured}" for name, verdict in found.items())
         levels = "; ".join(f"{name} {_levels(rows)}" for name, rows in parts.items())
+        share = 0.9 if time else 1.0
+        low = [f"{name}, {setting}" for name, rows in parts.items() for setting in _near_floor(rows, whose, share)]
+        if low:
+            reason = f"nine tenths of the accuracy of {whose} is" if time else f"{whose} is"
+            detail = f"{reason} within {FLOOR:g} of the commonest label's share: {'; '.join(low)}; best: {levels}"
+            return Verdict(NOT_JUDGED, measured, detail)
+        worst = max(found.values(), key=lambda verdict: STATUSES.index(verdict.status))
         remarks = "; ".join(f"{name}: {verdict.detail}" for name, verdict in found.items() if verdict.detail)
         return Verdict(worst.status, measured, f"{remarks}; best method's median accuracy: {levels}".lstrip("; "))
 
     return each
 
 
+def _near_floor(table: pd.DataFrame, whose: str, share: float) -> list[str]:
+    """Return where `share` of a method's final median accuracy is hardly above the share of the commonest label."""
+    rows = last_round(table)
+    need(rows, method=whose)
+    middle = rows[rows["method"] == whose].groupby("alpha", sort=False)[["accuracy", "majority"]].median()
+    low = middle[share * middle["accuracy"] < middle["majority"] + FLOOR]
+    return [f"alpha={alpha:g} ({row.accuracy:.2f} of {row.majority:.2f})" for alpha, row in low.iterrows()]
+
+
 def _levels(table: pd.DataFrame) -> str:
-    """Return the final median accuracy of the best method at each alpha, which tells how much there is to compare."""
-    middle = last_round(table).groupby(["alpha", "method"])["accuracy"].median().groupby("alpha").max()
-    return ", ".join(f"{value:.2f} (alpha={alpha:g})" for alpha, value in middle.sort_index(ascending=False).items())
+    """Return the final median accuracy of the best method at each alpha, and the share of the commonest label."""
+    rows = last_round(table)
+    middle = rows.groupby(["alpha", "method"])["accuracy"].median().groupby("alpha").max().sort_index(ascending=False)
+    floor = rows.groupby("alpha")["majority"].median()
+    return ", ".join(f"{value:.2f} against {floor[a]:.2f} (alpha={a:g})" for a, value in middle.items())

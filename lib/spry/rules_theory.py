@@ -6,25 +6,27 @@ import numpy as np
 import pandas as pd
 
 from lib.report import Missing, Verdict, fitted_slope, grade, need
+from lib.spry.experiments.released_runs import RELEASED
 from lib.spry.experiments.splitting import best_rates
-from lib.spry.rules import TRANSIENT, gains
+from lib.spry.rules import gains
 
 Tables = Mapping[str, pd.DataFrame]
 
 
 def unbiased(tables: Tables) -> Verdict:
-    """The bias that label skew alone makes at the largest alpha against that at the smallest, and the order between."""
-    middle = tables["bias"].groupby("alpha")[["bias2", "bias2_label"]].median().sort_index()
-    share = middle["bias2_label"].iloc[-1] / middle["bias2_label"].iloc[0]
-    falls = bool((np.diff(middle["bias2"]) < 0).all())
-    measured = f"label part at alpha={middle.index[-1]:g}: {share:.1%} of that at {middle.index[0]:g}; squared bias "
-    measured += ", ".join(f"{value:.1f} (alpha={alpha:g})" for alpha, value in middle["bias2"].items())
-    detail = "what remains for nearly even labels comes from the clients' small samples"
-    ends = middle["bias2"].iloc[-1] < middle["bias2"].iloc[0]
-    value = share + middle["bias2"].sum(skipna=False)
-    return grade(
-        value, reproduced=share <= 0.05 and falls, close=share <= 0.2 and ends, measured=measured, detail=detail
+    """What is left of the squared bias without label skew (a line's intercept), and the order in alpha."""
+    table = tables["bias"]
+    middle = table.groupby("alpha")["bias2"].median().sort_index()
+    slope, intercept = np.polyfit(table["skew"], table["bias2"], 1)
+    share = intercept / middle.iloc[0]
+    falls, ends = bool((np.diff(middle) < 0).all()), middle.iloc[-1] < middle.iloc[0]
+    measured = (
+        f"without label skew {share:.1%} of the squared bias at alpha={middle.index[0]:g} are left; squared bias "
     )
+    measured += ", ".join(f"{value:.1f} (alpha={alpha:g})" for alpha, value in middle.items())
+    detail = "even clients of few examples differ within a label, which is a bias too and grows as they get smaller"
+    good, near = abs(share) <= 0.05 and slope > 0 and falls, abs(share) <= 0.2 and slope > 0 and ends
+    return grade(share + middle.sum(skipna=False), reproduced=good, close=near, measured=measured, detail=detail)
 
 
 def rate(tables: Tables) -> Verdict:
@@ -52,19 +54,6 @@ def variance(tables: Tables) -> Verdict:
     measured = f"at most {off.max():.1%} away over {len(middle)} cells"
     total = off.sum(skipna=False)
     return grade(total, reproduced=off.max() <= 0.1, close=off.max() <= 0.2, measured=measured)
-
-
-def checkpointing(tables: Tables) -> Verdict:
-    """The share of the gap between backpropagation and forward mode that checkpointing closes, at the largest depth."""
-    rows = tables["depth"]
-    need(rows, method=("backprop", "checkpointed backprop", "forward mode"))
-    deepest = rows[(rows["layers"] == rows["layers"].max()) & (rows["category"] == TRANSIENT)]
-    found = deepest.set_index("method")["measured"]
-    share = (found["backprop"] - found["checkpointed backprop"]) / (found["backprop"] - found["forward mode"])
-    measured = (
-        f"{share:.0%} of the gap; {found['checkpointed backprop'] / found['forward mode']:.2f} times forward mode"
-    )
-    return grade(share, reproduced=share >= 0.9, close=share >= 0.5, measured=measured)
 
 
 def one_step(tables: Tables) -> Verdict:
@@ -120,6 +109,16 @@ def defects(tables: Tables) -> Verdict:
     return grade(off.sum(skipna=False), reproduced=off.min() >= 0.5, close=off.max() >= 0.5, measured=measured)
 
 
+def released(tables: Tables) -> Verdict:
+    """Final accuracy of each method as written over that with its defect, paired."""
+    table = tables["released"]
+    names = [name for name in dict.fromkeys(table["method"]) if not name.endswith(RELEASED)]
+    loss = {name: float(np.median(gains(table, name, name + RELEASED)[1.0])) for name in names}
+    measured = "lost by the defect: " + ", ".join(f"{name} {value:+.3f}" for name, value in loss.items())
+    worst, best = min(loss.values()), max(loss.values())
+    return grade(sum(loss.values()), reproduced=worst >= 0.02, close=best >= 0.02, measured=measured)
+
+
 def scalars(tables: Tables) -> Verdict:
     """Numbers counted in the messages of the methods per iteration: K a client; all methods against the formulas."""
     table = tables["counted"]
@@ -129,6 +128,7 @@ def scalars(tables: Tables) -> Verdict:
     columns = ("up_all", "down", "forward", "backward")
     exact = sum(int((table[name] == table[f"{name}_formula"]).sum()) for name in columns)
     each = ", ".join(f"{row.up_all / row.clients:g} a client (M={row.clients})" for row in mine.itertuples())
+    each += f", beside {mine['books'].max():g} numbers for the books"
     measured = f"{each} at K={mine['forward'].iloc[0]:g}; {exact} of {len(columns) * len(table)} counts as by formula"
     good = wrong == 0 and exact == len(columns) * len(table)
     return grade(wrong, reproduced=good, close=wrong == 0, measured=measured)

@@ -27,14 +27,6 @@ def relative_second_moment(block: int, perturbations: int = 1) -> float:
     return (block + perturbations + 1) / perturbations
 
 
-def second_moment_bound(dimension: int, perturbations: int = 1) -> float:
-    """Return (3d + K - 1) / K, the bound on `relative_second_moment` that E[v_i^4] = 3 alone gives.
-
-    E[(v.g)^2 v_i^2] is at most 3 ||g||^2 for each of the d coordinates; the K (K - 1) cross terms are exact.
-    """
-    return (3 * dimension + perturbations - 1) / perturbations
-
-
 def round_mse(method: str, dimension: int, clients: int, perturbations: int = 1) -> float:
     """Return the relative squared error of one synchronous step of M identical clients.
 

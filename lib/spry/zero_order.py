@@ -78,43 +78,6 @@ def baffle(
     return ForwardGradient(found.loss, jvps, combine(jvps, _typed(params, directions)), found.passes)
 
 
-def fwdllm(
-    loss: Loss,
-    params: Tensors,
-    candidates: Tensors,
-    *,
-    keep: int,
-    previous: Tensors | None = None,
-    step: float = 1e-2,
-    as_released: bool = False,
-) -> ForwardGradient:
-    """Return FwdLLM's estimate (arXiv 2308.13894): central differences along the most promising candidates.
-
-    Args:
-        loss: see `central_difference`.
-        params: see `central_difference`.
-        candidates: ``(C, *shape)`` standard normal; the authors draw ten times as many as they keep.
-        keep: number K of directions to evaluate.
-        previous: the last global update or gradient; the `keep` candidates with the largest cosine to it, over all
-            names together, are used. None in the first round: the first `keep` candidates.
-        step: distance along the direction.
-        as_released: repeat the defect of Spry's released port: once there is a previous update, all K perturbations
-            are the single best candidate (K times the passes of one).
-
-    Raises ValueError if there are fewer candidates than `keep`.
-    """
-    count = check_directions(params, candidates)
-    if not 1 <= keep <= count:
-        raise ValueError(f"keep is {keep} of {count} candidates: keep at least one, at most all")
-    if previous is None:
-        chosen = torch.arange(keep)
-    else:
-        order = torch.argsort(cosines(candidates, previous), descending=True, stable=True)
-        chosen = order[:1].repeat(keep) if as_released else order[:keep]
-    selected = {name: value[chosen.to(value.device)] for name, value in candidates.items()}
-    return central_difference(loss, params, selected, step=step)
-
-
 def cosines(candidates: Tensors, previous: Tensors) -> torch.Tensor:
     """Return the cosine ``(C,)`` of each candidate with `previous`, over all names of `candidates` together.
 

@@ -3,6 +3,8 @@
 import warnings
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -10,11 +12,20 @@ pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
 from lib.spry import memory  # noqa: E402
-from lib.spry.experiments.memory import BERT, memory_by_depth, paper_predictions  # noqa: E402
+from lib.spry.experiments.memory import BERT, KEPT, memory_by_depth, paper_predictions  # noqa: E402
 from lib.spry.figures import memory as figures  # noqa: E402
 from lib.spry.forward_gradient import forward_gradient  # noqa: E402
 from lib.spry.four_bit import FourBitLinear, pack, unpack  # noqa: E402
-from lib.spry.memory_model import METHODS, PAPER_SHAPES, Shape, parameter_counts, predicted, transient_vectors  # noqa: E402
+from lib.spry.memory_model import (  # noqa: E402  # noqa: E402
+    METHODS,
+    PAPER_SHAPES,
+    STOCK,
+    TRANSIENT,
+    Shape,
+    parameter_counts,
+    predicted,
+    transient_vectors,
+)
 from lib.spry.text_model import trainable  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # transformers and peft warn about themselves
@@ -28,7 +39,7 @@ def table():
 
 
 def transients(table):
-    part = table[table["category"] == figures.TRANSIENT]
+    part = table[table["category"] == TRANSIENT]
     return part.pivot_table(index="layers", columns="method", values="measured")
 
 
@@ -42,14 +53,15 @@ def test_forward_mode_is_flat_in_depth_and_seven_times_below_backprop(table):
 
 
 def assert_close(table):
+    table = table[table["method"] != STOCK]  # not predicted
     totals = table.groupby(["method", "layers"])[["measured", "predicted"]].sum()
     assert totals["predicted"].to_numpy() == pytest.approx(totals["measured"].to_numpy(), rel=0.05)
-    part = table[table["category"] == figures.TRANSIENT]
+    part = table[table["category"] == TRANSIENT]
     assert part["predicted"].to_numpy() == pytest.approx(part["measured"].to_numpy(), rel=0.05)
 
 
 def test_prediction_of_every_bar(table):
-    assert set(table["method"]) == set(METHODS)
+    assert set(table["method"]) == {*METHODS, STOCK}
     assert_close(table)
 
 
@@ -153,7 +165,7 @@ def test_four_bit_weights_in_the_step():
         row = table.loc["parameters"]
         assert row["measured"] == pytest.approx(row["predicted"], rel=0.01)
         assert table["measured"].sum() == pytest.approx(table["predicted"].sum(), rel=0.15)
-    kept = {key: table.loc[figures.TRANSIENT, "measured"] for key, table in found.items()}
+    kept = {key: table.loc[TRANSIENT, "measured"] for key, table in found.items()}
     linear = 4 * parameter_counts(shape).linear
     # Left to autograd, backprop keeps all dequantized weights; the others never hold more than a layer's.
     assert kept["backprop", "4bit kept"] - kept["backprop", "4bit"] > 0.7 * linear
@@ -177,7 +189,25 @@ def test_figures(table):
     assert "times less than backprop" in figures.memory_bars(table).scarce_caption
     ratio = transients(table).loc[24]
     assert f"{ratio['backprop'] / ratio['forward mode']:.1f} times" in figures.memory_by_depth(table).scarce_caption
-    assert "Predictions, not measurements" in figures.predicted_at_paper_shapes(paper_predictions()).scarce_caption
+    assert "Predictions, not measurements" in figures.paper_shapes(paper_predictions()).scarce_caption
+
+
+def test_figure_of_a_gpu_run_keeps_kinds_of_weights_apart():
+    predictions = paper_predictions()
+    rows = predictions.assign(weights="4bit", device="a GPU", status="ok", measured=2 * predictions["predicted"])
+    kept = rows["method"] == KEPT
+    rows.loc[kept, ["method", "weights"]] = "backprop", "4bit kept"
+    other = rows.assign(weights="full", measured=rows["measured"] * 100)  # must not be mixed in
+    full = (rows["shape"] == "OPT-13B") & kept
+    rows.loc[full, ["measured", "status"]] = np.nan, "out of memory"
+    measured = pd.concat([rows, other]).assign(seconds=0.2, forward_seconds=0.1)
+    figure = figures.paper_shapes(predictions, measured)
+    want = 2 * predictions[(predictions["shape"] == "Llama2-7B") & (predictions["method"] == "forward mode")]
+    assert f"and {want['predicted'].sum() / 1e9:.1f} GB" in figure.scarce_caption
+    words = [text.get_text() for axis in figure.axes for text in axis.texts]
+    assert words == [" out of memory"]
+    table = figures.paper_table(predictions, measured)
+    assert (table["step_in_forwards"] == 2).all() and set(table["weights"]) == {"4bit", "4bit kept", "full"}
 
 
 def test_command_writes_a_table(tmp_path, monkeypatch):

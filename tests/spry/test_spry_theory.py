@@ -28,12 +28,6 @@ def test_second_moment_from_products_of_normal_moments(block, perturbations):
     assert theory.relative_mse(block, perturbations) == pytest.approx(exact - 1, rel=1e-12)
 
 
-@given(st.integers(1, 10_000), st.integers(1, 200))
-def test_the_crude_bound_is_a_bound(dimension, perturbations):
-    bound = theory.second_moment_bound(dimension, perturbations)
-    assert bound >= theory.relative_second_moment(dimension, perturbations) * (1 - 1e-12)
-
-
 @given(st.integers(0, 8), st.integers(0, 5), st.integers(1, 20))
 def test_one_step_gains_nothing_from_splitting(log_block, log_clients, perturbations):
     clients = 2**log_clients

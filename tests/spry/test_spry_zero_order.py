@@ -6,7 +6,7 @@ import torch
 from lib.spry.forward_gradient import forward_gradient
 from lib.spry.perturbations import Key, perturbation
 from lib.spry.text_model import dropout_loss, text_model, trainable
-from lib.spry.zero_order import baffle, central_difference, cosines, fwdllm, gradient_variance, mezo
+from lib.spry.zero_order import baffle, central_difference, cosines, gradient_variance, mezo
 
 PARAMS = {"a": torch.tensor([0.3, -0.7, 1.1], dtype=torch.float64), "b": torch.tensor(0.4, dtype=torch.float64)}
 
@@ -29,7 +29,7 @@ def test_error_of_a_central_difference_is_quadratic_in_the_step():
     torch.testing.assert_close(coarse / fine, torch.full_like(fine, 4), rtol=2e-2, atol=0)
 
 
-@pytest.mark.parametrize("method", [mezo, baffle, lambda *a, **k: fwdllm(*a, keep=4, **k)])
+@pytest.mark.parametrize("method", [mezo, baffle])
 def test_on_a_quadratic_all_equal_the_forward_gradient(method):
     want = forward_gradient(quadratic, PARAMS, directions_of())
     found = method(quadratic, PARAMS, directions_of(), step=0.5)
@@ -66,26 +66,11 @@ def test_released_baffle_scales_only_the_first_perturbation():
     torch.testing.assert_close(released.gradient["a"], (released.jvps[:, None] * v).mean(dim=0))
 
 
-def test_fwdllm_takes_the_candidates_nearest_to_the_previous_update():
+def test_cosines_are_over_all_names_together():
     candidates, previous = directions_of(10), {"a": torch.tensor([1.0, 2.0, 3.0]), "b": torch.tensor(-1.0)}
     flat = torch.cat([candidates["a"], candidates["b"][:, None]], dim=1)
-    cosine = torch.nn.functional.cosine_similarity(flat, torch.tensor([[1.0, 2.0, 3.0, -1.0]]))
-    torch.testing.assert_close(cosines(candidates, previous), cosine)
-    best = cosine.argsort(descending=True)[:3]
-    found = fwdllm(quadratic, PARAMS, candidates, keep=3, previous=previous)
-    want = central_difference(quadratic, PARAMS, {name: v[best] for name, v in candidates.items()}, step=1e-2)
-    torch.testing.assert_close(found.jvps, want.jvps)
-    first = fwdllm(quadratic, PARAMS, candidates, keep=3)
-    torch.testing.assert_close(first.jvps, fwdllm(quadratic, PARAMS, directions_of(3), keep=3).jvps)
-
-
-def test_released_fwdllm_repeats_one_direction():
-    previous = {name: torch.ones_like(value) for name, value in PARAMS.items()}
-    found = fwdllm(quadratic, PARAMS, directions_of(10), keep=3, previous=previous, as_released=True)
-    assert found.passes == 6 and (found.jvps == found.jvps[0]).all()
-    torch.testing.assert_close(
-        found.gradient, fwdllm(quadratic, PARAMS, directions_of(10), keep=1, previous=previous).gradient
-    )
+    want = torch.nn.functional.cosine_similarity(flat, torch.tensor([[1.0, 2.0, 3.0, -1.0]]))
+    torch.testing.assert_close(cosines(candidates, previous), want)
 
 
 def test_cosine_with_nothing_is_zero():
@@ -104,8 +89,6 @@ def test_gate_estimates_the_variance_of_the_mean():
 def test_bad_requests_are_refused():
     with pytest.raises(ValueError, match="step is 0"):
         mezo(quadratic, PARAMS, directions_of(), step=0)
-    with pytest.raises(ValueError, match="keep is 5"):
-        fwdllm(quadratic, PARAMS, directions_of(), keep=5)
     with pytest.raises(ValueError, match="K >= 1"):
         mezo(quadratic, PARAMS, {})
 

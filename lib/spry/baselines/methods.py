@@ -8,10 +8,9 @@ from lib.federated.server_optimizers import fedavg
 from lib.federated.types import Algorithm
 from lib.spry.baselines.backpropagation import Backpropagation
 from lib.spry.baselines.zero_order import Baffle, FedMeZO, FwdLLM
+from lib.spry.costs import PER_ITERATION
 from lib.spry.per_iteration import PerIteration
 from lib.spry.spry import Spry
-
-PER_ITERATION = " per iteration"
 
 # What each name is beyond the matched settings: the class and its options. Only the FedAvg ones average plainly.
 METHODS: dict[str, tuple[type[Spry], dict[str, Any]]] = {

@@ -10,7 +10,9 @@ import pandas as pd
 from lib.federated.model import Model
 from lib.federated.tuning import FIRST_SEED as TUNING
 from lib.federated.tuning import best_settings
+from lib.federated.tuning import tuning_seeds as tuning_partitions
 from lib.federated.types import Federation
+from lib.tasks import Task, run_tasks
 
 MORE = "Spry, more directions"  # as many as Baffle+ and FwdLLM+ take
 JVP, BACKWARD = 2, 1  # operations of a pass with one tangent and of a backward pass, in forward passes
@@ -28,7 +30,8 @@ class Problem:
         cohort: clients a round.
         steps: minibatches of 8 a client and round.
         rounds: number of rounds.
-        record: the accuracy is recorded after every that many rounds.
+        record: the accuracy is recorded before the first round and after every that many.
+        device: where data and weights are, in torch's spelling; what `model` builds is there too.
     """
 
     model: Model
@@ -37,7 +40,8 @@ class Problem:
     cohort: int = 8
     steps: int = 7
     rounds: int = 8
-    record: int = 2
+    record: int = 1
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -69,37 +73,61 @@ def tuned_runs(
     seeds: Sequence[int],
     tuning_seeds: int,
     progress: Progress | None = None,
+    *,
+    workers: int = 1,
 ) -> pd.DataFrame:
     """Run every arm at the rate with the best median final accuracy on tuning partitions, on partitions of its own.
 
+    Args:
+        arms: the methods and their problems.
+        alphas: Dirichlet concentrations.
+        rates: learning rates, the same for every arm.
+        seeds: of the judged partitions and runs.
+        tuning_seeds: number of partitions for choosing the rate.
+        progress: wraps the loop over arms.
+        workers: processes that share the arms; the numbers do not depend on it.
+
     Returns:
-        One row an arm, alpha, seed and recorded round: method, alpha, seed, lr, round, accuracy (of the server's
-        model, on the test examples of all clients), forward, backward (passes of a client, mean, until then),
-        operations (the same in forward passes: `JVP`, `BACKWARD`), kib_up and kib_down (KiB that a client sent and
-        received), seconds (of a client's training), all until then.
+        One row an arm, alpha, seed and recorded round: method, alpha, seed, lr, round (0 is before training), accuracy
+        (of the server's model, on the test examples of all clients), majority (the share of the commonest label among
+        these), forward, backward (passes of a client, mean, until then), operations (the same in forward passes:
+        `JVP`, `BACKWARD`; K tangents at once cost 1 + K), kib_up and kib_down (KiB that a client sent and received),
+        seconds (of a client's training), all until then.
+
+    Raises ValueError for seeds that reach into those for tuning.
     """
-    parts = []
-    for alpha, arm in _tracked([(alpha, arm) for alpha in alphas for arm in arms], progress):
-        tried = [
-            [arm.label, lr, _rows(arm, alpha, lr, s, final=True)["accuracy"].iloc[-1]]
-            for lr in rates
-            for s in range(TUNING, TUNING + tuning_seeds)
-        ]
-        best = best_settings(pd.DataFrame(tried, columns=["method", "lr", "accuracy"]), ["method"])["lr"].iloc[0]
-        parts += [_rows(arm, alpha, best, s) for s in seeds]
-    return pd.concat(parts, ignore_index=True)
+    tasks = [
+        Task("runs", tuned_arm, arm_options(arm, alpha, rates, seeds, tuning_seeds)) for alpha in alphas for arm in arms
+    ]
+    return run_tasks(tasks, workers=workers, progress=progress)["runs"]
 
 
-def _tracked(cells: list, progress: Progress | None) -> Iterable:
-    return progress(cells, "methods") if progress else cells
+def arm_options(
+    arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[int], tuning_seeds: int
+) -> dict[str, Any]:
+    """Return the options of `tuned_arm`; raises ValueError for judged seeds among those for choosing rates."""
+    tuning_partitions(len(seeds), min(seeds, default=0))
+    return {"arm": arm, "alpha": alpha, "rates": tuple(rates), "seeds": tuple(seeds), "tuning_seeds": tuning_seeds}
 
 
-def _rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) -> pd.DataFrame:
-    """Return the rows of one run, of its last round alone where `final`."""
+def tuned_arm(arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[int], tuning_seeds: int) -> pd.DataFrame:
+    """Return the judged rows of one arm at one alpha, after its rate was chosen."""
+    tried = [
+        [arm.label, lr, run_rows(arm, alpha, lr, s, final=True)["accuracy"].iloc[-1]]
+        for lr in rates
+        for s in range(TUNING, TUNING + tuning_seeds)
+    ]
+    best = best_settings(pd.DataFrame(tried, columns=["method", "lr", "accuracy"]), ["method"])["lr"].iloc[0]
+    return pd.concat([run_rows(arm, alpha, best, s) for s in seeds], ignore_index=True)
+
+
+def run_rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) -> pd.DataFrame:
+    """Return the rows of one run as of `tuned_runs`, of its last round alone where `final`."""
     from lib.federated.local import LocalSGD
     from lib.federated.run import run
     from lib.federated.server_optimizers import fedavg
-    from lib.spry.baselines.methods import PER_ITERATION, method
+    from lib.spry.baselines.methods import method
+    from lib.spry.costs import PER_ITERATION
 
     problem = arm.problem
     inner = problem.steps if arm.name == "FedSGD" or arm.name.endswith(PER_ITERATION) else 1
@@ -107,28 +135,54 @@ def _rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) 
     options |= dict(problem.options)
     if arm.name == "FedSGD":  # it has neither units nor a client optimizer
         options = {name: value for name, value in options.items() if name in ("server", "stacked")}
+    local = LocalSGD(lr=lr, batch_size=8, epochs=None, steps=problem.steps)
+    algorithm = method(arm.name, problem.model, local, **options | dict(arm.options))
+    federation = problem.deal(alpha, seed)
     history = run(
-        method(
-            arm.name,
-            problem.model,
-            LocalSGD(lr=lr, batch_size=8, epochs=None, steps=problem.steps),
-            **options | dict(arm.options),
-        ),
-        problem.deal(alpha, seed),
+        algorithm,
+        federation,
         rounds=problem.rounds * inner,
         cohort_size=problem.cohort,
         seed=seed,
         evaluate_every=(problem.rounds if final else problem.record) * inner,
         on_failure="raise",
         chunk=64,
+        device=problem.device,
     )
-    rows = _by_round(history.table, inner, JVP if arm.name.startswith(("Spry", "FedFGD")) else 1)
+    rows = _by_round(history.table, inner, operations_per_pass(arm))
+    if not final:
+        rows = pd.concat([_before(algorithm, federation, seed, problem.device, rows), rows], ignore_index=True)
+    labels = np.concatenate([client.test_y.cpu().numpy() for client in federation.clients])
+    rows.insert(2, "majority", np.bincount(labels).max() / len(labels))
     for place, (column, value) in enumerate({"method": arm.label, "alpha": alpha, "seed": seed, "lr": lr}.items()):
         rows.insert(place, column, value)
     return rows
 
 
-def _by_round(table: pd.DataFrame, inner: int, per_pass: int) -> pd.DataFrame:
+def operations_per_pass(arm: Arm) -> float:
+    """Return what a counted forward pass of the arm costs in plain ones; K tangents at once share one pass of values.
+
+    A pass with one tangent counts one and costs `JVP`. Both sides of a finite difference are plain passes.
+    """
+    if not arm.name.startswith(("Spry", "FedFGD")):
+        return 1
+    count = arm.options.get("perturbations", 1)
+    return (1 + count) / count if arm.options.get("at_once") else JVP
+
+
+def _before(algorithm: Any, federation: Federation, seed: int, device: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the row of the initial model, which has cost nothing."""
+    from lib.federated.evaluation import shared_metrics
+
+    model = getattr(algorithm, "method", algorithm).model  # of a method per iteration, its method's
+    values = algorithm.init(seed).to(device).tensors
+    found = shared_metrics(model, values, federation.to(device).clients, prefix="global")
+    accuracy = [one["global_accuracy"] for one in found if "global_accuracy" in one]
+    row = dict.fromkeys(rows.columns, 0.0) | {"round": 0, "accuracy": float(np.mean(accuracy))}
+    return pd.DataFrame([row])
+
+
+def _by_round(table: pd.DataFrame, inner: int, per_pass: float) -> pd.DataFrame:
     """Return accuracy and what a client has spent at the evaluated rounds; `inner` rounds of the engine count one."""
     trained = table[table["status"] == "trained"].groupby("round")
     spent = trained[["forward_passes", "backward_passes", "bytes_up", "bytes_down", "seconds"]].mean().cumsum()
@@ -150,7 +204,12 @@ def _by_round(table: pd.DataFrame, inner: int, per_pass: int) -> pd.DataFrame:
 
 
 def operations_to(table: pd.DataFrame, target: float) -> pd.Series:
-    """Return the operations after which each method's median accuracy first reaches `target` (infinite: never)."""
+    """Return the operations after which each method's median accuracy first reaches `target`.
+
+    Infinite where it is never reached, NaN where it is at the first record already: when it was reached is not known.
+    """
     middle = table.groupby(["method", "round"])[["accuracy", "operations"]].median().reset_index()
-    there = middle[middle["accuracy"] >= target].groupby("method")["operations"].min()
+    there = middle[middle["accuracy"] >= target].groupby("method")[["round", "operations"]].min()
+    unknown = there["round"] == middle["round"].min()
+    there = there["operations"].mask(unknown)
     return there.reindex(table["method"].unique(), fill_value=np.inf)

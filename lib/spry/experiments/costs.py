@@ -42,7 +42,7 @@ def counted_costs(
 
     Returns:
         One row a method and number of clients: method, clients, up_all, down, forward, backward (passes a minibatch),
-        each also with the ending _formula.
+        each also with the ending _formula, and books (numbers of eight bytes beside the tensors, for the books).
     """
     from lib.federated.communication import tensor_bytes
     from lib.federated.local import LocalSGD
@@ -81,6 +81,7 @@ def counted_costs(
                 "forward_formula": forward,
                 "backward": updates[0].scalars["backward_passes"],
                 "backward_formula": backward,
+                "books": max(len(update.scalars) for update in updates.values()),
             }
             rows.append(row)
     return pd.DataFrame(rows)
@@ -108,7 +109,8 @@ def step_operations(
     import torch
 
     from lib.profiling import count_flops
-    from lib.spry.memory import build, step_function
+    from lib.spry.memory import step_function
+    from lib.spry.shaped_model import build
 
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(1, shape.vocabulary, (batch, length), generator=generator)

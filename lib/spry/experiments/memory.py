@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from lib.spry.memory_model import METHODS, PAPER_SHAPES, Shape, predicted
+from lib.spry.memory_model import METHODS, PAPER_SHAPES, STOCK, Shape, predicted
 
 Progress = Callable[[Iterable, str], Iterable]
 BERT = Shape(family="bert", layers=2, hidden=128, heads=4, inner=512, positions=128)
-TRANSIENT = "activations_and_transients"
 
 
 def memory_by_depth(
@@ -24,6 +23,8 @@ def memory_by_depth(
 ) -> pd.DataFrame:
     """Measure and predict one finetuning step of a small transformer on the CPU, float32, LoRA of rank 1.
 
+    At the ends also `STOCK`, forward mode on PyTorch's own layers, for which there is no prediction.
+
     Returns:
         The rows of `lib.spry.memory.measure`: method, layers, category, measured, predicted (bytes at the peak). The
         tracker counts allocations, so the numbers are the same in every run.
@@ -31,6 +32,7 @@ def memory_by_depth(
     from lib.spry.memory import measure
 
     cells = [(depth, method) for depth in layers for method in methods]
+    cells += [(depth, STOCK) for depth in dict.fromkeys((min(layers), max(layers)))]
     cells = progress(cells, "memory") if progress else cells
     tables = [measure(replace(shape, layers=n), m, batch=batch, length=length, seed=seed) for n, m in cells]
     return pd.concat(tables, ignore_index=True)
@@ -48,7 +50,7 @@ def paper_predictions(
     dequantized weights until its backward pass, as libraries without a backward rule of their own do.
 
     Returns:
-        One row a shape, method and category: shape, method, category, predicted (bytes).
+        One row a shape, method and category: shape, method, category, predicted (bytes), batch, length.
     """
     plan = {"batch": batch, "length": length, "rank": rank, "bytes_per_number": 2, "bits_per_weight": bits_per_weight}
     arms = [(method, method, False) for method in METHODS]
@@ -59,4 +61,5 @@ def paper_predictions(
         for label, method, kept in arms
         for category, count in predicted(shape, method, **plan, kept=kept).items()
     ]
-    return pd.DataFrame(rows, columns=["shape", "method", "category", "predicted"])
+    table = pd.DataFrame(rows, columns=["shape", "method", "category", "predicted"])
+    return table.assign(batch=batch, length=length)

@@ -1,55 +1,85 @@
-"""The comparison on real texts: AG News, SST-2 and MultiRC with a pretrained encoder under LoRA."""
+"""The comparison on real texts: AG News, SST-2 and MultiRC, the classifier of a pretrained encoder trained alone."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib.federated.types import Federation
-from lib.spry.experiments.arms import MORE, TUNING, Problem, Progress, named_arms, tuned_runs
-from lib.spry.experiments.encoder import encoder_costs
+from lib.spry.experiments.adapted import adapted_tasks
+from lib.spry.experiments.arms import MORE, TUNING, Problem, Progress, arm_options, named_arms, tuned_arm
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
+from lib.tasks import Task, run_tasks
 
-# All methods on the first data set; the others do without those that the first tells apart from their neighbours.
-ALL = (*NAMES, *PROTOCOLS)
+# All methods but those that differ by their server alone on the first data set; the others do without those, too, that
+# the first tells apart from their neighbours.
+ALL = (*(name for name in NAMES if name not in ("FedYogiSplit", "Spry + Yogi")), *PROTOCOLS)
 FEWER = ("FedAvg", "FedYogi", "FedAvgSplit", "Spry", MORE, "FedMeZO", "Baffle+", "FwdLLM+")
-LENGTHS = {"ag-news": 16, "sst2": 16, "multirc": 64}  # word pieces a text
+LENGTHS = {"ag-news": 24, "sst2": 24, "multirc": 64}  # word pieces a text
 KNOWN = ("digits", *LENGTHS)
 
 
-def real_tables(
+def real_tasks(
     data_sets: Sequence[str],
     *,
     alphas: Sequence[float] = (1.0, 0.1),
-    rates: Sequence[float] = (0.05, 0.2, 1.0),
-    rounds: int = 8,
+    rates: Sequence[float] = (0.1, 0.4, 1.6, 6.4),
+    adapted_rates: Sequence[float] = (0.01, 0.05, 0.25, 1.25),
+    rounds: int = 20,
+    adapted_rounds: int = 12,
     seeds: int = 3,
+    tuning_seeds: int = 3,
     zero_order_k: int = 4,
     candidates: int = 3,
     seed: int = 0,
-    progress: Progress | None = None,
-) -> dict[str, pd.DataFrame]:
-    """Return the tables texts and encoder for those of "ag-news", "sst2", "multirc" that are named.
+) -> list[Task]:
+    """Return the pieces of the tables texts and adapted for those of "ag-news", "sst2", "multirc" named.
 
-    The first data set has all methods, the others those of `FEWER`; "digits" gives nothing here.
-
-    Returns:
-        texts, the rows of `tuned_runs` with the column data in front, and encoder, those of `encoder_costs`; {} without
-        a data set. Raises ValueError for an unknown name, DataError where a data set and ModuleNotFoundError where the
-        encoder's package is absent.
+    The first data set has all methods, the others those of `FEWER`; "digits" gives nothing here. The tables are: texts,
+    the rows of `tuned_runs` with the column data in front; adapted, those of `adapted_arm` on the first data set.
+    Raises ValueError for an unknown name.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
     if unknown:
         raise ValueError(f"unknown data set {unknown[0]!r}; choose from {', '.join(KNOWN)}")
-    parts = []
-    for name in [name for name in data_sets if name != "digits"]:
+    names = [name for name in data_sets if name != "digits"]
+    judged, tasks = range(seed, seed + seeds), []
+    for name in names:
         problem = text_problem(name, rounds=rounds)
-        arms = named_arms(FEWER if parts else ALL, problem, zero_order_k=zero_order_k, candidates=candidates)
-        table = tuned_runs(arms, alphas, rates, range(seed, seed + seeds), 1, progress)
-        table.insert(0, "data", name)
-        parts.append(table)
-    return {"texts": pd.concat(parts, ignore_index=True), "encoder": encoder_costs()} if parts else {}
+        methods = FEWER if tasks else ALL
+        arms = named_arms(methods, problem, zero_order_k=zero_order_k, candidates=candidates)
+        cells = [arm_options(arm, alpha, rates, judged, tuning_seeds) for alpha in alphas for arm in arms]
+        tasks += [Task("texts", text_arm, {"data": name} | cell) for cell in cells]
+    if names:
+        tasks += adapted_tasks(names[0], rates=adapted_rates, rounds=adapted_rounds, seeds=judged)
+    return tasks
+
+
+def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
+    """Return the `real_tasks` that the notebook's parameters ask for."""
+    names = {"alphas": "text_alphas", "rates": "text_rates", "rounds": "text_rounds"}
+    names |= {name: name for name in ("seeds", "zero_order_k", "candidates")}
+    return real_tasks(parameters["data_sets"], **{name: parameters[given] for name, given in names.items()})
+
+
+def real_tables(
+    data_sets: Sequence[str], *, workers: int = 1, progress: Progress | None = None, **options: Any
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of `real_tasks`, which takes the `options`, with `workers` processes at work.
+
+    Raises ValueError for an unknown name, DataError where a data set and ModuleNotFoundError where the encoder's
+    package is absent (unless `lib.spry.cached_states` has been there before).
+    """
+    return run_tasks(real_tasks(data_sets, **options), workers=workers, progress=progress)
+
+
+def text_arm(data: str, **options: Any) -> pd.DataFrame:
+    """Return the rows of `tuned_arm` with the column data in front."""
+    table = tuned_arm(**options)
+    table.insert(0, "data", data)
+    return table
 
 
 def text_problem(
@@ -58,17 +88,18 @@ def text_problem(
     clients: int = 30,
     each: int = 80,
     cohort: int = 6,
-    rounds: int = 8,
+    rounds: int = 30,
     length: int | None = None,
-    components: int = 16,
-    rank: int = 1,
+    components: int = 64,
+    blocks: int = 8,
     seed: int = 0,
 ) -> Problem:
-    """Return the problem of finetuning the encoder's last layer on texts.
+    """Return the problem of training the classifier alone on the frozen encoder's mean-pooled states.
 
     Texts are drawn once from the pool of the released partition code, half of them for judging, half for choosing
     rates. A partition gives every client `each` texts, label-skewed as there, of which it trains on the first four
-    fifths. Clients take SGD; a round is one epoch in minibatches of 8.
+    fifths. The classifier reads whitened principal components and its weights are cut into `blocks`, the units.
+    Clients take SGD; a round is one epoch in minibatches of 8.
 
     Args:
         name: as for `lib.spry.text_data.text_examples`.
@@ -77,32 +108,52 @@ def text_problem(
         cohort: clients a round.
         rounds: number of rounds.
         length: word pieces a text; None is `LENGTHS`.
-        components: principal components that the classifier reads.
-        rank: LoRA's r.
+        components: principal components that the classifier reads, found on the texts for choosing rates.
+        blocks: units of the classifier, a divisor of `components`.
         seed: of the texts.
     """
-    from lib.federated.model import Model
-    from lib.spry.last_layer import frozen_states, last_layer, principal_components
-    from lib.spry.minilm import minilm
-    from lib.spry.text_data import CLASSES, text_examples
+    from lib.spry.text_data import CLASSES
+    from lib.spry.toy import softmax_model
 
-    net = minilm(classes=CLASSES[name], method="classifier", dropout=0.0, skip_frozen=False).net
-    half = clients * each
-    x, y = text_examples(name, length=length or LENGTHS[name], examples=2 * half, seed=seed, tokens="wordpiece")
-    states = frozen_states(net, x)
-    build = functools.partial(last_layer, net, *principal_components(net, states[half:], components), rank=rank)
+    size = (name, clients * each, length or LENGTHS[name], components, seed)
     return Problem(
-        model=Model(build),
-        deal=functools.lru_cache(maxsize=8)(functools.partial(_federation, name, states, y, clients)),
-        options={"optimizer": "sgd", "stacked": True},
+        model=softmax_model(components, CLASSES[name], blocks),
+        deal=functools.partial(_dealt, size, clients),
+        options={"optimizer": "sgd", "per_unit": 1},
         cohort=cohort,
         steps=each * 4 // 5 // 8,
         rounds=rounds,
-        record=max(1, rounds // 4),
     )
 
 
-def _federation(name: str, states, labels, clients: int, alpha: float, seed: int) -> Federation:
+@functools.lru_cache(maxsize=8)  # every arm and rate sees the same partitions
+def _dealt(size: tuple, clients: int, alpha: float, seed: int) -> Federation:
+    return federation(size[0], *_vectors(*size), clients, alpha, seed)
+
+
+@functools.lru_cache(maxsize=2)
+def _vectors(name: str, half: int, length: int, components: int, seed: int):
+    """Return what the classifier reads ``(2 half, components)``, and the labels."""
+    from lib.spry.cached_states import cached_vectors
+    from lib.spry.minilm import minilm_folder
+
+    found = cached_vectors(name, half, length, components, seed) if minilm_folder() is None else None
+    return vectors(name, half, length, components, seed) if found is None else found
+
+
+def vectors(name: str, half: int, length: int, components: int, seed: int):
+    """Compute the mean-pooled states of ``2 half`` texts, whitened on the second half, and return them and labels."""
+    from lib.spry.minilm import minilm
+    from lib.spry.pooled import pooled_states, whitened
+    from lib.spry.text_data import CLASSES, text_examples
+
+    net = minilm(classes=CLASSES[name], method="classifier", dropout=0.0, skip_frozen=False).net
+    x, y = text_examples(name, length=length, examples=2 * half, seed=seed, tokens="wordpiece")
+    states = pooled_states(net, x)
+    return whitened(states, states[half:], components), y
+
+
+def federation(name: str, states, labels, clients: int, alpha: float, seed: int) -> Federation:
     """Deal the first half of the texts, for seeds from `TUNING` the second."""
     from lib.spry.federation import dirichlet_equal_sizes, tail_test_federation
 

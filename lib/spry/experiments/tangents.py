@@ -34,7 +34,7 @@ def tangents(
 
     from lib.profiling import fixed_threads, peak_memory
     from lib.spry.forward_gradient import forward_gradient
-    from lib.spry.memory import build
+    from lib.spry.shaped_model import build
     from lib.spry.text_model import trainable
 
     generator = torch.Generator().manual_seed(seed)

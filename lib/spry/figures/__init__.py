@@ -1,11 +1,12 @@
 """Figures of Spry: tidy table in, captioned figure out."""
 
 from lib.spry.figures.costs import communication, dropout_noise, step_operations, tangents
-from lib.spry.figures.memory import memory_bars, memory_by_depth, predicted_at_paper_shapes
-from lib.spry.figures.methods import methods, protocols, sweeps, texts, with_epochs
+from lib.spry.figures.memory import memory_bars, memory_by_depth, paper_shapes, paper_table
+from lib.spry.figures.methods import adapted, methods, protocols, ranking, released_runs, sweeps, texts, with_epochs
 from lib.spry.figures.theory import convergence_floor, estimator_error, label_skew_bias, splitting_rounds
 
 __all__ = [
+    "adapted",
     "communication",
     "convergence_floor",
     "dropout_noise",
@@ -14,8 +15,11 @@ __all__ = [
     "memory_bars",
     "memory_by_depth",
     "methods",
-    "predicted_at_paper_shapes",
+    "paper_shapes",
+    "paper_table",
     "protocols",
+    "ranking",
+    "released_runs",
     "splitting_rounds",
     "step_operations",
     "sweeps",

@@ -79,10 +79,12 @@ def tangents(table: pd.DataFrame) -> Figure:
     ways = table[table["way"] != "backprop"].set_index(["perturbations", "way"])
     most, least = table["perturbations"].max(), table["perturbations"].min()
     time, memory = (ways.loc[(most, "at once"), c] / ways.loc[(most, "one by one"), c] for c in columns)
-    single = ways.loc[(least, "one by one"), "forwards"]
+    single, first = (ways.loc[(least, way), "forwards"] for way in ("one by one", "at once"))
     caption = f"""{most} directional derivatives at once take {time:.2f} times as long as one by one, and {memory:.1f}
-        times the memory; one takes {single:.1f} forward passes, {single / rival["forwards"]:.2f} times a gradient by
-        backpropagation, which keeps {rival["peak_mib"]:.1f} MiB. Times are medians of turns on this machine."""
+        times the memory. For K = {least} alone *at once* takes {first / single:.2f} times as long as one pass with a
+        tangent, so a single direction goes one by one. That takes {single:.1f} forward passes,
+        {single / rival["forwards"]:.2f} times a gradient by backpropagation,
+        which keeps {rival["peak_mib"]:.1f} MiB."""
     return describe(
         fig, caption=caption, alt=f"Time and memory against K; at K = {most} ratios {time:.2f} and {memory:.1f}."
     )

@@ -6,9 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.report.intervals import last_round, summarize
-from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
+from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
 from lib.spry.experiments.arms import operations_to
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
+from lib.spry.experiments.released_runs import RELEASED
 
 INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
 
@@ -29,30 +30,62 @@ def methods(table: pd.DataFrame) -> Figure:
         row[0].set(xlabel="round", ylabel="accuracy", title=rf"$\alpha = {alpha:g}$")
         row[1].set(xlabel="operations of a client (forward passes)", xscale="log", title=rf"$\alpha = {alpha:g}$")
         row[1].xaxis.set_minor_formatter("")
-        ranked = last_round(part).groupby("method")["accuracy"].median().sort_values(ascending=False)
-        notes.append(rf"$\alpha={alpha:g}$: " + ", ".join(f"{name} {value:.2f}" for name, value in ranked.items()))
+        notes.append(_ends(part, rf"$\alpha={alpha:g}$"))
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=7)
-    first = table[table["alpha"] == alphas[0]]
-    target = 0.9 * last_round(first)[lambda t: t["method"] == "Spry"]["accuracy"].median()
-    need = operations_to(first, target)
-    work = ", ".join(f"{name} {value:.0f}" if np.isfinite(value) else f"{name} never" for name, value in need.items())
-    caption = f"""Final accuracy, each method at its own learning rate: {"; ".join(notes)}. Operations until the median
-        is {target:.2f}, nine tenths of what Spry reaches, at $\\alpha={alphas[0]:g}$: {work}. In
-        operations a pass with a tangent counts two forward passes, a backward pass one. {INTERVALS}"""
+    caption = f"""Each method at its own learning rate. Final accuracy at {"; ".join(notes)}. In operations K tangents
+        at once count 1 + K forward passes, a backward pass one. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy against rounds and operations by method. {notes[0]}.")
 
 
-def texts(table: pd.DataFrame, data: str) -> Figure:
-    """Draw `methods` for one data set of `experiments.real_tables`, with the size of the problem in the caption."""
+def _ends(part: pd.DataFrame, where: str) -> str:
+    """Return best, worst and Spry's final median accuracy."""
+    ranked = last_round(part).groupby("method")["accuracy"].median().sort_values()
+    shown = dict.fromkeys([ranked.index[-1], *(["Spry"] if "Spry" in ranked else []), ranked.index[0]])
+    return f"{where}: " + ", ".join(f"{name} {ranked[name]:.2f}" for name in shown)
+
+
+def ranking(table: pd.DataFrame | None, data: str = "") -> pd.DataFrame:
+    """Return one row an alpha and method, the most accurate first, of a table of `tuned_runs` (None: no rows).
+
+    `data` takes the rows of one data set. Columns: alpha, method, seeds (number), lr (chosen), accuracy (final median),
+    low and high (its interval), majority (share of the commonest label), operations_to_target (until the median is nine
+    tenths of Spry's final one; infinite: never; NaN: at the first record), operations, kib_up and seconds (of a client,
+    in all).
+    """
+    columns = ["alpha", "method", "seeds", "lr", "accuracy", "low", "high", "majority", "operations_to_target"]
+    columns += ["operations", "kib_up", "seconds"]
+    if table is None:
+        return pd.DataFrame(columns=columns)
+    parts = []
+    for alpha, part in (table[table["data"] == data] if data else table).groupby("alpha", sort=False):
+        end = last_round(part)
+        found = summarize(end, ["method"], "accuracy").set_index("method")[["median", "low", "high"]]
+        found = found.rename(columns={"median": "accuracy"}).sort_values("accuracy", ascending=False)
+        target = 0.9 * end[end["method"] == "Spry"]["accuracy"].median()
+        found["operations_to_target"] = operations_to(part, target)
+        spent = end.groupby("method")[["lr", "majority", "operations", "kib_up", "seconds"]].median()
+        spent["seeds"] = end.groupby("method")["seed"].nunique()
+        parts.append(found.join(spent).reset_index().assign(alpha=alpha))
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def texts(table: pd.DataFrame | None, data: str) -> Figure:
+    """Draw `methods` for one data set of `experiments.real_tables`, with the share of the commonest label.
+
+    None, where there is neither a run nor a recorded one, draws a picture that says so.
+    """
+    if table is None:
+        return _absent()
     rows = table[table["data"] == data]
     fig = methods(rows.drop(columns="data"))
-    end = last_round(rows).groupby("method", sort=False)[["kib_up", "seconds"]].median()
-    sent = ", ".join(f"{name} {row.kib_up:.1f} KiB and {row.seconds:.1f} s" for name, row in end.iterrows())
-    count = rows["seed"].nunique()
-    size = f"{count} seed{'s' * (count > 1)}, {rows['round'].max()} rounds"
-    caption = (
-        f"{fig.scarce_caption} Here: {size}. What a client in every round would send, and its training time: {sent}."
-    )
+    floors = rows.groupby("alpha", sort=False)["majority"].median()
+    for row, floor in zip(np.array(fig.axes[: 2 * len(floors)]).reshape(-1, 2), floors, strict=True):
+        for axis in row:
+            axis.axhline(floor, **GUIDE)
+    counts = rows.groupby("method")["seed"].nunique()
+    some = f"{counts.min()} to {counts.max()}" if counts.min() < counts.max() else f"{counts.max()}"
+    size = f"{some} seed{'s' if counts.max() > 1 else ''}, {rows['round'].max()} rounds"
+    caption = f"{fig.scarce_caption} Here: {size}. Dotted: share of the commonest label ({floors.median():.2f})."
     return describe(fig, caption=caption, alt=fig.scarce_alt)
 
 
@@ -62,6 +95,7 @@ def _curve(axis: Axes, rows: pd.DataFrame, x: str, name: str) -> None:
     place = rows.groupby("round")[x].median() if x != "round" else found["round"]
     index = ORDER.index(name)
     series(axis, place, found["median"], found["low"], found["high"], label=name, index=index)
+    axis.lines[-1].set_markevery(max(1, len(found) // 8))
     if index >= len(COLOURS):
         axis.lines[-1].set(linestyle="--", marker=MARKERS[(index + 3) % len(MARKERS)])
 
@@ -107,3 +141,52 @@ def with_epochs(comparison: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Return Spry's and FedAvg's rows of `method_comparison` with those of `protocols`, for the latter's alphas."""
     both = comparison[comparison["method"].isin(("Spry", "FedAvg")) & comparison["alpha"].isin(table["alpha"])]
     return pd.concat([both, table], ignore_index=True)
+
+
+def _absent() -> Figure:
+    fig, axes = new_figure(width=5.6, height=1.2)
+    axes[0, 0].text(0.5, 0.5, "no recorded run", ha="center", va="center")
+    axes[0, 0].set_axis_off()
+    caption = "No run of these tables is at hand; `scarce run spry --preset real --record` computes and keeps them."
+    return describe(fig, caption=caption, alt="A picture that says that there is no recorded run.")
+
+
+def adapted(table: pd.DataFrame | None) -> Figure:
+    """Draw final accuracy against the rank of LoRA, 0 for the classifier alone (`adapted_arm`); None as in `texts`."""
+    if table is None:
+        return _absent()
+    fig, axes = new_figure(width=5.6)
+    axis, rows, notes = axes[0, 0], last_round(table), []
+    for index, name in enumerate(dict.fromkeys(rows["method"])):
+        found = summarize(rows[rows["method"] == name], ["rank"], "accuracy").sort_values("rank")
+        places = range(len(found))
+        series(axis, places, found["median"], found["low"], found["high"], label=name, index=index)
+        notes.append(f"{name} " + ", ".join(f"{value:.2f}" for value in found["median"]))
+    trained = rows.groupby("rank")["trained"].first().sort_index()
+    axis.set_xticks(range(len(trained)), [f"rank {r}\n{n}" if r else f"none\n{n}" for r, n in trained.items()])
+    axis.set(xlabel="LoRA in the last layer, and numbers trained", ylabel="final accuracy")
+    axis.legend(fontsize=8)
+    caption = f"""Final accuracy by what is trained, from the classifier alone to LoRA of rank {trained.index.max()}:
+        {"; ".join(notes)}. {rows["round"].max()} rounds, each setting at its own learning rate. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy by rank of LoRA. {'; '.join(notes)}.")
+
+
+def released_runs(table: pd.DataFrame) -> Figure:
+    """Draw the final accuracy of methods with and without their defect (`experiments.released_runs`)."""
+    rows = last_round(table)
+    names = [name for name in dict.fromkeys(rows["method"]) if not name.endswith(RELEASED)]
+    fig, axes = new_figure(width=5.6)
+    axis, notes = axes[0, 0], []
+    for index, (ending, label) in enumerate({"": "as written", RELEASED: "as released"}.items()):
+        found = summarize(rows[rows["method"].isin([n + ending for n in names])], ["method"], "accuracy")
+        found = found.set_index("method").loc[[name + ending for name in names]]
+        bars = [found["median"] - found["low"], found["high"] - found["median"]]
+        places = np.arange(len(names)) + 0.35 * index - 0.175
+        axis.bar(places, found["median"], width=0.33, yerr=bars, capsize=2, color=COLOURS[index], label=label)
+        notes.append(f"{label} " + ", ".join(f"{n} {v:.2f}" for n, v in zip(names, found["median"], strict=True)))
+    axis.set_xticks(range(len(names)), names)
+    axis.set(ylabel="final accuracy", ylim=(0, 1))
+    axis.legend(fontsize=8)
+    caption = f"""What the defects cost in accuracy after {rows["round"].max()} rounds: {"; ".join(notes)}.
+        Each at its own learning rate. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Bars of accuracy with and without the defects: {'; '.join(notes)}.")
