@@ -8,7 +8,9 @@ SLACK = 1e-4  # rounding that is accepted, as a share of a row's median squared 
 
 
 def squared_distances(updates: torch.Tensor) -> torch.Tensor:
-    """Return the squared Euclidean distances between the rows of `updates` ``(n, d)``, float64 of shape ``(n, n)``.
+    """Return the squared Euclidean distances between the rows of `updates` ``(n, d)``, float64 ``(n, n)`` on the CPU.
+
+    Updates may lie on any device; what is left of them is a small matrix, and what rules do with it is faster there.
 
     ``|x|^2 + |y|^2 - 2xy`` loses what two rows have in common to rounding. Distances do not change when every row is
     moved by the same vector, so the mean is subtracted first. One attacker can drag the mean away and bring the loss
@@ -26,9 +28,9 @@ def squared_distances(updates: torch.Tensor) -> torch.Tensor:
 
 
 def centred_gram(updates: torch.Tensor, centre: torch.Tensor | None = None) -> torch.Tensor:
-    """Return the inner products ``(n, n)``, float64, of the rows of `updates` ``(n, d)`` minus `centre` ``(d,)``.
+    """Return the inner products ``(n, n)``, float64 on the CPU, of the rows of `updates` ``(n, d)`` minus `centre`.
 
-    `centre` None is the mean of the rows.
+    `centre` ``(d,)`` None is the mean of the rows.
     """
     if updates.dtype == torch.float32:
         found = _gram(updates, centre, torch.float32)
@@ -41,11 +43,12 @@ def _gram(updates: torch.Tensor, centre: torch.Tensor | None, dtype: torch.dtype
     n = len(updates)
     total = updates.new_zeros(n, n, dtype=torch.float64)
     shares = updates.new_full((n,), 1 / n, dtype=dtype)
-    for start in range(0, updates.shape[1], WIDTH):
-        block = updates[:, start : start + WIDTH].to(dtype)
-        block = block - (shares @ block if centre is None else centre[start : start + WIDTH].to(dtype))
+    width = WIDTH if updates.device.type == "cpu" else 16 * WIDTH  # a launch costs more than a block there
+    for start in range(0, updates.shape[1], width):
+        block = updates[:, start : start + width].to(dtype)
+        block = block - (shares @ block if centre is None else centre[start : start + width].to(dtype))
         total += _self_product(block)
-    return total
+    return total.cpu()
 
 
 def _self_product(block: torch.Tensor) -> torch.Tensor:

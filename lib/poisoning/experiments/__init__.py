@@ -3,8 +3,9 @@
 from lib.poisoning.experiments.breakdown import breakdown, cohort_risk, robustness, strength_curves, two_points
 from lib.poisoning.experiments.costs import rule_costs, search_cost
 from lib.poisoning.experiments.memorization import nearness, synthetic_images
+from lib.poisoning.experiments.real import real_tables
 from lib.poisoning.experiments.shares import by_share, cost_and_impact, placement
-from lib.poisoning.experiments.spectrum import impact, real_tables, spectrum
+from lib.poisoning.experiments.spectrum import impact, spectrum
 from lib.poisoning.plan import Plan
 
 __all__ = [

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 
+from lib.poisoning.attackers import TrainingAttacker
 from lib.poisoning.experiments.track import Progress, track
-from lib.poisoning.federations import CLASSES, SIDE, digits_population
+from lib.poisoning.federations import CLASSES, SIDE, Population, digits_population
 from lib.poisoning.generators import nearest_distances, synthesize
 from lib.poisoning.hybrid import pooled
 
@@ -45,6 +47,36 @@ def synthetic_images(
             row = {"compromised": count, "real_images": len(x), "source": source, "seed": s}
             rows = pd.DataFrame(made.flatten(1).numpy(), columns=PIXELS)
             parts.append(pd.DataFrame(row | {"label": labels.numpy(), "distance": away}).join(rows))
+    return pd.concat(parts, ignore_index=True)
+
+
+def image_rows(
+    attacker: TrainingAttacker, clients: Population, compromised: int, kind: str, *, shown: int = 10
+) -> pd.DataFrame:
+    """Return how near the images of an `attacker` that synthesizes lie to those that its generator learnt from.
+
+    Returns:
+        One row an image of the generator `kind`, of as many held-out ones, and of the first `shown` real ones:
+        compromised, real_images, source (`kind`, "held out" or "real"), label, distance (Euclidean, to the nearest real
+        image; NaN for the real ones), and pixels (bytes in hexadecimal of the first `shown` of a source, else empty).
+    """
+    x, y = (part.cpu() for part in pooled(clients.within_reach[:compromised], clients.side))
+    made, labels = pooled(attacker.shards, clients.side)
+    tests = clients.honest.clients[0]
+    held = tests.test_x[: len(made)].reshape(-1, *made.shape[1:])
+    spread = torch.linspace(0, len(x) - 1, min(shown, len(x))).long()  # over all clients, which stand in turn
+    found = {kind: (made.cpu(), labels.cpu()), "held out": (held, tests.test_y), "real": (x[spread], y[spread])}
+    parts = []
+    for source, (images, classes) in found.items():
+        grey = ((images[:shown] + 1) * 127.5).round().byte().numpy()
+        row = {"compromised": compromised, "real_images": len(x), "source": source}
+        rows = pd.DataFrame(row | {"label": classes[: len(images)].numpy()})
+        away = nearest_distances(images, x).numpy() if source != "real" else np.nan
+        parts.append(
+            rows.assign(
+                distance=away, pixels=[*(one.tobytes().hex() for one in grey), *[""] * len(images)][: len(images)]
+            )
+        )
     return pd.concat(parts, ignore_index=True)
 
 

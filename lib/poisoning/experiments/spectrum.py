@@ -54,9 +54,9 @@ def spectrum(
 
 
 def accuracy_by_round(
-    clients: Population, rule: str, attacker: Attacker | None, plan: Plan, *, seed: int
+    clients: Population, rule: str, attacker: Attacker | None, plan: Plan, *, seed: int, device: str = "cpu"
 ) -> pd.DataFrame:
-    """Return round and accuracy of one federated run against `attacker` under `rule`."""
+    """Return round and accuracy of one federated run on `device` against `attacker`, who is there, under `rule`."""
     algorithm = RobustAveraging(
         model=Model(clients.net),
         local=plan.local,
@@ -66,7 +66,15 @@ def accuracy_by_round(
         tolerated=plan.tolerated,
         attack_seed=seed,
     )
-    history = run(algorithm, clients.honest, rounds=plan.rounds, cohort_size=plan.cohort, seed=seed)
+    history = run(
+        algorithm,
+        clients.honest,
+        rounds=plan.rounds,
+        cohort_size=plan.cohort,
+        seed=seed,
+        evaluate_every=plan.evaluate_every,
+        device=device,
+    )
     table = history.table
     table = table[table["global_accuracy"].notna()]
     return table[["round", "global_accuracy"]].rename(columns={"global_accuracy": "accuracy"})
@@ -86,17 +94,3 @@ def impact(table: pd.DataFrame) -> pd.DataFrame:
     joined = found.join(clean, on=same)
     drops = {f"{name}_impact": joined[f"clean_{name}"] - joined[name] for name in ("best", "final")}
     return joined.assign(**drops).drop(columns=["clean_best", "clean_final"])
-
-
-def real_tables(
-    data_sets: Sequence[str],
-    *,
-    adversaries: Sequence[str] = tuple(name for name in ADVERSARIES if name != "hybrid 1"),
-    beta: float = 0.1,
-    plan: Plan | None = None,
-    seeds: int = 3,
-    progress: Progress | None = None,
-) -> dict[str, pd.DataFrame]:
-    """Return the table of `spectrum` of each of `data_sets` but the digits, by name."""
-    options = {"rules": RULES[1:], "adversaries": adversaries, "beta": beta, "plan": plan, "seeds": seeds}
-    return {name: spectrum(data=name, progress=progress, **options) for name in data_sets if name != "digits"}
