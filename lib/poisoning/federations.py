@@ -103,9 +103,8 @@ def small_convolutional() -> UnitNet:
 
 def by_user(user: np.ndarray, parts: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Return the rows of each `user` ``(n,)`` cut into `parts` at random, in a random order."""
-    cut = [
-        part for one in np.unique(user) for part in np.array_split(rng.permutation(np.flatnonzero(user == one)), parts)
-    ]
+    own = [rng.permutation(np.flatnonzero(user == one)) for one in np.unique(user)]
+    cut = [part for rows in own for part in np.array_split(rows, parts)]
     return [cut[place] for place in rng.permutation(len(cut))]
 
 

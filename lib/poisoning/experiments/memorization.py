@@ -72,11 +72,8 @@ def image_rows(
         row = {"compromised": compromised, "real_images": len(x), "source": source}
         rows = pd.DataFrame(row | {"label": classes[: len(images)].numpy()})
         away = nearest_distances(images, x).numpy() if source != "real" else np.nan
-        parts.append(
-            rows.assign(
-                distance=away, pixels=[*(one.tobytes().hex() for one in grey), *[""] * len(images)][: len(images)]
-            )
-        )
+        pixels = [one.tobytes().hex() for one in grey]
+        parts.append(rows.assign(distance=away, pixels=pixels + [""] * (len(images) - len(pixels))))
     return pd.concat(parts, ignore_index=True)
 
 

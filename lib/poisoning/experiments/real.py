@@ -23,6 +23,8 @@ OTHERS = tuple(name for name in RULES if name not in ("mean", *ROBUST))
 KNOWN = ("mnist", "femnist-digits", "cifar10")
 RATES = (0.1, 0.03, 0.01)
 TUNING_SEED = 1000  # another population, so that nothing is tuned on what is judged
+SIZED = ("mnist",)  # where the number of clients taken over varies
+SWEPT = ("mnist", "cifar10")  # where shares, directions and further rules vary
 SPECTRUM = ("none", "MPAF", "noise", "compromised 5", "bootstrap 5", "compromised 20 %", "omniscient")
 
 
@@ -57,28 +59,33 @@ def tuned(table: pd.DataFrame) -> dict[tuple[str, str], float]:
 def attack_jobs(data_sets: Sequence[str], *, taken: Sequence[int], seeds: int, whole: bool = True) -> list[Job]:
     """Return the runs under attack, the longest and the most telling first; `whole` adds all but the spectrum.
 
-    The spectrum and its generators fill real, further attacks and rules real_attacks and real_rules, clients that are
-    alike real_alike, other malicious shares real_shares and other directions real_directions.
+    The spectrum and its generators fill the table real, with every number of `taken` clients on `SIZED` and five on the
+    others. Further attacks fill real_attacks, clients that are alike real_alike, and on `SWEPT` other malicious shares
+    real_shares, other directions real_directions and other rules real_rules.
     """
-    found = []
+    found: list[Job] = []
 
-    def add(table: str, adversaries: Iterable[str], **options: object) -> None:
-        for seed in range(seeds):
-            for data in data_sets:
-                found.extend(Job(table=table, data=data, adversary=one, seed=seed, **options) for one in adversaries)
+    def add(table: str, adversaries: Iterable[str], among: Iterable[str] = KNOWN, **options: object) -> None:
+        shared = [
+            {"table": table, "seed": s, "data": data} for s in range(seeds) for data in data_sets if data in among
+        ]
+        found.extend(Job(adversary=one, **options, **place) for place in shared for one in adversaries)
 
-    add("real", [f"hybrid {count}" for count in taken])
-    add("real", [f"DCGAN {count}" for count in taken])
-    add("real", [*SPECTRUM, *(f"bootstrap {count}" for count in taken if count != 5)])
+    others = [count for count in taken if count != 5]
+    for kind in ("hybrid", "DCGAN"):
+        add("real", [f"{kind} 5"])
+        add("real", [f"{kind} {count}" for count in others], among=SIZED)
+    add("real", SPECTRUM)
+    add("real", [f"bootstrap {count}" for count in others], among=SIZED)
     add("real", ["none", "MPAF"], rules=("mean",))
     if whole:
-        add("real_attacks", ["none", *PUBLISHED])
+        add("real_attacks", PUBLISHED)
         add("real_alike", ["none", "MPAF", "bootstrap 5", "omniscient"], beta=np.inf)
-        for share in (0.08, 0.4):
-            add("real_shares", ["MPAF", "noise", "bootstrap 5"], share=share)
         for kind in ("std", "sign"):
-            add("real_directions", ["bootstrap 5", "omniscient"], kind=kind)
-        add("real_rules", ["none", "MPAF", "bootstrap 5", "omniscient"], rules=OTHERS)
+            add("real_directions", ["bootstrap 5", "omniscient"], kind=kind, among=SWEPT)
+        add("real_rules", ["none", "MPAF", "bootstrap 5", "omniscient"], rules=OTHERS, among=SWEPT)
+        for share in (0.08, 0.4):
+            add("real_shares", ["MPAF", "noise", "bootstrap 5"], share=share, among=SWEPT)
     return found
 
 
