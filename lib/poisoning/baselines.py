@@ -36,20 +36,21 @@ PUBLISHED = (*AGNOSTIC, *DRAWN, "Fang", "PGA", "sign flip", "label flip", "dynam
 GENERATORS = {"hybrid": "ddpm", "DCGAN": "dcgan", "bootstrap": "bootstrap", "noise": "noise"}
 
 
+@functools.lru_cache(maxsize=128)
 def make_attacker(
     name: str, population: Population, plan: Plan, *, seed: int = 0, device: str = "cpu"
 ) -> Attacker | None:
     """Return the attacker called `name` (see `spectrum`), None for "none"; raises ValueError for an unknown name.
 
-    Its data lie on `device`, where the run must be as well.
+    Its data lie on `device`, where the run must be as well. The last ones made are kept, with their generators' images.
     """
     common = {"kind": plan.kind, "malicious": plan.malicious}
     kind, _, amount = name.partition(" ")
     if name == "none" or plan.malicious == 0:
         return None
-    if name == "MPAF":
+    if kind == "MPAF":
         base = to_device(Model(population.net).init(10_000 + seed), device)
-        return BaseModelAttacker(malicious=plan.malicious, base=base, scale=plan.mpaf_scale)
+        return BaseModelAttacker(malicious=plan.malicious, base=base, scale=float(amount or plan.mpaf_scale))
     if name == "omniscient":
         return Attacker(**common)
     if name in PUBLISHED:

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.poisoning.experiments import real
+from lib.poisoning.experiments.spectrum import Rates, tuned
 from lib.poisoning.plan import Plan
 from lib.report import provenance
 from lib.report.page import write_json
@@ -78,7 +79,7 @@ def main(words: Sequence[str] | None = None) -> int:
         todo = real.tuning_jobs(asked.data, rules=("mean", *real.ROBUST, *real.OTHERS))
         finished = _work(pool, todo, plan, {}, asked.device, tally, ends)
         if finished and tally.parts:
-            rates = real.tuned(tally.table("real_rates"))
+            rates = tuned(tally.table("real_rates"))
             jobs = real.attack_jobs(asked.data, taken=asked.taken, seeds=asked.seeds)
             finished, todo = _work(pool, jobs, plan, rates, asked.device, tally, ends), [*todo, *jobs]
     finally:
@@ -117,7 +118,7 @@ def _work(
     pool: ProcessPoolExecutor,
     jobs: Sequence[real.Job],
     plan: Plan,
-    rates: Mapping[tuple[str, str], float],
+    rates: Rates,
     device: str,
     tally: Tally,
     ends: float,
@@ -136,9 +137,7 @@ def _work(
     return not waiting
 
 
-def _do(
-    job: real.Job, plan: Plan, rates: Mapping[tuple[str, str], float], device: str
-) -> tuple[dict[str, pd.DataFrame], dict[str, str], float]:
+def _do(job: real.Job, plan: Plan, rates: Rates, device: str) -> tuple[dict[str, pd.DataFrame], dict[str, str], float]:
     """Return a job's tables, the checksums of the data that this process has read, and its peak memory in MiB."""
     import resource
 

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from lib.poisoning.attackers import Attacker
-from lib.poisoning.baselines import PUBLISHED, make_attacker
+from lib.poisoning.baselines import GENERATORS, PUBLISHED, make_attacker
 from lib.poisoning.experiments.memorization import image_rows
-from lib.poisoning.experiments.spectrum import accuracy_by_round
+from lib.poisoning.experiments.spectrum import TUNING_SEED, Rates, accuracy_by_round, tuned
 from lib.poisoning.experiments.track import Progress, track
 from lib.poisoning.federations import population
 from lib.poisoning.plan import Plan
@@ -22,10 +21,9 @@ ROBUST = ("median", "trimmed mean", "norm bound", "Multi-Krum")
 OTHERS = tuple(name for name in RULES if name not in ("mean", *ROBUST))
 KNOWN = ("mnist", "femnist-digits", "cifar10")
 RATES = (0.1, 0.03, 0.01)
-TUNING_SEED = 1000  # another population, so that nothing is tuned on what is judged
 SIZED = ("mnist",)  # where the number of clients taken over varies
 SWEPT = ("mnist", "cifar10")  # where shares, directions and further rules vary
-SPECTRUM = ("none", "MPAF", "noise", "compromised 5", "bootstrap 5", "compromised 20 %", "omniscient")
+SPECTRUM = ("none", "MPAF", "MPAF 1", "noise", "compromised 5", "bootstrap 5", "compromised 20 %", "omniscient")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,13 +45,6 @@ def tuning_jobs(data_sets: Sequence[str], *, rules: Sequence[str], rates: Sequen
     """Return the runs without attack that choose each rule's learning rate."""
     shared = {"table": "real_rates", "adversary": "none", "seed": TUNING_SEED}
     return [Job(data=data, rules=(rule,), rate=lr, **shared) for data in data_sets for rule in rules for lr in rates]
-
-
-def tuned(table: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Return the learning rate of the best accuracy without attack, by data set and rule."""
-    best = table.groupby(["data", "rule", "rate"])["accuracy"].max().reset_index()
-    rows = best.loc[best.groupby(["data", "rule"])["accuracy"].idxmax()]
-    return {(row.data, row.rule): row.rate for row in rows.itertuples()}
 
 
 def attack_jobs(data_sets: Sequence[str], *, taken: Sequence[int], seeds: int, whole: bool = True) -> list[Job]:
@@ -89,7 +80,7 @@ def attack_jobs(data_sets: Sequence[str], *, taken: Sequence[int], seeds: int, w
     return found
 
 
-def do(job: Job, plan: Plan, rates: Mapping[tuple[str, str], float], *, device: str = "cpu") -> dict[str, pd.DataFrame]:
+def do(job: Job, plan: Plan, rates: Rates, *, device: str = "cpu") -> dict[str, pd.DataFrame]:
     """Return the tables of one job: its own, and real_images of an adversary that synthesizes images.
 
     Generators and convolutional networks work on `device`; perceptrons stay on the processor, because their steps are
@@ -108,20 +99,16 @@ def do(job: Job, plan: Plan, rates: Mapping[tuple[str, str], float], *, device: 
     parts = []
     for rule in job.rules:
         own = dataclasses.replace(plan, lr=job.rate or rates[job.data, rule])
-        curve = accuracy_by_round(clients, rule, _at_rate(attacker, own), own, seed=job.seed, device=place)
+        curve = accuracy_by_round(clients, rule, attacker, own, seed=job.seed, device=place)
         labels = {"data": job.data, "rule": rule, "adversary": job.adversary, "kind": job.kind, "beta": beta}
         labels |= {"share": 0.0 if attacker is None else job.share, "seed": job.seed, "rate": own.lr}
         parts.append(curve.assign(**labels)[[*labels, "round", "accuracy"]])
     tables = {job.table: pd.concat(parts, ignore_index=True)}
     kind, _, amount = job.adversary.partition(" ")
     if kind in ("hybrid", "DCGAN") and job.table == "real":
-        tables["real_images"] = image_rows(attacker, clients, int(amount), kind).assign(data=job.data, seed=job.seed)
+        rows = image_rows(attacker, clients, int(amount), GENERATORS[kind], others=kind == "hybrid")
+        tables["real_images"] = rows.assign(data=job.data, seed=job.seed)
     return tables
-
-
-def _at_rate(attacker: Attacker | None, plan: Plan) -> Attacker | None:
-    """Return the attacker with its clients trained as the honest ones are."""
-    return dataclasses.replace(attacker, local=plan.local) if hasattr(attacker, "local") else attacker
 
 
 def real_tables(
