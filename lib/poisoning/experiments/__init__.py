@@ -5,16 +5,19 @@ from lib.poisoning.experiments.costs import rule_costs, search_cost
 from lib.poisoning.experiments.memorization import nearness, synthetic_images
 from lib.poisoning.experiments.real import real_tables
 from lib.poisoning.experiments.shares import by_share, cost_and_impact, placement
-from lib.poisoning.experiments.spectrum import impact, spectrum
+from lib.poisoning.experiments.spectrum import beside, by_direction, impact, learning_rates, spectrum, tuned
 from lib.poisoning.plan import Plan
 
 __all__ = [
     "Plan",
+    "beside",
     "breakdown",
+    "by_direction",
     "by_share",
     "cohort_risk",
     "cost_and_impact",
     "impact",
+    "learning_rates",
     "nearness",
     "placement",
     "real_tables",
@@ -24,5 +27,6 @@ __all__ = [
     "spectrum",
     "strength_curves",
     "synthetic_images",
+    "tuned",
     "two_points",
 ]

@@ -123,6 +123,34 @@ def tuned(table: pd.DataFrame) -> dict[tuple[str, str], float]:
     return {(row.data, row.rule): row.rate for row in rows.itertuples()}
 
 
+def by_direction(
+    known: pd.DataFrame,
+    *,
+    kinds: Sequence[str] = ("std", "sign"),
+    adversaries: Sequence[str] = ("omniscient",),
+    plan: Plan | None = None,
+    rates: Rates | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return runs along other directions beside those of the spectrum `known`, on the digits.
+
+    Rules, seeds and beta are those of `known`, whose rows without attack and against `adversaries` come first.
+    """
+    plan, parts = plan or Plan(), []
+    rules, seeds = list(dict.fromkeys(known["rule"])), known["seed"].unique()
+    shared = {"rules": rules, "adversaries": adversaries, "beta": float(known["beta"].iloc[0]), "rates": rates}
+    for kind in track([kind for kind in kinds if kind != plan.kind], "directions", progress):
+        own = dataclasses.replace(plan, kind=kind)
+        parts.append(spectrum(plan=own, seeds=len(seeds), seed=int(min(seeds)), **shared))
+    return beside(pd.concat(parts, ignore_index=True), known, ("none", *adversaries))
+
+
+def beside(table: pd.DataFrame, known: pd.DataFrame, adversaries: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of `known` against `adversaries` under the rules and seeds of `table`, and then `table`."""
+    same = known["rule"].isin(table["rule"]) & known["seed"].isin(table["seed"])
+    return pd.concat([known[same & known["adversary"].isin(adversaries)], table], ignore_index=True)
+
+
 def impact(table: pd.DataFrame) -> pd.DataFrame:
     """Return, per rule, adversary and seed, what the attack costs: best and final accuracy, and the drops.
 
