@@ -133,7 +133,10 @@ def mean_breaks(tables: Tables) -> Verdict:
 
 def alike_clients_resist(tables: Tables) -> Verdict:
     """Impact of the omniscient attack where clients are alike, over that where they differ."""
-    differ, alike = (drops(tables[name], "omniscient").median() for name in ("spectrum", "alike"))
+    table = tables["alike"]
+    need(table, beta=1.0)
+    differ = drops(tables["spectrum"], "omniscient").median()
+    alike = drops(table[table["beta"] == 1.0], "omniscient").median()
     ratio = alike / differ.where(differ >= 0.05)  # where clients differ the attack must have done something
     told = ", ".join(f"{rule} {value:.2f}" for rule, value in ratio.dropna().items())
     measured = f"impact at beta 1 over beta 0.1: {told}"

@@ -94,6 +94,7 @@ FIGURES = {
     "attacks": lambda: figures.attacks(runs(("none", "LIE", "Fang", "hybrid 5"))),
     "directions": lambda: figures.directions(directions()),
     "taken_over": lambda: figures.taken_over(runs(("none", "hybrid 1", "hybrid 5", "bootstrap 5")), data="MNIST"),
+    "variants": lambda: figures.variants(runs(NAMES, ("Multi-Krum",)), runs(NAMES, ("Multi-Krum, iterative",))),
     "samples": lambda: figures.samples(images(), each=4),
     "distances": lambda: figures.distances(images()),
 }

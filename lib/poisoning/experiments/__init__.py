@@ -5,13 +5,14 @@ from lib.poisoning.experiments.costs import rule_costs, search_cost
 from lib.poisoning.experiments.memorization import nearness, synthetic_images
 from lib.poisoning.experiments.real import real_tables
 from lib.poisoning.experiments.shares import by_share, cost_and_impact, placement
-from lib.poisoning.experiments.spectrum import beside, by_direction, impact, learning_rates, spectrum, tuned
+from lib.poisoning.experiments.spectrum import beside, by_beta, by_direction, impact, learning_rates, spectrum, tuned
 from lib.poisoning.plan import Plan
 
 __all__ = [
     "Plan",
     "beside",
     "breakdown",
+    "by_beta",
     "by_direction",
     "by_share",
     "cohort_risk",

@@ -145,6 +145,14 @@ def by_direction(
     return beside(pd.concat(parts, ignore_index=True), known, ("none", *adversaries))
 
 
+def by_beta(
+    betas: Sequence[float], *, seeds: int = 2, progress: Progress | None = None, **options: object
+) -> pd.DataFrame:
+    """Return the table of `spectrum`, called with `options`, at every one of `betas`: how much clients differ."""
+    parts = [spectrum(beta=beta, seeds=seeds, **options) for beta in track(betas, "heterogeneity", progress)]
+    return pd.concat(parts, ignore_index=True)
+
+
 def beside(table: pd.DataFrame, known: pd.DataFrame, adversaries: Sequence[str]) -> pd.DataFrame:
     """Return the rows of `known` against `adversaries` under the rules and seeds of `table`, and then `table`."""
     same = known["rule"].isin(table["rule"]) & known["seed"].isin(table["seed"])

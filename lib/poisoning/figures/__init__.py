@@ -1,6 +1,6 @@
 """Figures of poisoning: tidy table in, captioned figure out."""
 
-from lib.poisoning.figures.attacks import attacks, directions, taken_over
+from lib.poisoning.figures.attacks import attacks, directions, taken_over, variants
 from lib.poisoning.figures.images import distances, samples
 from lib.poisoning.figures.real import of_real
 from lib.poisoning.figures.spectrum import adversaries, heterogeneity, prices, rounds, shares, spectrum
@@ -23,4 +23,5 @@ __all__ = [
     "spectrum",
     "strength",
     "taken_over",
+    "variants",
 ]

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.poisoning.experiments.spectrum import impact
-from lib.poisoning.figures.parts import INTERVALS, RULE_ORDER, curve, dots, grid, listed, ordered
+from lib.poisoning.figures.parts import ADVERSARY_ORDER, INTERVALS, RULE_ORDER, curve, dots, grid, listed, ordered
 from lib.report.style import describe, new_figure
 
 KINDS = ("unit", "std", "sign")
@@ -79,3 +79,22 @@ def taken_over(table: pd.DataFrame, *, data: str) -> Figure:
         (hybrid) or the adversarial network learns, or the bootstrap draws again. Medians over rules and seeds, by
         number: {text}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy lost against clients taken over, one panel a rule. {text}.")
+
+
+def variants(first: pd.DataFrame, second: pd.DataFrame) -> Figure:
+    """Draw the best accuracy lost under two rules to the same adversaries, side by side."""
+    found = pd.concat([impact(first), impact(second)], ignore_index=True)
+    found = found[found["adversary"] != "none"]
+    rules, names = list(dict.fromkeys(found["rule"])), ordered(found["adversary"], ADVERSARY_ORDER)
+    fig, axes = new_figure(1, len(rules), width=3.2 * len(rules) + 1.0, height=0.3 * len(names) + 1.0, sharey=True)
+    for axis, rule in zip(axes[0], rules, strict=True):
+        dots(axis, found[found["rule"] == rule], names, "adversary", "best_impact", order=ADVERSARY_ORDER)
+        axis.axvline(0, color="#6B6B6B", linewidth=0.8)
+        axis.set(title=rule, xlabel="best accuracy lost")
+    middle = grid(found, "rule", "adversary", "best_impact").loc[rules, names]
+    text = "; ".join(f"{rule}: {listed(row)}" for rule, row in middle.iterrows())
+    apart = (middle.max() - middle.min()).max()
+    caption = (
+        f"""Two rules of one name. {text}. They differ by up to {apart:.2f} under the same attacker. {INTERVALS}"""
+    )
+    return describe(fig, caption=caption, alt=f"Accuracy lost under variants of one rule. {text}.")
