@@ -49,7 +49,7 @@ NAMES = ("none", "MPAF", "compromised 5", "hybrid 5", "compromised 20 %", "omnis
 @functools.cache
 def images():
     plan = experiments.Plan(virtual=4, images_each=5)
-    table = experiments.synthetic_images(compromised=(1, 2), kinds=("bootstrap",), plan=plan)
+    table = experiments.synthetic_images(adversaries=("bootstrap 1", "bootstrap 2"), plan=plan)
     return table.replace({"source": {"bootstrap": "ddpm"}})
 
 

@@ -17,25 +17,26 @@ from lib.poisoning.plan import Plan
 
 def synthetic_images(
     *,
-    compromised: Sequence[int] = (1, 5, 10),
-    kinds: Sequence[str] = ("hybrid", "DCGAN"),
+    adversaries: Sequence[str] = ("hybrid 1", "hybrid 5", "DCGAN 5"),
     beta: float = 0.1,
     plan: Plan | None = None,
     seeds: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return the digits that the adversaries called `kinds` synthesize, and how near they lie to those learnt from.
+    """Return the digits that `adversaries` of the spectrum synthesize, and how near they lie to those learnt from.
 
     Returns:
         The columns of `image_rows`, and seed.
     """
     plan, parts = plan or Plan(), []
-    jobs = [(s, count, kind) for s in range(seed, seed + seeds) for count in compromised for kind in kinds]
-    for s, count, kind in track(jobs, "generators", progress):
-        clients = population("digits", beta=beta, seed=s)
-        attacker = make_attacker(f"{kind} {count}", clients, plan, seed=s)
-        rows = image_rows(attacker, clients, count, GENERATORS[kind], others=kind == kinds[0])
+    done: set[tuple[int, int]] = set()
+    jobs = [(s, name) for s in range(seed, seed + seeds) for name in adversaries]
+    for s, name in track(jobs, "generators", progress):
+        clients, (kind, count) = population("digits", beta=beta, seed=s), name.split(" ")
+        attacker = make_attacker(name, clients, plan, seed=s)
+        rows = image_rows(attacker, clients, int(count), GENERATORS[kind], others=(s, int(count)) not in done)
+        done.add((s, int(count)))
         parts.append(rows.assign(seed=s))
     return pd.concat(parts, ignore_index=True)
 
