@@ -90,8 +90,8 @@ def main(words: Sequence[str] | None = None) -> int:
     result |= {"started": started, "seconds": round(seconds, 2), "peak_mib": round(tally.peak_mib, 1)}
     result |= {"parameters": vars(asked) | {"out": ""}, "jobs": {"asked": len(todo), "done": tally.done}}
     result |= {"failures": tally.failures, "versions": provenance.versions((*provenance.NUMERICAL, "diffusers"))}
-    git = {"commit": asked.commit, "dirty": False} if asked.commit else provenance.git_state()
-    write_json(tally.out / "result.json", result | {"git": git, "data": tally.data, "machine": provenance.machine()})
+    result |= {"git": provenance.git_state(), "data": tally.data, "machine": provenance.machine()}
+    write_json(tally.out / "result.json", result)
     print(f"{tally.done} of {len(todo)} jobs in {seconds:.0f} s, {len(tally.failures)} failed", flush=True)
     return 1 if tally.failures else 0 if finished else 3
 
@@ -110,7 +110,6 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--taken", type=int, nargs="+", default=[1, 5, 10], help="clients taken over by the hybrid")
     found.add_argument("--generator-steps", type=int, default=Plan.generator_steps)
     found.add_argument("--generator-widths", type=int, nargs=3, default=list(Plan.generator_widths))
-    found.add_argument("--commit", default="", help="of the sources, where there is no git checkout")
     return found
 
 

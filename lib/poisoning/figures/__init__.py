@@ -2,7 +2,7 @@
 
 from lib.poisoning.figures.attacks import attacks, directions, taken_over, variants
 from lib.poisoning.figures.images import distances, samples
-from lib.poisoning.figures.real import of_real
+from lib.poisoning.figures.real import of_real, show_real
 from lib.poisoning.figures.spectrum import adversaries, heterogeneity, prices, rounds, shares, spectrum
 from lib.poisoning.figures.theory import breakdown, cohorts, robustness, strength
 
@@ -20,6 +20,7 @@ __all__ = [
     "rounds",
     "samples",
     "shares",
+    "show_real",
     "spectrum",
     "strength",
     "taken_over",

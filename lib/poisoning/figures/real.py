@@ -1,6 +1,6 @@
 """The figures of the runs on real data: those for which there are tables."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -25,6 +25,12 @@ def of_real(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
         if "real" in parts:
             found |= {f"{data}-{key}": figure for key, figure in _of(parts, name).items()}
     return found
+
+
+def show_real(tables: Mapping[str, pd.DataFrame], show: Callable[[Figure, str], None]) -> None:
+    """Hand the figures of `of_real` to `show`, with their names."""
+    for name, figure in of_real(tables).items():
+        show(figure, name)
 
 
 def _of(tables: Mapping[str, pd.DataFrame], name: str) -> dict[str, Figure]:
