@@ -72,7 +72,7 @@ def largest_selected(known: Geometry, selected: Callable[[torch.Tensor], bool]) 
     return largest_accepted(known.scale, lambda some: [bool(selected(pairs)) for pairs in known.distances(some)])
 
 
-def largest_accepted(scale: float, accepted: Callable[[torch.Tensor], list[bool]], *, halvings: int = 30) -> float:
+def largest_accepted(scale: float, accepted: Callable[[torch.Tensor], list[bool]], *, halvings: int = 16) -> float:
     """Return the largest strength of a grid around `scale` that is `accepted`, refined by bisection; zero if none."""
     grid = scale * torch.logspace(-3, 1.5, PROBES, dtype=torch.float64)
     last = max((i for i, good in enumerate(accepted(grid)) if good), default=-1)
