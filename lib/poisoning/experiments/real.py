@@ -94,7 +94,9 @@ def do(job: Job, plan: Plan, rates: Rates, *, device: str = "cpu") -> dict[str, 
     clients = population(job.data, beta=beta, seed=job.seed)
     place = device if job.data == "cifar10" else "cpu"
     plan = dataclasses.replace(plan, share=job.share, kind=job.kind)
-    attacker = make_attacker(job.adversary, clients, plan, seed=job.seed, device=device)
+    kind, _, amount = job.adversary.partition(" ")
+    learns = kind in ("hybrid", "DCGAN")
+    attacker = make_attacker(job.adversary, clients, plan, seed=job.seed, device=device if learns else place)
     attacker = attacker.to(place) if attacker else None
     parts = []
     for rule in job.rules:
@@ -104,8 +106,7 @@ def do(job: Job, plan: Plan, rates: Rates, *, device: str = "cpu") -> dict[str, 
         labels |= {"share": 0.0 if attacker is None else job.share, "seed": job.seed, "rate": own.lr}
         parts.append(curve.assign(**labels)[[*labels, "round", "accuracy"]])
     tables = {job.table: pd.concat(parts, ignore_index=True)}
-    kind, _, amount = job.adversary.partition(" ")
-    if kind in ("hybrid", "DCGAN") and job.table == "real":
+    if learns and job.table == "real":
         rows = image_rows(attacker, clients, int(amount), GENERATORS[kind], others=kind == "hybrid")
         tables["real_images"] = rows.assign(data=job.data, seed=job.seed)
     return tables
