@@ -1,7 +1,8 @@
 """Attackers of a federated run: what they know of a round, and what they send."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -10,8 +11,9 @@ from lib.federated.local import LocalSGD
 from lib.federated.model import Model
 from lib.federated.stack import stack
 from lib.federated.training import local_sgd
-from lib.federated.types import ClientData, Tensors
+from lib.federated.types import ClientData, Tensors, to_device
 from lib.poisoning import attacks
+from lib.poisoning.vectors import flat
 
 # How the attack tailored to a rule of `lib.poisoning.theory.RULES` is called, with its options.
 TAILORED = {
@@ -45,12 +47,28 @@ class Attacker:
     population: int | None = None
     kind: str = "unit"
 
+    def to(self, device: str) -> Self:
+        """Return the attacker with all that it holds on `device`."""
+        return self
+
     def present(self, cohort: int, rng: np.random.Generator) -> int:
         """Return how many of the `cohort` clients of a round are malicious, fewer than half of them."""
         if self.population is None:
             return self.malicious
         drawn = int(rng.hypergeometric(self.malicious, self.population - self.malicious, cohort))
         return min(drawn, (cohort - 1) // 2)
+
+    def play(
+        self,
+        weights: Tensors,
+        benign: torch.Tensor,
+        count: int,
+        rule: str,
+        rng: np.random.Generator,
+        memory: Tensors,
+    ) -> tuple[torch.Tensor, Tensors]:
+        """Return what `send` does, and what the attackers remember, given the `memory` of the last round they had."""
+        return self.send(weights, benign, count, rule, rng), {}
 
     def send(
         self, weights: Tensors, benign: torch.Tensor, count: int, rule: str, rng: np.random.Generator
@@ -84,23 +102,37 @@ class TrainingAttacker(Attacker):
         if not self.shards:
             raise ValueError("an attacker that trains needs data: give at least one shard")
 
+    def to(self, device: str) -> Self:
+        """Return the attacker with its shards on `device`."""
+        return replace(self, shards=tuple(one.to(device) for one in self.shards))
+
     def reference(self, weights: Tensors, benign: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """Return the updates ``(shards, d)`` after honest local training from the server's weights."""
-        start = stack([weights] * len(self.shards))
-        rngs = [np.random.default_rng(int(seed)) for seed in rng.integers(2**62, size=len(self.shards))]
-        trained = local_sgd(self.model, start, self.shards, self.local, rngs)
+        return self.trained(weights, self.shards, rng)
+
+    def trained(self, weights: Tensors, shards: Sequence[ClientData], rng: np.random.Generator) -> torch.Tensor:
+        """Return the updates ``(shards, d)`` of clients that hold `shards`."""
+        start = stack([weights] * len(shards))
+        rngs = [np.random.default_rng(int(seed)) for seed in rng.integers(2**62, size=len(shards))]
+        trained = local_sgd(self.model, start, shards, self.local, rngs)
         return torch.cat([(trained[name] - start[name]).flatten(1) for name in weights], dim=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DataAttacker(TrainingAttacker):
-    """An attacker that only poisons data: its clients train on their `shards` as told and send what comes out."""
+    """An attacker that only poisons data: its clients train on their `shards` as told and send what comes out.
+
+    Attributes:
+        scale: factor of what is sent; minus one is the sign flip, which poisons the update and not the data.
+    """
+
+    scale: float = 1.0
 
     def send(
         self, weights: Tensors, benign: torch.Tensor, count: int, rule: str, rng: np.random.Generator
     ) -> torch.Tensor:
         """Return the updates ``(count, d)`` of as many of its clients, drawn anew in every round."""
-        return resized(self.reference(weights, benign, rng), count, rng)
+        return self.scale * resized(self.reference(weights, benign, rng), count, rng)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,12 +164,16 @@ class BaseModelAttacker(Attacker):
     base: Tensors
     scale: float = 1e6
 
+    def to(self, device: str) -> Self:
+        """Return the attacker with the bad model on `device`."""
+        return replace(self, base=to_device(self.base, device))
+
     def send(
         self, weights: Tensors, benign: torch.Tensor, count: int, rule: str, rng: np.random.Generator
     ) -> torch.Tensor:
         """Return copies ``(count, d)`` of the scaled way from the weights to the base model."""
-        here, there = (torch.cat([values[name].flatten() for name in weights]) for values in (weights, self.base))
-        return attacks.mpaf(here, there, count, scale=self.scale)
+        here = flat(weights)
+        return attacks.mpaf(here, flat(self.base, like=weights).to(here), count, scale=self.scale)
 
 
 def resized(reference: torch.Tensor, count: int, rng: np.random.Generator) -> torch.Tensor:

@@ -10,7 +10,7 @@ from torch import nn
 
 from lib.federated.partition import quantity_skewed
 from lib.federated.types import ClientData, Federation
-from lib.nets import mlp
+from lib.nets import UnitNet, mlp, small_cnn
 
 NET = functools.partial(mlp, (64, 64, 10))
 SIDE, CLASSES = 8, 10
@@ -67,23 +67,48 @@ def digits_population(
 def image_population(
     name: str, *, clients: int = 100, reach: int = 20, beta: float = 0.1, tests: int = 2000, seed: int = 0
 ) -> Population:
-    """Return `clients` genuine clients of a data set of square images, such as "mnist", as `digits_population` does.
+    """Return `clients` genuine clients of the data set called `name`, as `digits_population` does.
 
-    The first `tests` images of the data set's own test part are the global test set; the network has one hidden layer
-    of 64.
+    "mnist" and "femnist-digits" have a perceptron with one hidden layer of 64, "cifar10" a small convolutional network.
+    The first `tests` images of the data set's own test part are the global test set. An infinite `beta` keeps the
+    images of a user together where there are users: each one's are cut into eight clients at random, and as many as
+    there are then take part in a random order.
     """
+    x, y, test_x, test_y, user = _images(name)
+    rng, side = np.random.default_rng([seed, 5]), x.shape[-1]
+    flat, held = (part.reshape(len(part), -1) for part in (x, test_x[:tests]))
+    net = small_convolutional if name == "cifar10" else functools.partial(mlp, (flat.shape[1], 64, CLASSES))
+    parts = by_user(user, 8, rng)[:clients] if user is not None and beta == np.inf else None
+    options = {"clients": clients if parts is None else len(parts), "reach": reach, "beta": beta, "rng": rng}
+    return _deal(flat, y, held, test_y[:tests], net=net, side=side, parts=parts, name=name, **options)
+
+
+def _images(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return training and test images, float32 in [-1, 1] with ink bright, their labels, and users if there are."""
     from lib import data
 
-    found, rng = data.load(name), np.random.default_rng([seed, 5])
-    side = found.train_x.shape[-1]
-    flat, held = (
-        part.reshape(len(part), -1).astype(np.float32) / 127.5 - 1 for part in (found.train_x, found.test_x[:tests])
-    )
-    net = functools.partial(mlp, (flat.shape[1], 64, CLASSES))
-    parts = flat, found.train_y, held, found.test_y[:tests]
-    return _deal(*parts, net=net, side=side, clients=clients, reach=reach, beta=beta, rng=rng, name=name)
+    found = data.load(name)
+    if name == "femnist-digits":
+        x, train = (1 - 2 * found.x).astype(np.float32), ~found.test
+        return x[train], found.y[train], x[found.test], found.y[found.test], found.user[train]
+    train_x, test_x = (part.astype(np.float32) / 127.5 - 1 for part in (found.train_x, found.test_x))
+    return train_x, found.train_y, test_x, found.test_y, None
 
 
+def small_convolutional() -> UnitNet:
+    """Return a network of three convolutional units and a classifier for flat colour images of 32 pixels."""
+    net = small_cnn((16, 32, 64), classes=CLASSES, image_channels=3, pixels=32)
+    return UnitNet([nn.Unflatten(1, (3, 32, 32)), *net.blocks])
+
+
+def by_user(user: np.ndarray, parts: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return the rows of each `user` ``(n,)`` cut into `parts` at random, in a random order."""
+    own = [rng.permutation(np.flatnonzero(user == one)) for one in np.unique(user)]
+    cut = [part for rows in own for part in np.array_split(rows, parts)]
+    return [cut[place] for place in rng.permutation(len(cut))]
+
+
+@functools.lru_cache(maxsize=8)
 def population(name: str, *, beta: float, seed: int = 0) -> Population:
     """Return a hundred clients of the data set called `name`, twenty of them within reach."""
     return digits_population(beta=beta, seed=seed) if name == "digits" else image_population(name, beta=beta, seed=seed)
@@ -102,12 +127,13 @@ def _deal(
     beta: float,
     rng: np.random.Generator,
     name: str,
+    parts: list[np.ndarray] | None = None,
 ) -> Population:
-    """Deal flat training images out to `clients`; the first one holds all test images."""
+    """Deal flat training images out to `clients`, or as `parts` say; the first one holds all test images."""
     if not 0 <= reach < clients:
         raise ValueError(f"reach = {reach} of {clients} clients must leave at least one honest client")
     images, labels, tests, answers = map(torch.as_tensor, (x, y, test_x, test_y))
-    parts = map(torch.from_numpy, quantity_skewed(y, clients, alpha=beta, rng=rng))
+    parts = map(torch.from_numpy, parts or quantity_skewed(y, clients, alpha=beta, rng=rng))
     found = tuple(
         ClientData(
             images[part], labels[part].long(), *((tests, answers.long()) if i == 0 else (tests[:0], answers[:0]))

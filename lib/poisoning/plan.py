@@ -7,7 +7,10 @@ from lib.federated.local import LocalSGD
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A federated run: rounds, clients a round, the share of them that is malicious, and local training."""
+    """A federated run: rounds, clients a round, the share of them that is malicious, and local training.
+
+    `generator_steps` and `generator_widths` size the generators of images larger than the digits.
+    """
 
     rounds: int = 40
     cohort: int = 25
@@ -20,6 +23,9 @@ class Plan:
     mpaf_scale: float = 1e6
     virtual: int = 20
     images_each: int = 20
+    evaluate_every: int = 1
+    generator_steps: int = 800
+    generator_widths: tuple[int, ...] = (16, 32, 32)
 
     @property
     def malicious(self) -> int:

@@ -15,6 +15,9 @@ from lib.federated.types import Instruction, ServerState, Tensors, Update
 from lib.poisoning.aggregation import finite_rows
 from lib.poisoning.attackers import Attacker
 from lib.poisoning.theory import RULES, most_tolerated
+from lib.poisoning.vectors import flat, unflat
+
+MEMORY = "attack."  # what attackers remember travels with the server's state, under names that begin so
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,34 +65,24 @@ class RobustAveraging(FedAvg):
         step = state.round + 1
         weights = flat(state.tensors)
         trained = torch.stack([flat(updates[client].tensors, like=state.tensors) for client in sorted(updates)])
-        rows, f = self._received(state, trained - weights, step)
+        rows, f, memory = self._received(state, trained - weights, step)
         average = unflat(weights + RULES[self.defence](rows, f), state.tensors)
         tensors, moments = self.server(state.tensors, average, state.optimizer, step=step)
-        return ServerState(step, tensors, moments)
+        return ServerState(step, tensors, moments | {MEMORY + name: value for name, value in memory.items()})
 
-    def _received(self, state: ServerState, benign: torch.Tensor, round: int) -> tuple[torch.Tensor, int]:
-        """Return all updates of the round that are finite, and the number of attackers that the rule is told of."""
+    def _received(self, state: ServerState, benign: torch.Tensor, round: int) -> tuple[torch.Tensor, int, Tensors]:
+        """Return the round's updates that are finite, what the rule is told, and what the attackers remember."""
         count, rows = self._present(round), benign
+        memory = {name.removeprefix(MEMORY): v for name, v in state.optimizer.items() if name.startswith(MEMORY)}
         if count:
             rng = np.random.default_rng([self.attack_seed, 1, round])
-            sent = self.attacker.send(state.tensors, benign, count, self.defence, rng)
+            sent, memory = self.attacker.play(state.tensors, benign, count, self.defence, rng, memory)
             rows = finite_rows(torch.cat([benign, sent]))
         told = count if self.tolerated == "oracle" else self.tolerated
-        return rows, min(told, most_tolerated(self.defence, len(rows)))
+        return rows, min(told, most_tolerated(self.defence, len(rows))), memory
 
     def _present(self, round: int) -> int:
         """Return how many attackers the cohort of `round` has."""
         if self.attacker is None:
             return 0
         return self.attacker.present(self.cohort_size, np.random.default_rng([self.attack_seed, 0, round]))
-
-
-def flat(tensors: Tensors, like: Tensors | None = None) -> torch.Tensor:
-    """Return the named tensors as one vector ``(d,)``, in the order of `like` (None: their own)."""
-    return torch.cat([tensors[name].flatten() for name in like or tensors])
-
-
-def unflat(vector: torch.Tensor, like: Tensors) -> Tensors:
-    """Return the parts of `vector` ``(d,)`` under the names and shapes of `like`."""
-    parts = vector.split([value.numel() for value in like.values()])
-    return {name: part.reshape(value.shape) for (name, value), part in zip(like.items(), parts, strict=True)}

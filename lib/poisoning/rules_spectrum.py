@@ -1,23 +1,36 @@
 """The rules that judge the claims about adversaries: one function a claim, from tables to a verdict."""
 
+import functools
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import pandas as pd
 
 from lib.poisoning.experiments.spectrum import impact
-from lib.report import Verdict, grade
+from lib.report import Missing, Verdict, grade, median_interval, need
 
 Tables = Mapping[str, pd.DataFrame]
+Rule = Callable[[Tables], Verdict]
+FAKES = ("MPAF", "MPAF 1", "noise", "random", "history", "PoisonedFL")  # clients without data, of any attack
 ROBUST = ("median", "trimmed mean", "norm bound", "Multi-Krum")
 
 
 def drops(table: pd.DataFrame, adversary: str, value: str = "best_impact") -> pd.DataFrame:
     """Return the accuracy that `adversary` costs each robust rule, one row a seed and one column a rule."""
+    need(table, adversary=("none", adversary), rule=ROBUST)
     found = impact(table)
     rows = found[(found["adversary"] == adversary) & found["rule"].isin(ROBUST)]
     wide = rows.pivot_table(index="seed", columns="rule", values=value, dropna=False)
+    if not set(ROBUST) <= set(wide):
+        raise Missing(f"adversary = {adversary} under every rule")
     return wide[list(ROBUST)]
+
+
+def of(tables: Tables, data: str) -> pd.DataFrame:
+    """Return the spectrum on `data`: the digits' own table, or that part of the real one."""
+    if data == "digits":
+        return tables["spectrum"]
+    need(tables["real"], data=data)
+    return tables["real"][tables["real"]["data"] == data]
 
 
 def listed(values: pd.Series) -> str:
@@ -25,19 +38,23 @@ def listed(values: pd.Series) -> str:
     return ", ".join(f"{rule} {value:+.3f}" for rule, value in values.items())
 
 
-def fakes_are_weak(tables: Tables) -> Verdict:
-    """Best accuracy lost to MPAF under each robust rule."""
-    lost = drops(tables["spectrum"], "MPAF").median()
-    weak = int((lost < 0.10).sum())
-    measured = f"accuracy lost: {listed(lost)}"
-    return grade(lost.sum(), reproduced=weak == len(ROBUST), close=weak >= 3, measured=measured)
+def fakes_are_weak(data: str) -> Rule:
+    """Return the rule on the best accuracy lost to MPAF under each robust rule."""
+
+    def rule(tables: Tables) -> Verdict:
+        lost = drops(of(tables, data), "MPAF").median()
+        weak = int((lost < 0.10).sum())
+        measured = f"accuracy lost: {listed(lost)}"
+        return grade(lost.sum(), reproduced=weak == len(ROBUST), close=weak >= 3, measured=measured)
+
+    return rule
 
 
-def ahead(adversary: str, rival: str, margin: float, *, table: str = "spectrum") -> Callable[[Tables], Verdict]:
+def ahead(adversary: str, rival: str, margin: float, data: str = "digits") -> Rule:
     """Return the rule that `adversary` costs more than `rival` by `margin`, everywhere; close if in every median."""
 
     def rule(tables: Tables) -> Verdict:
-        gap = drops(tables[table], adversary) - drops(tables[table], rival)
+        gap = drops(of(tables, data), adversary) - drops(of(tables, data), rival)
         measured = f"median difference in accuracy lost: {listed(gap.median())}; smallest {gap.min().min():+.3f}"
         every = bool((gap >= margin).all().all())
         return grade(gap.sum().sum(), reproduced=every, close=bool((gap.median() > 0).all()), measured=measured)
@@ -45,31 +62,52 @@ def ahead(adversary: str, rival: str, margin: float, *, table: str = "spectrum")
     return rule
 
 
-def approaches_compromised(tables: Tables) -> Verdict:
-    """The hybrid's impact as a share of that of four times as many compromised clients."""
-    ours, theirs = (drops(tables["spectrum"], name).median() for name in ("hybrid 5", "compromised 20 %"))
-    share = ours / theirs
-    measured = f"share of the impact: {', '.join(f'{rule} {value:.0%}' for rule, value in share.items())}"
-    good = bool((share >= 0.75).all())
-    return grade(share.sum(), reproduced=good, close=int((share >= 0.5).sum()) >= 3, measured=measured)
+def beats_strongest_fakes(tables: Tables) -> Verdict:
+    """The hybrid against the strongest fakes without data, chosen anew for every rule and seed."""
+    table = tables["spectrum"]
+    rivals = [drops(table, name) for name in FAKES if (table["adversary"] == name).any()]
+    if len(rivals) < 2:
+        raise Missing("fakes other than MPAF")
+    strongest = functools.reduce(lambda one, other: one.where(one >= other, other), rivals)
+    gap = drops(table, "hybrid 5") - strongest
+    measured = f"median difference in accuracy lost: {listed(gap.median())}; smallest {gap.min().min():+.3f}"
+    every = bool((gap >= 0.02).all().all())
+    return grade(gap.sum().sum(), reproduced=every, close=bool((gap.median() > 0).all()), measured=measured)
+
+
+def approaches_compromised(data: str) -> Rule:
+    """Return the rule on the hybrid's impact as a share of that of four times as many compromised clients."""
+
+    def rule(tables: Tables) -> Verdict:
+        ours, theirs = (drops(of(tables, data), name).median() for name in ("hybrid 5", "compromised 20 %"))
+        share = ours / theirs.where(theirs >= 0.02)  # of an attack that does no harm there is no share
+        told = (f"{rule} {value:.0%}" if value == value else f"{rule} no harm" for rule, value in share.items())
+        measured = f"share of the impact: {', '.join(told)}"
+        good = bool((share >= 0.75).all())
+        close = int((share >= 0.5).sum()) >= 3
+        return grade(ours.sum() + theirs.sum(), reproduced=good, close=close, measured=measured)
+
+    return rule
 
 
 def depends_on_rule(tables: Tables) -> Verdict:
     """How much the rules differ in what the hybrid costs them."""
     lost = drops(tables["spectrum"], "hybrid 5").median()
-    ratio = lost.max() / max(lost.min(), 1e-3)
-    measured = f"accuracy lost to the hybrid: {listed(lost)}; largest over smallest {ratio:.1f}"
-    return grade(ratio + lost.sum(), reproduced=ratio >= 2, close=ratio >= 1.5, measured=measured)
+    ratio, apart = lost.max() / max(lost.min(), 1e-3), lost.max() - lost.min()
+    measured = f"accuracy lost to the hybrid: {listed(lost)}; largest less smallest {apart:.2f}"
+    good, close = ratio >= 2 and apart >= 0.1, ratio >= 1.5 and apart >= 0.05
+    return grade(ratio + lost.sum(), reproduced=good, close=close, measured=measured)
 
 
-def little_between(first: str, second: str, *, table: str = "spectrum") -> Callable[[Tables], Verdict]:
-    """Return the rule that two adversaries cost nearly the same: median paired difference and its range."""
+def little_between(first: str, second: str, data: str = "digits") -> Rule:
+    """Return the rule that two adversaries cost nearly the same: the interval of the median paired difference."""
 
     def rule(tables: Tables) -> Verdict:
-        gap = (drops(tables[table], first) - drops(tables[table], second)).to_numpy().ravel()
-        middle = float(np.median(gap))
-        measured = f"{first} less {second}: median {middle:+.3f}, from {gap.min():+.3f} to {gap.max():+.3f}"
-        return grade(middle, reproduced=abs(middle) < 0.03, close=abs(middle) < 0.06, measured=measured)
+        gap = (drops(of(tables, data), first) - drops(of(tables, data), second)).to_numpy().ravel()
+        middle, low, high = median_interval(gap)
+        far = max(abs(low), abs(high))
+        measured = f"{first} less {second}: median {middle:+.3f}, interval {low:+.3f} to {high:+.3f}"
+        return grade(middle + gap.sum(), reproduced=far < 0.03, close=far < 0.06, measured=measured)
 
     return rule
 
@@ -77,9 +115,9 @@ def little_between(first: str, second: str, *, table: str = "spectrum") -> Calla
 def fixed_beats_omniscient(tables: Tables) -> Verdict:
     """A fixed fifth of the clients against the round's honest updates, as what the attack is built on."""
     gap = (drops(tables["spectrum"], "compromised 20 %") - drops(tables["spectrum"], "omniscient")).median()
-    more = int((gap > 0).sum())
+    more = int((gap > 0.02).sum())
     measured = f"compromised 20 % less omniscient: {listed(gap)}"
-    return grade(gap.sum(), reproduced=more >= 2, close=more == 1, measured=measured)
+    return grade(gap.sum(), reproduced=more >= 3, close=more == 2, measured=measured)
 
 
 def mean_breaks(tables: Tables) -> Verdict:
@@ -95,16 +133,21 @@ def mean_breaks(tables: Tables) -> Verdict:
 
 def alike_clients_resist(tables: Tables) -> Verdict:
     """Impact of the omniscient attack where clients are alike, over that where they differ."""
-    differ, alike = (drops(tables[name], "omniscient").median() for name in ("spectrum", "alike"))
-    ratio = alike / differ
-    measured = f"impact at beta 1 over beta 0.1: {', '.join(f'{rule} {value:.2f}' for rule, value in ratio.items())}"
+    table = tables["alike"]
+    need(table, beta=1.0)
+    differ = drops(tables["spectrum"], "omniscient").median()
+    alike = drops(table[table["beta"] == 1.0], "omniscient").median()
+    ratio = alike / differ.where(differ >= 0.05)  # where clients differ the attack must have done something
+    told = ", ".join(f"{rule} {value:.2f}" for rule, value in ratio.dropna().items())
+    measured = f"impact at beta 1 over beta 0.1: {told}"
     small = int((ratio < 0.5).sum())
-    return grade(ratio.sum(), reproduced=small >= 3, close=small >= 2, measured=measured)
+    return grade(alike.sum() + differ.sum(), reproduced=small >= 3, close=small >= 2, measured=measured)
 
 
 def memorizes(tables: Tables) -> Verdict:
     """Distance of diffusion samples to the images learnt from, over that of held-out images, one client taken over."""
     table = tables["nearness"]
+    need(table, compromised=1, source=("ddpm", "held out"))
     wide = table[table["compromised"] == 1].pivot_table(index="seed", columns="source", values="distance", dropna=False)
     ratio = wide["ddpm"] / wide["held out"]
     measured = f"distance over that of held-out images: {', '.join(f'{value:.2f}' for value in ratio)}"

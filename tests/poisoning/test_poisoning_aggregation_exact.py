@@ -48,6 +48,18 @@ def test_distances_survive_what_the_clients_have_in_common():
     assert np.abs(naive / np.where(off, exact, 1) - 1)[off].max() > 1
 
 
+@pytest.mark.parametrize("common", [0.0, 0.3, 1.0, 2.0, 4.0, 30.0, 1000.0])
+@pytest.mark.parametrize("attackers", [0, 3])
+def test_distances_are_accurate_at_every_degree_of_likeness(common, attackers):
+    rng = np.random.default_rng(2)
+    rows = (common * rng.standard_normal(9_000) + rng.standard_normal((12, 9_000))).astype(np.float32)
+    rows[:attackers] = 1e4
+    exact = apart(rows[attackers:].astype(np.float64))
+    off = ~np.eye(12 - attackers, dtype=bool)
+    found = squared_distances(torch.from_numpy(rows)).numpy()[attackers:, attackers:]
+    assert np.abs(found / np.where(off, exact, 1) - 1)[off].max() < 2e-5
+
+
 @pytest.mark.parametrize("size", [1e5, 1e12, 1e25])
 def test_an_attacker_cannot_spoil_the_distances_of_the_others(size):
     rng = np.random.default_rng(1)

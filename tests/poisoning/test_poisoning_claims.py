@@ -1,5 +1,7 @@
 """Every rule on tables made by hand: it says yes, it says no, and it refuses NaN."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flatten
 
 from lib.poisoning import CLAIMS
 from lib.poisoning.rules_spectrum import ROBUST
-from lib.report import COMPANION, judge
+from lib.report import COMPANION, Missing, judge
 from lib.report.published import published
 
 
@@ -43,19 +45,26 @@ def runs(lost, *, late=0.0, beta=0.1, rules=ROBUST):
     return pd.DataFrame(made)
 
 
-def fakes(*lost):
-    return {"spectrum": runs({"MPAF": lost})}
+def placed(table, data):
+    return {"spectrum": table} if data is None else {"real": table.assign(data=data)}
 
 
-def two(first, second, table="spectrum"):
-    def tables(*gap):
-        return {table: runs({first: 0.3 + np.array(gap), second: 0.3})}
-
-    return tables
+def fakes(*lost, data=None):
+    return placed(runs({"MPAF": lost}), data)
 
 
-def hybrid(*share):
-    return {"spectrum": runs({"hybrid 5": 0.4 * np.array(share), "compromised 20 %": 0.4})}
+def two(first, second, data=None):
+    return lambda *gap: placed(runs({first: 0.3 + np.array(gap), second: 0.3}), data)
+
+
+def hybrid(*share, data=None):
+    return placed(runs({"hybrid 5": 0.4 * np.array(share), "compromised 20 %": 0.4}), data)
+
+
+def strongest(*gap):
+    """The rival is MPAF under one rule and noise under the others."""
+    rivals = {"MPAF": (0.3, 0.1, 0.1, 0.1), "noise": (0.1, 0.3, 0.3, 0.3)}
+    return {"spectrum": runs({"hybrid 5": 0.3 + np.array(gap), **rivals})}
 
 
 def rule_lost(*lost):
@@ -123,9 +132,9 @@ def shapes(mean, flat, gone):
     return {"strength": pd.DataFrame(rows)}
 
 
-def search(ratio):
-    rows = [("inner products", 10.0), ("the rule at each probe", 10.0 * ratio)]
-    return {"search": pd.DataFrame([{"way": way, "milliseconds": ms, "strength": 1.0} for way, ms in rows])}
+def search(ratio, apart=0.0):
+    rows = [("inner products", 10.0, 1.0), ("the rule at each probe", 10.0 * ratio, 1.0 + apart)]
+    return {"search": pd.DataFrame([{"way": way, "milliseconds": ms, "strength": s} for way, ms, s in rows])}
 
 
 def cases(make, yes, close, no):
@@ -134,20 +143,36 @@ def cases(make, yes, close, no):
 
 BEATS = ((0.1, 0.2, 0.08, 0.3), (0.01, 0.2, 0.05, 0.3), (-0.01, 0.2, 0.1, 0.3))
 SMALL = ((0.02, -0.01, 0.0, 0.02), (0.05, 0.04, 0.04, 0.05), (0.1, 0.07, 0.08, 0.1))
+WEAK = ((0.09, 0.05, 0.0, 0.01), (0.2, 0.05, 0.0, 0.01), (0.2, 0.2, 0.0, 0.0))
+SHARES = ((0.8, 1.2, 0.76, 0.9), (0.6, 0.3, 0.6, 0.9), (0.6, 0.3, 0.3, 0.9))
+REAL = {"mnist": "mnist", "femnist": "femnist-digits", "cifar10": "cifar10"}
+
+
+def on(data, before=""):
+    """The claims on adversaries that are judged alike on every data set."""
+    return {
+        f"{before}fakes-are-weak": cases(functools.partial(fakes, data=data), *WEAK),
+        f"{before}hybrid-beats-fakes": cases(two("hybrid 5", "MPAF", data), *BEATS),
+        f"{before}hybrid-approaches-compromised": cases(functools.partial(hybrid, data=data), *SHARES),
+    }
+
+
 CASES = {
-    "fakes-are-weak": cases(fakes, (0.09, 0.05, 0.0, 0.01), (0.2, 0.05, 0.0, 0.01), (0.2, 0.2, 0.0, 0.0)),
-    "hybrid-beats-fakes": cases(two("hybrid 5", "MPAF"), *BEATS),
-    "mnist-hybrid-beats-fakes": cases(two("hybrid 5", "MPAF", "mnist"), *BEATS),
+    **on(None),
     "hybrid-beats-its-clients": cases(two("hybrid 5", "compromised 5"), *BEATS),
-    "hybrid-approaches-compromised": cases(hybrid, (0.8, 1.2, 0.76, 0.9), (0.6, 0.3, 0.6, 0.9), (0.6, 0.3, 0.3, 0.9)),
-    "depends-on-rule": cases(rule_lost, (0.1, 0.4, 0.2, 0.2), (0.2, 0.35, 0.3, 0.3), (0.2, 0.25, 0.2, 0.2)),
+    "depends-on-rule": cases(rule_lost, (0.1, 0.4, 0.2, 0.2), (0.2, 0.35, 0.3, 0.3), (0.01, 0.03, 0.02, 0.01)),
+    **{claim: case for short, data in REAL.items() for claim, case in on(data, f"{short}-").items()},
     "generator-adds-little": cases(two("hybrid 5", "bootstrap 5"), *SMALL),
-    "mnist-generator-adds-little": cases(two("hybrid 5", "bootstrap 5", "mnist"), *SMALL),
+    **{
+        f"{short}-generator-adds-little": cases(two("hybrid 5", "bootstrap 5", data), *SMALL)
+        for short, data in REAL.items()
+    },
+    "hybrid-beats-all-fakes": cases(strongest, *BEATS),
     "generators-alike": cases(two("hybrid 5", "DCGAN 5"), *SMALL),
     "data-beats-noise": cases(two("hybrid 5", "noise"), *BEATS),
     "memorization": cases(near, (0.5, 0.7), (0.9, 0.95), (1.1, 1.2)),
     "fixed-beats-omniscient": cases(
-        two("compromised 20 %", "omniscient"), (0.1, 0.1, -0.1, -0.1), (0.1, -0.1, -0.1, -0.1), (-0.1,) * 4
+        two("compromised 20 %", "omniscient"), (0.1, 0.1, 0.05, -0.1), (0.1, 0.1, 0.01, -0.1), (0.1, 0.01, 0.01, 0.0)
     ),
     "mean-breaks": cases(ended, (0.1, 0.15), (0.1, 0.1, 0.3), (0.3, 0.4)),
     "alike-clients-resist": cases(alike, (0.1, 0.4, 0.3, 0.9), (0.1, 0.4, 0.8, 0.9), (0.1, 0.7, 0.8, 0.9)),
@@ -184,3 +209,29 @@ def test_one_seed_below_the_margin_is_not_every_seed(claim):
     grid = np.full((4, 2), 0.5)
     grid[2, 1] = 0.3
     assert BY_ID[claim].holds({"spectrum": runs({first: grid, second: 0.3})}).status == "close"
+
+
+def test_the_strongest_fake_is_chosen_by_rule_and_no_fakes_but_mpaf_is_no_choice():
+    rule = BY_ID["hybrid-beats-all-fakes"].holds
+    assert rule(strongest(0.1, 0.1, 0.1, 0.1)).status == "reproduced"
+    weak = {"spectrum": runs({"hybrid 5": 0.35, "MPAF": 0.1, "noise": (0.1, 0.1, 0.1, 0.4)})}
+    assert rule(weak).status == "not reproduced"
+    with pytest.raises(Missing):
+        rule({"spectrum": runs({"hybrid 5": 0.4, "MPAF": 0.1})})
+
+
+def test_a_fast_search_that_finds_something_else_does_not_count():
+    assert BY_ID["cheap-search"].holds(search(20.0, 0.01)).status == "not reproduced"
+
+
+def test_a_share_of_no_harm_does_not_count():
+    table = {"spectrum": runs({"hybrid 5": 0.3, "compromised 20 %": (0.0, 0.3, 0.3, 0.3)})}
+    assert BY_ID["hybrid-approaches-compromised"].holds(table).status == "close"
+    alike_only = {"spectrum": runs({"omniscient": 0.01}), "alike": runs({"omniscient": 0.0}, beta=1.0)}
+    assert BY_ID["alike-clients-resist"].holds(alike_only).status == "not reproduced"
+
+
+def test_a_run_with_other_rules_or_adversaries_is_not_judged():
+    few = {"spectrum": runs({"hybrid 5": (0.3, 0.3)}, rules=("median", "Multi-Krum"))}
+    judged = judge([BY_ID["depends-on-rule"], BY_ID["hybrid-beats-fakes"]], few)
+    assert set(judged["status"]) == {"not run here"}

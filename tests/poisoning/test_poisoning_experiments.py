@@ -9,8 +9,11 @@ from poisoning_toys import updates
 
 from lib.poisoning import experiments, figures
 from lib.poisoning.adversary import Costs, cost
-from lib.poisoning.experiments.memorization import PIXELS, image_of
+from lib.poisoning.baselines import make_attacker
+from lib.poisoning.experiments import real
+from lib.poisoning.experiments.memorization import image_of, image_rows
 from lib.poisoning.experiments.shares import PLACES, placed
+from lib.poisoning.federations import digits_population
 from lib.poisoning.theory import RULES
 
 FEW = (
@@ -27,14 +30,15 @@ FEW = (
 )
 
 
-def runs(adversaries, rules=("trimmed mean", "Multi-Krum"), *, beta=0.1, shares=(0.2,)):
+def runs(adversaries, rules=("trimmed mean", "Multi-Krum"), *, beta=0.1, shares=(0.2,), kind="unit"):
     """Return a table of the spectrum's shape with made-up accuracies."""
     rng, rows = np.random.default_rng(0), []
     for rule in rules:
         for adversary in adversaries:
             for share in shares:
                 for seed in range(2):
-                    row = {"rule": rule, "adversary": adversary, "beta": beta, "share": share, "seed": seed}
+                    row = {"rule": rule, "adversary": adversary, "kind": kind, "beta": beta, "share": share}
+                    row |= {"seed": seed, "rate": 0.1}
                     rows += [row | {"round": r, "accuracy": rng.uniform(0.2, 0.9)} for r in range(1, 4)]
     return pd.DataFrame(rows)
 
@@ -44,9 +48,32 @@ NAMES = ("none", "MPAF", "compromised 5", "hybrid 5", "compromised 20 %", "omnis
 
 @functools.cache
 def images():
-    table = experiments.synthetic_images(compromised=(1, 2), generators=("bootstrap",), images=20)
-    stand_in = table[table["source"] == "bootstrap"].assign(source="ddpm")
-    return pd.concat([table[table["source"] != "bootstrap"], stand_in], ignore_index=True)
+    plan = experiments.Plan(virtual=4, images_each=5)
+    table = experiments.synthetic_images(adversaries=("bootstrap 1", "bootstrap 2"), plan=plan)
+    return table.replace({"source": {"bootstrap": "ddpm"}})
+
+
+@functools.cache
+def real_tables():
+    """Tables of the shape of a run on real data, some made up."""
+    names = ("none", "MPAF", "MPAF 1", "noise", "compromised 5", "hybrid 1", "hybrid 5", "bootstrap 5", "omniscient")
+    rules = real.ROBUST
+    few = ("none", "MPAF", "bootstrap 5", "omniscient")
+    made = {
+        "real": runs(names, (*rules, "mean")),
+        "real_attacks": runs(("LIE", "Fang"), rules),
+        "real_alike": runs(few, rules, beta=10.0),
+        "real_shares": runs(("MPAF", "noise", "bootstrap 5"), rules, shares=(0.08, 0.4)),
+        "real_directions": pd.concat([runs(("bootstrap 5",), rules, kind=kind) for kind in ("std", "sign")]),
+        "real_rules": runs(few, ("Krum", "DnC")),
+        "real_images": images(),
+    }
+    return {name: table.assign(data="mnist") for name, table in made.items()}
+
+
+def directions():
+    known = runs(("none", "omniscient"))
+    return experiments.beside(runs(("omniscient",), kind="std"), known, ("none", "omniscient"))
 
 
 FIGURES = {
@@ -64,13 +91,17 @@ FIGURES = {
     "heterogeneity": lambda: figures.heterogeneity(runs(NAMES), runs(("none", "MPAF", "omniscient"), beta=1.0)),
     "shares": lambda: figures.shares(runs(("MPAF", "bootstrap 5"), shares=(0.0, 0.2, 0.4))),
     "prices": lambda: figures.prices(experiments.cost_and_impact(runs(NAMES))),
+    "attacks": lambda: figures.attacks(runs(("none", "LIE", "Fang", "hybrid 5"))),
+    "directions": lambda: figures.directions(directions()),
+    "taken_over": lambda: figures.taken_over(runs(("none", "hybrid 1", "hybrid 5", "bootstrap 5")), data="MNIST"),
+    "variants": lambda: figures.variants(runs(NAMES, ("Multi-Krum",)), runs(NAMES, ("Multi-Krum, iterative",))),
     "samples": lambda: figures.samples(images(), each=4),
     "distances": lambda: figures.distances(images()),
 }
 
 
 def test_every_figure_has_its_test():
-    assert set(FIGURES) == set(figures.__all__)
+    assert {*FIGURES, "of_real", "show_real"} == set(figures.__all__)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -94,8 +125,32 @@ def test_images_carry_their_distances():
     near = experiments.nearness(table)
     held = near[near["source"] == "held out"].set_index("compromised")["distance"]
     assert held[2] <= held[1] and held[2] > 0.5
-    row = table.iloc[0]
-    assert np.array_equal(image_of(row).ravel(), row[PIXELS].to_numpy(dtype=np.float32))
+
+
+def test_shown_pixels_are_those_of_the_images():
+    clients = digits_population(seed=3)
+    attacker = make_attacker("bootstrap 2", clients, experiments.Plan(virtual=3, images_each=4))
+    rows = image_rows(attacker, clients, 2, "bootstrap", shown=5)
+    made = rows[rows["source"] == "bootstrap"]
+    assert len(made) == 12 and (made["pixels"] != "").sum() == 5 and (made["distance"] == 0).all()
+    for pixels, image in zip(made["pixels"], attacker.shards[0].train_x, strict=False):
+        if pixels:
+            assert np.abs(image_of(pixels) / 127.5 - 1 - image.reshape(8, 8).numpy()).max() <= 1 / 255
+    assert image_of("00ff80" * 4).shape == (2, 2, 3)
+
+
+def test_figures_of_real_data_are_drawn_where_there_are_tables():
+    assert figures.of_real({}) == {}
+    found = figures.of_real(real_tables())
+    parts = ("spectrum", "taken", "samples", "distances", "attacks", "alike", "directions", "shares", "rules")
+    assert set(found) == {f"mnist-{part}" for part in parts}
+    for name, fig in found.items():
+        fig.canvas.draw()
+        assert "nan" not in fig.scarce_caption and ("MNIST" in fig.scarce_caption or name.split("-")[1] not in (
+            "spectrum", "taken", "attacks", "directions", "rules"))  # fmt: skip
+    shown = []
+    figures.show_real({"real": real_tables()["real"]}, lambda fig, name: shown.append(name))
+    assert shown == ["mnist-spectrum", "mnist-taken"]
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -135,7 +190,8 @@ def test_costs_are_measured_for_every_rule():
     assert set(table["rule"]) == set(RULES) and (table["milliseconds"] >= 0).all()
     search = experiments.search_cost(benign=20, count=4, d=200, repeats=1)
     assert list(search["way"]) == ["inner products", "the rule at each probe"]
-    assert len(set(search["strength"])) == len(set(search["probes"])) == 1 and search["strength"].iloc[0] > 0
+    assert len(set(search["probes"])) == 1 and search["strength"].iloc[0] > 0
+    assert search["strength"].iloc[1] == pytest.approx(search["strength"].iloc[0], rel=1e-5)
 
 
 def test_the_rules_of_the_figures_are_functions_of_updates_and_f():

@@ -16,8 +16,11 @@ from lib.federated.run import run
 from lib.federated.types import Update
 from lib.poisoning import attacks
 from lib.poisoning.attackers import TAILORED, Attacker, BaseModelAttacker, TrainingAttacker, resized
+from lib.poisoning.attackers_published import AscentAttacker, FangAttacker, PoisonedFLAttacker
 from lib.poisoning.baselines import AGNOSTIC, make_attacker
-from lib.poisoning.experiments.spectrum import accuracy_by_round, impact, real_tables, spectrum
+from lib.poisoning.cohorts import at_least, malicious_probability
+from lib.poisoning.experiments.real import real_tables
+from lib.poisoning.experiments.spectrum import accuracy_by_round, by_direction, impact, learning_rates, spectrum, tuned
 from lib.poisoning.federations import NET, digits_population, image_population
 from lib.poisoning.hybrid import hybrid_attacker, pooled
 from lib.poisoning.plan import Plan
@@ -100,7 +103,9 @@ def test_cohorts_of_another_size_or_without_honest_clients_are_refused():
 def test_attackers_of_a_population_come_as_the_law_says():
     attacker = Attacker(malicious=20, population=100)
     drawn = [attacker.present(25, np.random.default_rng([0, seed])) for seed in range(2000)]
-    assert np.mean(drawn) == pytest.approx(5, abs=0.15) and min(drawn) + 1 > 0 and max(drawn) <= 12
+    assert np.mean(drawn) == pytest.approx(5, abs=0.15) and max(drawn) <= 12
+    assert np.mean(np.array(drawn) == 5) == pytest.approx(malicious_probability(100, 20, 25)[5], abs=0.03)
+    assert np.mean(np.array(drawn) > 6) == pytest.approx(at_least(100, 20, 25, 7), abs=0.03)
     assert Attacker(malicious=4).present(25, np.random.default_rng(0)) == 4
 
 
@@ -239,7 +244,7 @@ def test_adversaries_that_do_not_exist_are_refused():
 def test_the_spectrum_is_a_tidy_table_and_its_impact_a_difference():
     plan = Plan(rounds=3, cohort=10, steps=2)
     table = spectrum(rules=("mean", "median"), adversaries=("none", "MPAF"), plan=plan, seeds=2)
-    assert list(table.columns) == ["rule", "adversary", "beta", "share", "seed", "round", "accuracy"]
+    assert list(table.columns) == ["rule", "adversary", "kind", "beta", "share", "seed", "rate", "round", "accuracy"]
     assert len(table) == 2 * 2 * 2 * 3 and table["accuracy"].between(0, 1).all()
     found = impact(table).set_index(["rule", "adversary", "seed"])
     curve = table[(table["rule"] == "median") & (table["adversary"] == "MPAF") & (table["seed"] == 1)]["accuracy"]
@@ -261,3 +266,109 @@ def test_the_mean_ends_at_chance_and_robust_rules_do_not():
         for rule in ("mean", "trimmed mean", "Multi-Krum")
     }
     assert final["mean"] < 0.2 < 0.4 < final["trimmed mean"] < final["Multi-Krum"]
+
+
+def test_learning_rates_are_tuned_by_rule_without_attack():
+    plan = Plan(rounds=2, cohort=10, steps=2)
+    table = learning_rates(rules=("mean", "median"), rates=(0.1, 1e-6), plan=plan)
+    assert set(table["adversary"]) == {"none"} and table["seed"].min() >= 1000
+    assert tuned(table) == {("digits", "mean"): 0.1, ("digits", "median"): 0.1}
+    made = spectrum(rules=("median",), adversaries=("none",), plan=plan, seeds=1, rates={("digits", "median"): 0.02})
+    assert set(made["rate"]) == {0.02}
+
+
+def test_an_attackers_clients_train_at_the_rate_of_the_honest_ones(monkeypatch):
+    rates = []
+    real = TrainingAttacker.trained
+    monkeypatch.setattr(TrainingAttacker, "trained", lambda self, *a: rates.append(self.local.lr) or real(self, *a))
+    attacker = make_attacker("bootstrap 2", population(), Plan(virtual=2, images_each=3))
+    accuracy_by_round(population(), "median", attacker, Plan(rounds=1, lr=0.007), seed=0)
+    assert rates == [0.007]
+
+
+def test_other_directions_stand_beside_the_known_one():
+    plan = Plan(rounds=1, cohort=10, steps=1)
+    known = spectrum(rules=("median",), adversaries=("none", "omniscient"), plan=plan, seeds=2)
+    table = by_direction(known, plan=plan)
+    assert list(dict.fromkeys(zip(table["adversary"], table["kind"], strict=True))) == [
+        ("none", "unit"), ("omniscient", "unit"), ("omniscient", "std"), ("omniscient", "sign")]  # fmt: skip
+    assert impact(table)["best_impact"].notna().all()
+
+
+def play(attacker, weights, benign, rule="median", memory=None, seed=0):
+    return attacker.play(weights, benign, attacker.malicious, rule, np.random.default_rng(seed), memory or {})
+
+
+def test_history_sends_the_last_step_backwards():
+    attacker = make_attacker("history", population(), Plan(mpaf_scale=3.0))
+    first, memory = play(attacker, {"w": torch.zeros(4)}, torch.randn(8, 4))
+    assert torch.equal(first, torch.zeros(5, 4))
+    second, _ = play(attacker, {"w": torch.tensor([1.0, -2.0, 0.0, 4.0])}, torch.randn(8, 4), memory=memory)
+    assert torch.equal(second[0], torch.tensor([-3.0, 6.0, 0.0, -12.0]))
+
+
+def test_poisonedfl_keeps_its_signs_and_shrinks_when_the_model_does_not_follow():
+    attacker = PoisonedFLAttacker(malicious=2, window=3)
+    rng, memory, sent, factors = np.random.default_rng(0), {}, [], []
+    for _ in range(8):
+        weights = {"w": torch.from_numpy(rng.standard_normal(400))}  # a walk that does not heed the attack
+        found, memory = play(attacker, weights, torch.randn(8, 400), memory=memory)
+        sent.append(found[0])
+        factors.append(float(memory["factor"]))
+    signs = [one.sign() for one in sent[1:]]
+    assert all(torch.equal(one, signs[0]) for one in signs)
+    assert factors[:3] == [8.0, 8.0, 8.0] and factors[3:6] == pytest.approx([5.6] * 3)
+    obedient = {"w": torch.zeros(400, dtype=torch.float64)}
+    memory, found = {}, None
+    for _ in range(7):
+        found, memory = play(attacker, obedient, torch.randn(8, 400), memory=memory)
+        obedient = {"w": obedient["w"] + signs[0]}
+    assert float(memory["factor"]) == 8.0
+
+
+def test_memory_travels_with_the_servers_state_through_a_run():
+    attacker = make_attacker("PoisonedFL", population(), Plan())
+    found = run(robust(defence="median", attacker=attacker), population().honest, rounds=3, cohort_size=10)
+    assert set(found.state.optimizer) == {f"attack.{n}" for n in ("weights", "start", "sent", "factor", "round")}
+    assert float(found.state.optimizer["attack.round"]) == 3
+
+
+def test_fang_takes_the_attack_that_was_made_for_the_rule():
+    benign, attacker = torch.randn(20, 30, dtype=torch.float64), FangAttacker(malicious=5)
+    for rule in ("Krum", "Multi-Krum, iterative", "NNM + Krum", "Bulyan"):
+        assert torch.equal(play(attacker, {}, benign, rule)[0], attacks.fang_krum(benign, 5))
+    for rule in ("median", "trimmed mean", "norm bound"):
+        expected = attacks.fang_trimmed(benign, 5, rng=np.random.default_rng(0))
+        assert torch.equal(play(attacker, {}, benign, rule)[0], expected)
+
+
+def test_gradient_ascent_climbs_and_is_as_long_as_an_honest_update():
+    attacker, weights = make_attacker("PGA", population(), Plan()), MODEL.init(0)
+    assert isinstance(attacker, AscentAttacker)
+    (row, *_), _ = play(attacker, weights, torch.zeros(20, 4810))
+    honest = attacker.reference(weights, None, np.random.default_rng(1)).norm(dim=1)
+    assert honest.min() < row.norm() < honest.max()
+    x, y = attacker.shards[0].train_x, attacker.shards[0].train_y
+    before, after = (MODEL.loss(MODEL(w, x), y).mean() for w in (weights, unflat(flat(weights) + row, weights)))
+    assert after > before
+
+
+def test_sign_flippers_send_their_own_updates_reversed():
+    attacker, weights = make_attacker("sign flip", population(), Plan()), MODEL.init(0)
+    sent, _ = play(attacker, weights, torch.zeros(20, 4810))
+    own = attacker.reference(weights, None, np.random.default_rng(0))
+    assert all(any(torch.equal(-row, other) for other in own) for row in sent)
+
+
+def test_dynamic_flippers_follow_the_model():
+    attacker, weights = make_attacker("dynamic label flip", population(), Plan()), MODEL.init(0)
+    seen = []
+    object.__setattr__(attacker, "trained", lambda weights, shards, rng: seen.extend(shards) or torch.zeros(20, 4810))
+    attacker.reference(weights, None, np.random.default_rng(0))
+    for own, real in zip(seen, attacker.shards, strict=True):
+        assert torch.equal(own.train_y, MODEL(weights, real.train_x).argmin(dim=1))
+
+
+def test_mpaf_takes_its_scale_from_its_name():
+    assert make_attacker("MPAF 1", population(), Plan()).scale == 1.0
+    assert make_attacker("MPAF", population(), Plan(mpaf_scale=7.0)).scale == 7.0

@@ -69,6 +69,21 @@ def test_the_denoiser_of_larger_images_is_the_librarys_unet():
         UNet(1, 30, 2)
 
 
+def test_larger_images_are_made_and_judged_by_convolutions():
+    small, labels = blobs(80)
+    images = small.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    net = fit_adversarial(images, labels, classes=2, steps=150, batch=32, width=8)
+    assert any(isinstance(layer, nn.ConvTranspose2d) for layer in net.make)
+    assert any(isinstance(layer, nn.Conv2d) for layer in net.judge)
+    wanted = torch.tensor([0, 1] * 20)
+    made = sample_adversarial(net, wanted)
+    assert made.shape == (40, 1, 16, 16) and made.abs().max() <= 1
+    above, below = made[:, 0, :8].mean(dim=(1, 2)), made[:, 0, 8:].mean(dim=(1, 2))
+    assert float(((above > below) == (wanted == 0)).float().mean()) > 0.9
+    with pytest.raises(ValueError, match="cannot be halved twice"):
+        fit_adversarial(images[:, :, :14, :14], labels, classes=2, steps=1)
+
+
 def test_the_perceptron_sees_step_and_class():
     net = Perceptron(64, 3)
     x = torch.randn(5, 1, 8, 8)
@@ -81,7 +96,7 @@ def test_the_perceptron_sees_step_and_class():
 def test_the_adversarial_sampler_is_seeded():
     images, labels = blobs()
     net = fit_adversarial(images, labels, classes=2, steps=2)
-    a, b, c = (sample_adversarial(net, labels, (1, 8, 8), classes=2, seed=seed) for seed in (0, 0, 1))
+    a, b, c = (sample_adversarial(net, labels, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 

@@ -1,35 +1,44 @@
-"""All pairwise distances between updates from one mean-centred Gram matrix."""
+"""All pairwise distances between updates from one Gram matrix, centred wherever rounding asks for it."""
 
 import numpy as np
 import torch
 
 WIDTH = 2048  # coordinates at a time: the block of 100 clients in single precision stays in the second-level cache
-SLACK = 1e-4  # rounding that is accepted, as a share of a row's median squared distance
+NEAR = 4.0  # squared norm over median squared distance up to which rows are far enough apart to need no centring
+FAR = 840.0  # the same after centring: beyond, rounding of single precision may reach 1e-4 of a distance
 
 
 def squared_distances(updates: torch.Tensor) -> torch.Tensor:
-    """Return the squared Euclidean distances between the rows of `updates` ``(n, d)``, float64 of shape ``(n, n)``.
+    """Return the squared Euclidean distances between the rows of `updates` ``(n, d)``, float64 ``(n, n)`` on the CPU.
 
-    ``|x|^2 + |y|^2 - 2xy`` loses what two rows have in common to rounding. Distances do not change when every row is
-    moved by the same vector, so the mean is subtracted first. One attacker can drag the mean away and bring the loss
-    back for everybody else; then the row in the middle of the others takes the mean's place. Sums over blocks of
-    coordinates are kept in float64, and values whose squares overflow are squared in float64.
+    Updates may lie on any device; what is left of them is a small matrix, and what rules do with it is faster there.
+
+    ``|x|^2 + |y|^2 - 2xy`` loses what two rows have in common to rounding. Where that may matter, the mean is
+    subtracted from every row, which changes no distance. One attacker can drag the mean away and bring the loss back
+    for everybody else; then the row in the middle of the others takes the mean's place. Sums over blocks of coordinates
+    are kept in float64, and values whose squares overflow are squared in float64.
     """
-    found = _distances(centred_gram(updates))
+    distances, apart = _distances(_product(updates, None))
+    if apart <= NEAR:
+        return distances
+    distances, apart = _distances(centred_gram(updates))
     for _ in range(2):
-        distances, doubt = found
-        if not bool(doubt.any()):
+        if apart <= FAR:
             break
         middle = distances.median(dim=1).values.argmin()
-        found = _distances(centred_gram(updates, updates[middle]))
-    return found[0]
+        distances, apart = _distances(centred_gram(updates, updates[middle]))
+    return distances
 
 
 def centred_gram(updates: torch.Tensor, centre: torch.Tensor | None = None) -> torch.Tensor:
-    """Return the inner products ``(n, n)``, float64, of the rows of `updates` ``(n, d)`` minus `centre` ``(d,)``.
+    """Return the inner products ``(n, n)``, float64 on the CPU, of the rows of `updates` ``(n, d)`` minus `centre`.
 
-    `centre` None is the mean of the rows.
+    `centre` ``(d,)`` None is the mean of the rows.
     """
+    return _product(updates, "mean" if centre is None else centre)
+
+
+def _product(updates: torch.Tensor, centre: torch.Tensor | str | None) -> torch.Tensor:
     if updates.dtype == torch.float32:
         found = _gram(updates, centre, torch.float32)
         if bool(torch.isfinite(found).all()):
@@ -37,15 +46,20 @@ def centred_gram(updates: torch.Tensor, centre: torch.Tensor | None = None) -> t
     return _gram(updates, centre, torch.float64)
 
 
-def _gram(updates: torch.Tensor, centre: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor:
+def _gram(updates: torch.Tensor, centre: torch.Tensor | str | None, dtype: torch.dtype) -> torch.Tensor:
+    """Return the inner products of the rows minus a vector, their mean, or nothing (None)."""
     n = len(updates)
     total = updates.new_zeros(n, n, dtype=torch.float64)
     shares = updates.new_full((n,), 1 / n, dtype=dtype)
-    for start in range(0, updates.shape[1], WIDTH):
-        block = updates[:, start : start + WIDTH].to(dtype)
-        block = block - (shares @ block if centre is None else centre[start : start + WIDTH].to(dtype))
+    width = WIDTH if updates.device.type == "cpu" else 16 * WIDTH  # a launch costs more than a block there
+    for start in range(0, updates.shape[1], width):
+        block = updates[:, start : start + width].to(dtype)
+        if isinstance(centre, str):
+            block = block - shares @ block
+        elif centre is not None:
+            block = block - centre[start : start + width].to(dtype)
         total += _self_product(block)
-    return total
+    return total.cpu()
 
 
 def _self_product(block: torch.Tensor) -> torch.Tensor:
@@ -56,9 +70,9 @@ def _self_product(block: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(rows @ rows.T)  # NumPy computes half of a product with one's own transpose
 
 
-def _distances(gram: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return squared distances, and which rows are so far from the centre that rounding may matter."""
+def _distances(gram: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """Return squared distances, and the largest squared norm of a row over its median squared distance to others."""
     norms = gram.diagonal()
     distances = (norms[:, None] + norms[None, :] - 2 * gram).clamp(min=0).fill_diagonal_(0)
     typical = distances.median(dim=1).values
-    return distances, torch.finfo(torch.float32).eps * norms > SLACK * typical.clamp(min=0)
+    return distances, float(torch.where(norms > 0, norms / typical, 0.0).max())

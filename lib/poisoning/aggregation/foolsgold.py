@@ -34,7 +34,7 @@ def foolsgold_weights(history: torch.Tensor, *, confidence: float = 1.0) -> torc
     rows = history.double()
     lengths = rows.norm(dim=1, keepdim=True)
     unit = rows / torch.where(lengths > 0, lengths, 1)
-    cosines = (unit @ unit.T).fill_diagonal_(0)
+    cosines = (unit @ unit.T).fill_diagonal_(0).cpu()
     if len(rows) == 1:
         return torch.ones(1, dtype=torch.float64)
     off = ~torch.eye(len(rows), dtype=torch.bool)

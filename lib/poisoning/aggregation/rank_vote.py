@@ -13,7 +13,9 @@ def rank_vote(ranks: torch.Tensor) -> torch.Tensor:
     for a row that is no permutation: the space of updates is discrete, and a server can check that.
     """
     n, d = ranks.shape
-    if ranks.is_floating_point() or not torch.equal(ranks.sort(dim=1).values, torch.arange(d).expand(n, d)):
+    if ranks.is_floating_point() or not torch.equal(
+        ranks.sort(dim=1).values, torch.arange(d, device=ranks.device).expand(n, d)
+    ):
         raise ValueError("every row must be a permutation of 0 .. d - 1: the rank of each edge")
     return ranks.sum(dim=0).argsort(stable=True)
 
@@ -30,6 +32,6 @@ def active_edges(ranks: torch.Tensor, *, share: float = 0.5) -> torch.Tensor:
     if not 0 < share <= 1:
         raise ValueError(f"share = {share} must lie in (0, 1]")
     order = rank_vote(ranks)
-    active = torch.zeros(len(order), dtype=torch.bool)
+    active = torch.zeros(len(order), dtype=torch.bool, device=order.device)
     active[order[len(order) - round(share * len(order)) :]] = True
     return active

@@ -67,19 +67,22 @@ def tailored_strength(known: Geometry, rule: str, f: int, **options: object) -> 
     return farthest(known, lambda strengths: _weights(known, strengths, WEIGHED[rule], f, **options))
 
 
-def largest_selected(known: Geometry, selected: Callable[[torch.Tensor], bool], *, halvings: int = 30) -> float:
+def largest_selected(known: Geometry, selected: Callable[[torch.Tensor], bool]) -> float:
     """Return the largest probed strength whose squared distances `selected` accepts, refined by bisection."""
-    grid = known.scale * torch.logspace(-3, 1.5, PROBES, dtype=torch.float64)
-    accepted = [bool(selected(pairs)) for pairs in known.distances(grid)]
-    if not any(accepted):
+    return largest_accepted(known.scale, lambda some: [bool(selected(pairs)) for pairs in known.distances(some)])
+
+
+def largest_accepted(scale: float, accepted: Callable[[torch.Tensor], list[bool]], *, halvings: int = 16) -> float:
+    """Return the largest strength of a grid around `scale` that is `accepted`, refined by bisection; zero if none."""
+    grid = scale * torch.logspace(-3, 1.5, PROBES, dtype=torch.float64)
+    last = max((i for i, good in enumerate(accepted(grid)) if good), default=-1)
+    if last < 0:
         return 0.0
-    last = max(i for i, good in enumerate(accepted) if good)
     low = float(grid[last])
     high = float(grid[last + 1]) if last + 1 < PROBES else low
     for _ in range(halvings):
         middle = (low + high) / 2
-        good = bool(selected(known.distances(torch.tensor([middle], dtype=torch.float64))[0]))
-        low, high = (middle, high) if good else (low, middle)
+        low, high = (middle, high) if accepted(torch.tensor([middle], dtype=torch.float64))[0] else (low, middle)
     return low
 
 

@@ -3,17 +3,22 @@
 from lib.poisoning.experiments.breakdown import breakdown, cohort_risk, robustness, strength_curves, two_points
 from lib.poisoning.experiments.costs import rule_costs, search_cost
 from lib.poisoning.experiments.memorization import nearness, synthetic_images
+from lib.poisoning.experiments.real import real_tables
 from lib.poisoning.experiments.shares import by_share, cost_and_impact, placement
-from lib.poisoning.experiments.spectrum import impact, real_tables, spectrum
+from lib.poisoning.experiments.spectrum import beside, by_beta, by_direction, impact, learning_rates, spectrum, tuned
 from lib.poisoning.plan import Plan
 
 __all__ = [
     "Plan",
+    "beside",
     "breakdown",
+    "by_beta",
+    "by_direction",
     "by_share",
     "cohort_risk",
     "cost_and_impact",
     "impact",
+    "learning_rates",
     "nearness",
     "placement",
     "real_tables",
@@ -23,5 +28,6 @@ __all__ = [
     "spectrum",
     "strength_curves",
     "synthetic_images",
+    "tuned",
     "two_points",
 ]

@@ -7,9 +7,9 @@ import pandas as pd
 
 from lib.poisoning.adversary import Adversary, Costs, cost
 from lib.poisoning.baselines import make_attacker
-from lib.poisoning.experiments.spectrum import accuracy_by_round, impact
+from lib.poisoning.experiments.spectrum import Rates, accuracy_by_round, impact
 from lib.poisoning.experiments.track import Progress, track
-from lib.poisoning.federations import digits_population
+from lib.poisoning.federations import population
 from lib.poisoning.plan import Plan
 
 
@@ -20,11 +20,12 @@ def by_share(
     adversaries: Sequence[str] = ("MPAF", "noise", "bootstrap 5"),
     beta: float = 0.1,
     plan: Plan | None = None,
+    rates: Rates | None = None,
     seeds: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return the columns of `lib.poisoning.experiments.spectrum.spectrum` at several malicious shares of a cohort.
+    """Return accuracy on the digits by rule, adversary, beta, share of a cohort, seed and round, see `spectrum`.
 
     Share zero is no attack. A generator is trained once and serves every share.
     """
@@ -32,13 +33,14 @@ def by_share(
     parts = []
     jobs = [(s, name) for s in range(seed, seed + seeds) for name in adversaries]
     for s, name in track(jobs, "malicious share", progress):
-        population = digits_population(beta=beta, seed=s)
-        attacker = make_attacker(name, population, plan, seed=s)
+        clients = population("digits", beta=beta, seed=s)
+        attacker = make_attacker(name, clients, plan, seed=s)
         for share in shares:
             count = round(share * plan.cohort)
             present = dataclasses.replace(attacker, malicious=count) if count else None
             for rule in rules:
-                curve = accuracy_by_round(population, rule, present, plan, seed=s)
+                own = dataclasses.replace(plan, lr=(rates or {}).get(("digits", rule), plan.lr))
+                curve = accuracy_by_round(clients, rule, present, own, seed=s)
                 labels = {"rule": rule, "adversary": name, "beta": beta, "share": share, "seed": s}
                 parts.append(curve.assign(**labels)[[*labels, "round", "accuracy"]])
     return pd.concat(parts, ignore_index=True)

@@ -1,6 +1,7 @@
 """The spectrum of adversaries against robust rules: accuracy round by round."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -14,6 +15,8 @@ from lib.poisoning.plan import Plan
 from lib.poisoning.robust_averaging import RobustAveraging
 
 RULES = ("mean", "median", "trimmed mean", "norm bound", "Multi-Krum")
+TUNING_SEED = 1000  # another population, so that nothing is tuned on what is judged
+Rates = Mapping[tuple[str, str], float]
 
 
 def spectrum(
@@ -23,40 +26,51 @@ def spectrum(
     data: str = "digits",
     beta: float = 0.1,
     plan: Plan | None = None,
+    rates: Rates | None = None,
     seeds: int = 3,
     seed: int = 0,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return the accuracy of the global model on test images of `data`, by rule, adversary, seed and round.
 
-    Adversaries are "none", "MPAF" (fakes), "noise" (fakes that train on noise), "compromised C" (C of the genuine
-    clients, in a cohort as often as they are drawn), "compromised P %" (that share of every cohort, and as many clients
-    within reach train for the reference), "omniscient" (the round's honest updates), and "hybrid C", "DCGAN C",
-    "bootstrap C" (C clients taken over, the rest of the malicious share fakes). These send the attack
-    tailored to the rule, MPAF excepted. Others do not know the rule: the attacks of `lib.poisoning.baselines.AGNOSTIC`
-    on the round's honest updates, and "label flip" by all clients within reach.
+    Adversaries are "none", "MPAF" (fakes; "MPAF 1" with that scale), "noise" (fakes that train on noise), "compromised
+    C" (C of the genuine clients, in a cohort as often as they are drawn), "compromised P %" (that share of every
+    cohort, and as many clients within reach train for the reference), "omniscient" (the round's honest updates), and
+    "hybrid C", "DCGAN C", "bootstrap C" (C clients taken over, the rest of the malicious share fakes). These send the
+    attack tailored to the rule, MPAF excepted. Others are the published attacks of
+    `lib.poisoning.baselines.PUBLISHED`. `rates` are learning rates by data set and rule, see `tuned`; where there is
+    none, that of `plan` counts.
 
     Returns:
-        One row a rule, adversary, seed and round: rule, adversary, beta, share, seed, round, accuracy.
+        One row a rule, adversary, seed and evaluated round: rule, adversary, kind (direction), beta, share, seed, rate,
+        round, accuracy.
     """
     plan = plan or Plan()
     parts = []
     jobs = [(s, name) for s in range(seed, seed + seeds) for name in adversaries]
     for s, name in track(jobs, "spectrum", progress):
         clients = population(data, beta=beta, seed=s)
-        attacker = make_attacker(name, clients, plan, seed=s)
+        attacker = make_attacker(name, clients, plan, seed=s, device=device)
         share = 0.0 if attacker is None else plan.share
         for rule in rules:
-            curve = accuracy_by_round(clients, rule, attacker, plan, seed=s)
-            labels = {"rule": rule, "adversary": name, "beta": beta, "share": share, "seed": s}
+            own = dataclasses.replace(plan, lr=(rates or {}).get((data, rule), plan.lr))
+            curve = accuracy_by_round(clients, rule, attacker, own, seed=s, device=device)
+            labels = {"rule": rule, "adversary": name, "kind": plan.kind, "beta": beta, "share": share}
+            labels |= {"seed": s, "rate": own.lr}
             parts.append(curve.assign(**labels)[[*labels, "round", "accuracy"]])
     return pd.concat(parts, ignore_index=True)
 
 
 def accuracy_by_round(
-    clients: Population, rule: str, attacker: Attacker | None, plan: Plan, *, seed: int
+    clients: Population, rule: str, attacker: Attacker | None, plan: Plan, *, seed: int, device: str = "cpu"
 ) -> pd.DataFrame:
-    """Return round and accuracy of one federated run against `attacker` under `rule`."""
+    """Return round and accuracy of one federated run on `device` under `rule`, the attacker's data being there too.
+
+    Clients of an attacker train as the honest ones do.
+    """
+    if hasattr(attacker, "local"):
+        attacker = dataclasses.replace(attacker, local=plan.local)
     algorithm = RobustAveraging(
         model=Model(clients.net),
         local=plan.local,
@@ -66,10 +80,83 @@ def accuracy_by_round(
         tolerated=plan.tolerated,
         attack_seed=seed,
     )
-    history = run(algorithm, clients.honest, rounds=plan.rounds, cohort_size=plan.cohort, seed=seed)
+    history = run(
+        algorithm,
+        clients.honest,
+        rounds=plan.rounds,
+        cohort_size=plan.cohort,
+        seed=seed,
+        evaluate_every=plan.evaluate_every,
+        device=device,
+    )
     table = history.table
     table = table[table["global_accuracy"].notna()]
     return table[["round", "global_accuracy"]].rename(columns={"global_accuracy": "accuracy"})
+
+
+def learning_rates(
+    *,
+    rules: Sequence[str] = RULES,
+    rates: Sequence[float] = (0.1, 0.03, 0.01),
+    data: str = "digits",
+    beta: float = 0.1,
+    plan: Plan | None = None,
+    seed: int = TUNING_SEED,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return accuracy without attack under every rule at every learning rate, on a population of its own.
+
+    Returns:
+        The columns of `spectrum`, and data.
+    """
+    plan, parts = plan or Plan(), []
+    for lr in track(rates, "learning rates", progress):
+        own = dataclasses.replace(plan, lr=lr)
+        parts.append(spectrum(rules=rules, adversaries=["none"], data=data, beta=beta, plan=own, seeds=1, seed=seed))
+    return pd.concat(parts, ignore_index=True).assign(data=data)
+
+
+def tuned(table: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return the learning rate of the best accuracy without attack, by data set and rule."""
+    best = table.groupby(["data", "rule", "rate"])["accuracy"].max().reset_index()
+    rows = best.loc[best.groupby(["data", "rule"])["accuracy"].idxmax()]
+    return {(row.data, row.rule): row.rate for row in rows.itertuples()}
+
+
+def by_direction(
+    known: pd.DataFrame,
+    *,
+    kinds: Sequence[str] = ("std", "sign"),
+    adversaries: Sequence[str] = ("omniscient",),
+    plan: Plan | None = None,
+    rates: Rates | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return runs along other directions beside those of the spectrum `known`, on the digits.
+
+    Rules, seeds and beta are those of `known`, whose rows without attack and against `adversaries` come first.
+    """
+    plan, parts = plan or Plan(), []
+    rules, seeds = list(dict.fromkeys(known["rule"])), known["seed"].unique()
+    shared = {"rules": rules, "adversaries": adversaries, "beta": float(known["beta"].iloc[0]), "rates": rates}
+    for kind in track([kind for kind in kinds if kind != plan.kind], "directions", progress):
+        own = dataclasses.replace(plan, kind=kind)
+        parts.append(spectrum(plan=own, seeds=len(seeds), seed=int(min(seeds)), **shared))
+    return beside(pd.concat(parts, ignore_index=True), known, ("none", *adversaries))
+
+
+def by_beta(
+    betas: Sequence[float], *, seeds: int = 2, progress: Progress | None = None, **options: object
+) -> pd.DataFrame:
+    """Return the table of `spectrum`, called with `options`, at every one of `betas`: how much clients differ."""
+    parts = [spectrum(beta=beta, seeds=seeds, **options) for beta in track(betas, "heterogeneity", progress)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def beside(table: pd.DataFrame, known: pd.DataFrame, adversaries: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of `known` against `adversaries` under the rules and seeds of `table`, and then `table`."""
+    same = known["rule"].isin(table["rule"]) & known["seed"].isin(table["seed"])
+    return pd.concat([known[same & known["adversary"].isin(adversaries)], table], ignore_index=True)
 
 
 def impact(table: pd.DataFrame) -> pd.DataFrame:
@@ -86,17 +173,3 @@ def impact(table: pd.DataFrame) -> pd.DataFrame:
     joined = found.join(clean, on=same)
     drops = {f"{name}_impact": joined[f"clean_{name}"] - joined[name] for name in ("best", "final")}
     return joined.assign(**drops).drop(columns=["clean_best", "clean_final"])
-
-
-def real_tables(
-    data_sets: Sequence[str],
-    *,
-    adversaries: Sequence[str] = tuple(name for name in ADVERSARIES if name != "hybrid 1"),
-    beta: float = 0.1,
-    plan: Plan | None = None,
-    seeds: int = 3,
-    progress: Progress | None = None,
-) -> dict[str, pd.DataFrame]:
-    """Return the table of `spectrum` of each of `data_sets` but the digits, by name."""
-    options = {"rules": RULES[1:], "adversaries": adversaries, "beta": beta, "plan": plan, "seeds": seeds}
-    return {name: spectrum(data=name, progress=progress, **options) for name in data_sets if name != "digits"}

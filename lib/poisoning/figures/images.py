@@ -14,23 +14,22 @@ NAMES = {"real": "real", "ddpm": "DDPM", "dcgan": "DCGAN", "held out": "held out
 
 def samples(table: pd.DataFrame, *, each: int = 10) -> Figure:
     """Draw images of the clients taken over beside synthetic ones, one row a source and number of clients."""
-    counts = sorted(table["compromised"].unique())
-    sources = [source for source in SOURCES[:-1] if source in set(table["source"])]
-    fig, axes = new_figure(len(counts) * len(sources), each, width=7.2, height=0.66 * len(counts) * len(sources))
-    for row, (count, source) in enumerate((c, s) for c in counts for s in sources):
-        part = table[
-            (table["compromised"] == count) & (table["source"] == source) & (table["seed"] == table["seed"].min())
-        ]
-        spread = np.unique(np.linspace(0, len(part) - 1, each).astype(int))  # over all clients, which stand in turn
+    first = table[(table["seed"] == table["seed"].min()) & table["pixels"].fillna("").ne("")]
+    found = dict(list(first.groupby(["compromised", "source"])))
+    keys = sorted((key for key in found if key[1] in SOURCES[:-1]), key=lambda key: (key[0], SOURCES.index(key[1])))
+    fig, axes = new_figure(len(keys), each, width=7.2, height=0.66 * len(keys))
+    for row, (count, source) in enumerate(keys):
+        part = found[count, source]["pixels"]
+        spread = np.unique(np.linspace(0, len(part) - 1, each).astype(int))
         for column, axis in enumerate(axes[row]):
             axis.set_axis_off()
             if column < len(spread):
-                axis.imshow(image_of(part.iloc[spread[column]]), cmap="gray_r", vmin=-1, vmax=1)
+                axis.imshow(image_of(part.iloc[spread[column]]), cmap="gray_r", vmin=0, vmax=255)
         axes[row, 0].set_title(f"{NAMES[source]}, c = {count}", fontsize=7, loc="left")
     images = table.groupby("compromised")["real_images"].first()
-    text = ", ".join(f"{count} ({images[count]} images)" for count in counts)
+    text = ", ".join(f"{count} ({images[count]} images)" for count in dict.fromkeys(count for count, _ in keys))
     caption = f"Images of the clients that were taken over, and what generators make of them. Clients: {text}."
-    return describe(fig, caption=caption, alt="Rows of small digit images, real and synthetic.")
+    return describe(fig, caption=caption, alt="Rows of small images, real and synthetic.")
 
 
 def distances(table: pd.DataFrame) -> Figure:
@@ -50,10 +49,9 @@ def distances(table: pd.DataFrame) -> Figure:
     axes[0, -1].legend(fontsize=8)
     middle = grid(nearness(table), "compromised", "source", "distance")[sources]
     text = "; ".join(f"{count}: {listed(row)}" for count, row in middle.rename(columns=NAMES).iterrows())
-    ratio = middle["ddpm"] / middle["held out"]
-    said = ", ".join(f"{count}: {value:.2f}" for count, value in ratio.items())
-    caption = f"""Distance to the nearest image that the generator learnt from; samples nearer than held-out images
-        are learnt by
-        heart. Medians by number of clients: {text}. The diffusion model's median over that of held-out images:
-        {said}."""
+    made = [source for source in sources if source != "held out"]
+    said = "; ".join(f"{NAMES[name]} {listed(middle[name] / middle['held out'])}" for name in made)
+    caption = f"""Distance to the nearest image that the generator learnt from; samples nearer than held-out images are
+        learnt by heart. Medians by number of clients: {text}. A generator's median over that of held-out images, by
+        number of clients: {said}."""
     return describe(fig, caption=caption, alt=f"Distributions of distances by source. Medians: {text}.")

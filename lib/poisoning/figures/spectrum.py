@@ -33,8 +33,8 @@ def adversaries(table: pd.DataFrame) -> Figure:
     return describe(fig, caption=caption, alt="Adversaries by clients taken over and clients made up.")
 
 
-def spectrum(table: pd.DataFrame) -> Figure:
-    """Draw the best accuracy over rounds by adversary, one panel a rule."""
+def spectrum(table: pd.DataFrame, *, data: str = "the digits") -> Figure:
+    """Draw the best accuracy over rounds by adversary on `data`, one panel a rule."""
     rules, names = ordered(table["rule"], RULE_ORDER), ordered(table["adversary"], ADVERSARY_ORDER)
     found = impact(table)
     fig, axes = new_figure(1, len(rules), width=1.9 * len(rules) + 1.6, height=0.25 * len(names) + 1.0, sharey=True)
@@ -49,7 +49,7 @@ def spectrum(table: pd.DataFrame) -> Figure:
     worst = ", ".join(f"{rule}: {row.idxmax()} ({row.max():.2f})" for rule, row in lost.iterrows())
     hybrid = f"; the hybrid with five clients costs {listed(lost['hybrid 5'])}" if "hybrid 5" in lost else ""
     fakes = f", fakes without data (MPAF) {listed(lost['MPAF'])}" if "MPAF" in lost else ""
-    caption = f"""Best accuracy over rounds (points) and at the end (bars) on the digits. Most harmful adversary by
+    caption = f"""Best accuracy over rounds (points) and at the end (bars) on {data}. Most harmful adversary by
         rule, with the best
         accuracy that it costs: {worst}{hybrid}{fakes}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy by adversary, one panel a rule. Worst: {worst}.")

@@ -21,6 +21,8 @@ def synthesize(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return `count` images ``(count, c, h, w)`` with labels, made from `images` ``(n, c, h, w)`` in [-1, 1].
 
+    Everything happens on the device of the images.
+
     Args:
         kind: "ddpm", "dcgan", "bootstrap" (real images drawn again) or "noise" (uniform pixels and labels).
         images: the real images.
@@ -33,11 +35,11 @@ def synthesize(
     Raises ValueError for another kind or images out of range.
     """
     check_images(images, labels, classes)
-    shape, seed = tuple(images.shape[1:]), int(rng.integers(2**31))
+    shape, seed, device = tuple(images.shape[1:]), int(rng.integers(2**31)), images.device
     if kind == "noise":
         pixels = rng.uniform(-1, 1, size=(count, *shape)).astype(np.float32)
-        return torch.from_numpy(pixels), torch.from_numpy(rng.integers(classes, size=count))
-    rows = torch.from_numpy(rng.integers(len(images), size=count))
+        return torch.from_numpy(pixels).to(device), torch.from_numpy(rng.integers(classes, size=count)).to(device)
+    rows = torch.from_numpy(rng.integers(len(images), size=count)).to(device)
     if kind == "bootstrap":
         return images[rows], labels[rows]
     wanted = labels[rows]
@@ -47,7 +49,7 @@ def synthesize(
         return sample_diffusion(net, wanted, shape, seed=seed + 1, **steps), wanted
     if kind == "dcgan":
         net = fit_adversarial(images, labels, classes=classes, seed=seed, **training)
-        return sample_adversarial(net, wanted, shape, classes=classes, seed=seed + 1), wanted
+        return sample_adversarial(net, wanted, seed=seed + 1), wanted
     raise ValueError(f"no generator {kind!r}: choose one of {', '.join(GENERATORS)}")
 
 

@@ -39,24 +39,27 @@ def fit_diffusion(
     batch: int = 128,
     lr: float = 2e-3,
     timesteps: int = 200,
+    widths: tuple[int, ...] = (16, 32, 32),
     seed: int = 0,
 ) -> nn.Module:
     """Return a denoiser trained on `images` ``(n, c, h, w)`` in [-1, 1] with `labels` ``(n,)``.
 
-    Adam with a learning rate that falls linearly to zero; minibatches are drawn with replacement. Torch's global
-    generator is set for the initial weights and restored.
+    Adam with a learning rate that falls linearly to zero; minibatches are drawn with replacement. `widths` are the
+    channels of the UNet that larger images take. It trains where the images lie. Torch's global generator is set for
+    the initial weights and restored.
     """
     check_images(images, labels, classes)
-    scheduler, rng = _scheduler(timesteps), torch.Generator().manual_seed(seed)
+    scheduler, rng = _scheduler(timesteps), torch.Generator(images.device).manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = _denoiser(images.shape[1:], classes)
+        net = _denoiser(images.shape[1:], classes, widths).to(images.device)
+    place = {"generator": rng, "device": images.device}
     optimizer = torch.optim.Adam(net.parameters(), lr=lr)
     decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
     for _ in range(steps):
-        rows = torch.randint(len(images), (batch,), generator=rng)
-        noise = torch.randn(batch, *images.shape[1:], generator=rng)
-        times = torch.randint(timesteps, (batch,), generator=rng)
+        rows = torch.randint(len(images), (batch,), **place)
+        noise = torch.randn(batch, *images.shape[1:], **place)
+        times = torch.randint(timesteps, (batch,), **place)
         noisy = scheduler.add_noise(images[rows], noise, times)
         loss = (net(noisy, times, labels[rows]) - noise).square().mean()
         optimizer.zero_grad(set_to_none=True)
@@ -71,10 +74,10 @@ def sample_diffusion(
     net: nn.Module, labels: torch.Tensor, shape: tuple[int, ...], *, timesteps: int = 200, seed: int = 0
 ) -> torch.Tensor:
     """Return one image in [-1, 1] of `shape` ``(c, h, w)`` a label, shape ``(n, c, h, w)``, by all reverse steps."""
-    scheduler, rng = _scheduler(timesteps), torch.Generator().manual_seed(seed)
-    images = torch.randn(len(labels), *shape, generator=rng)
+    scheduler, rng = _scheduler(timesteps), torch.Generator(labels.device).manual_seed(seed)
+    images = torch.randn(len(labels), *shape, generator=rng, device=labels.device)
     for time in scheduler.timesteps:
-        noise = net(images, time.expand(len(labels)), labels)
+        noise = net(images, time.to(labels.device).expand(len(labels)), labels)
         images = scheduler.step(noise, time, images, generator=rng).prev_sample
     return images.clamp(-1, 1)
 
@@ -93,11 +96,11 @@ def _scheduler(timesteps: int):
     return DDPMScheduler(num_train_timesteps=timesteps, beta_schedule="squaredcos_cap_v2")
 
 
-def _denoiser(shape: tuple[int, ...], classes: int) -> nn.Module:
+def _denoiser(shape: tuple[int, ...], classes: int, widths: tuple[int, ...]) -> nn.Module:
     channels, height, width = shape
     if max(height, width) <= SIDE:
         return Perceptron(channels * height * width, classes)
-    return UNet(channels, height, classes)
+    return UNet(channels, height, classes, widths=widths)
 
 
 class UNet(nn.Module):
