@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.book_not_reproduced import not_reproduced_text
 from lib.book_scoreboard import (
     BADGES,
     ORIGINS,
@@ -33,6 +34,7 @@ def write_all(stage: Path) -> None:
     fragments = {
         "scoreboard_figure.md": scoreboard_figure_text(rows),
         "scoreboard.md": scoreboard_text(rows),
+        "not_reproduced.md": not_reproduced_text(rows),
         "cards.md": cards(rows, stage),
         "costs.md": costs(),
         "benchmarks.md": benchmarks(),
