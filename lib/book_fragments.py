@@ -18,6 +18,7 @@ from lib.book_scoreboard import (
     scoreboard_text,
     verdict_counts,
 )
+from lib.book_status import checklist, history, history_figure, history_figure_text, history_text, made_of
 from lib.jobs import make_job, papers, read_result
 from lib.report.claims import COMPANION
 from lib.report.page import DPI
@@ -31,13 +32,18 @@ def write_all(stage: Path) -> None:
     folder.mkdir()
     rows = scoreboard(papers())
     scoreboard_figure(rows).savefig(folder / "scoreboard.png", dpi=DPI, metadata={"Software": "Scarce"})
+    runs = history()
+    history_figure(runs).savefig(folder / "history.png", dpi=DPI, metadata={"Software": "Scarce"})
     fragments = {
         "scoreboard_figure.md": scoreboard_figure_text(rows),
         "scoreboard.md": scoreboard_text(rows),
         "not_reproduced.md": not_reproduced_text(rows),
         "cards.md": cards(rows, stage),
-        "costs.md": costs(),
         "benchmarks.md": benchmarks(),
+        "made_of.md": made_of(),
+        "checklist.md": checklist(rows),
+        "history.md": history_text(runs),
+        "history_figure.md": history_figure_text(runs),
         "gallery.md": gallery(),
         "data.md": data_sets(),
     }
@@ -64,17 +70,6 @@ def cards(rows: pd.DataFrame, stage: Path) -> str:
             parts += [f"{ORIGINS[kind].capitalize()}: {badges}", ""] if badges else []
         parts += ["```", ":::", ""]
     return "\n".join([*parts, "::::"])
-
-
-def costs() -> str:
-    """Return the table of time and memory of every quick run and every recorded run."""
-    lines = ["| paper | preset | seconds | peak memory (MiB) | processor | date |", "|---|---|---|---|---|---|"]
-    for paper in papers():
-        for folder in [make_job(paper).folder, *sorted(p.parent for p in (RESULTS / paper).glob("*/result.json"))]:
-            result = read_result(folder)
-            facts = (result["preset"], result["seconds"], result["peak_mib"], result["machine"]["processor"])
-            lines.append(f"| {paper} | " + " | ".join(map(str, facts)) + f" | {result['started'][:10]} |")
-    return "\n".join(lines)
 
 
 def benchmarks() -> str:
