@@ -18,6 +18,7 @@ from lib.book_scoreboard import (
     scoreboard_text,
     verdict_counts,
 )
+from lib.book_sliders import sliders_text
 from lib.book_status import checklist, history, history_figure, history_figure_text, history_text, made_of
 from lib.jobs import make_job, papers, read_result
 from lib.report.claims import COMPANION
@@ -44,6 +45,7 @@ def write_all(stage: Path) -> None:
         "checklist.md": checklist(rows),
         "history.md": history_text(runs),
         "history_figure.md": history_figure_text(runs),
+        "sliders.md": sliders_text(),
         "gallery.md": gallery(),
         "data.md": data_sets(),
     }
