@@ -41,24 +41,25 @@ class Slider:
 SLIDERS = (
     Slider(
         paper="bslb",
-        table="edge",
-        title="How sparse must the problem be?",
-        text="Regret of each policy while more and more features matter (softly sparse, relative tail 0.3). Lower is "
-        "better. Does exploring first still pay at the right end?",
-        figure="sparsity-edge",
+        table="versions",
+        title="What does a less sparse problem cost?",
+        text="Regret of BSLB with the exploration length of the paper's first and of its second version, while more "
+        "features matter. Lower is better.",
+        figure="versions",
         slides="k",
         slides_label="features that matter, k",
+        x="horizon",
+        x_label="pulls",
         y="regret",
-        y_label="regret after the horizon",
-        by="method",
-        where={"beta": 0.3},
+        y_label="regret",
+        by="version",
     ),
     Slider(
         paper="spry",
         table="estimator",
         title="How good is a forward gradient?",
         text="Cosine between the estimate and the true gradient. The slider sets how many numbers are trained, the "
-        "curves how many directions each client tries; dashed is the closed form.",
+        "curves how many directions each client tries; dashed is the closed form, where we know one.",
         figure="estimator-error",
         slides="dimension",
         slides_label="trained numbers, d",
@@ -123,7 +124,7 @@ def section(slider: Slider, run: Path) -> str:
     """Return heading, text, the figure that stands in without JavaScript, and the embedded table of one slider."""
     table = pd.read_csv(run / "tables" / f"{slider.table}.csv")
     described = json.loads((run / "figures" / f"{slider.figure}.json").read_text(encoding="utf-8"))
-    data = json.dumps(frames(slider, table), separators=(",", ":")).replace("</", "<\\/")
+    data = json.dumps(frames(slider, table), separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
     return "\n".join(
         [
             f"## {slider.title}",
@@ -153,8 +154,8 @@ def section(slider: Slider, run: Path) -> str:
 def frames(slider: Slider, table: pd.DataFrame) -> dict[str, Any]:
     """Return what ``sliders.js`` draws: labels, ranges, and for each series one list of points a stop of the slider.
 
-    A point is ``[x, median, low, high]`` (x is null without an `x`), with the value of the theory after it where there
-    is one. Raises ValueError if the table lacks a column or any row.
+    A point is ``[x, median, low, high]`` (x is null without an `x`), with the theory's value after it where there is
+    one; what is not known is null. Raises ValueError if the table lacks a column or any row.
     """
     columns = [name for name in (slider.slides, slider.x, slider.y, slider.by, slider.theory, *slider.where) if name]
     missing = [name for name in columns if name not in table]
@@ -169,12 +170,12 @@ def frames(slider: Slider, table: pd.DataFrame) -> dict[str, Any]:
         points = points.merge(table.groupby(keys, as_index=False)[slider.theory].mean(), on=keys)
     stops = sorted(points[slider.slides].unique().tolist())
     names = list(dict.fromkeys(points[slider.by]))
-    ends = points[["low", "high", *([slider.theory] if slider.theory else [])]].to_numpy()
+    ends = points[["low", "high", *([slider.theory] if slider.theory else [])]]
     return {
         "title": slider.title,
         "slider": {"label": slider.slides_label, "stops": stops},
         "x": {"label": slider.x_label, "values": sorted(points[slider.x].unique().tolist())} if slider.x else None,
-        "y": {"label": slider.y_label, "low": min(0.0, float(ends.min())), "high": float(ends.max())},
+        "y": {"label": slider.y_label, "low": min(0.0, float(ends.min().min())), "high": float(ends.max().max())},
         "by": slider.by,
         "series": [
             {
@@ -193,5 +194,5 @@ def frame(slider: Slider, points: pd.DataFrame, stop: float) -> list[list[float 
     here = here.sort_values(slider.x) if slider.x else here
     columns = ["median", "low", "high", *([slider.theory] if slider.theory else [])]
     places = here[slider.x].tolist() if slider.x else [None] * len(here)
-    values = here[columns].round(DIGITS).to_numpy().tolist()
+    values = here[columns].round(DIGITS).astype(object).where(here[columns].notna(), None).to_numpy().tolist()
     return [[place, *row] for place, row in zip(places, values, strict=True)]

@@ -91,7 +91,8 @@
       const band = [...points.map(p => [across(p[0]), measure(p[3])]), ...points.map(p => [across(p[0]), measure(p[2])]).reverse()];
       picture.append(svg("polygon", { points: band.join(" "), fill: one.colour, "fill-opacity": 0.15 }));
       picture.append(path(points.map(p => [across(p[0]), measure(p[1])]), one.colour));
-      if (points[0].length > 4) picture.append(path(points.map(p => [across(p[0]), measure(p[4])]), "#000", "5 4"));
+      const exact = points.filter(p => p[4] !== undefined && p[4] !== null);
+      if (exact.length) picture.append(path(exact.map(p => [across(p[0]), measure(p[4])]), "#000", "5 4"));
       for (const p of points) picture.append(mark(place, across(p[0]), measure(p[1]), one.colour));
     });
     picture.append(text((margin.left + right) / 2, bottom + 36, data.x.label, "middle"));
@@ -113,7 +114,7 @@
     return make("table", { class: "table" },
       make("caption", {}, `${data.y.label}, ${data.slider.label} ${data.slider.stops[stop]}`),
       make("thead", {}, make("tr", {}, ...[...heads, ...(theory ? ["theory"] : [])].map(head => make("th", { scope: "col" }, head)))),
-      make("tbody", {}, ...rows.map(row => make("tr", {}, ...row.map(cell => make("td", {}, String(cell)))))));
+      make("tbody", {}, ...rows.map(row => make("tr", {}, ...row.map(cell => make("td", {}, String(cell ?? "")))))));
   }
 
   const scale = (low, high, from, to) => value => from + (to - from) * (high > low ? (value - low) / (high - low) : 0.5);

@@ -34,6 +34,14 @@ def test_a_frame_has_median_range_and_theory_by_growing_x(table):
     ]
 
 
+def test_a_theory_that_is_not_known_is_null_and_the_axis_still_has_an_end(table):
+    table.loc[table["round"] == 2, "exact"] = float("nan")
+    data = book_sliders.frames(KNOBS, table)
+    assert [point[4] for point in data["series"][1]["frames"][0]] == [1.0, None]
+    assert data["y"]["high"] == 122.4
+    json.dumps(data, allow_nan=False)
+
+
 def test_the_range_of_the_axis_holds_every_point_of_every_stop(table):
     data = book_sliders.frames(KNOBS, table)
     values = [v for one in data["series"] for stop in one["frames"] for point in stop for v in point[1:]]
