@@ -1,4 +1,4 @@
-"""Every page through axe, the accessibility checker: no violation of WCAG 2.2, levels A and AA, light and dark."""
+"""Every page through axe, which checks accessibility: no violation of WCAG 2.2, levels A and AA, desk and phone."""
 
 from importlib import resources
 
@@ -24,17 +24,13 @@ def violations(page, axe):
     return page.evaluate(SCAN, TAGS)
 
 
-def test_light_pages_have_no_violation(page_name, desktop, axe):
+def test_pages_have_no_violation(page_name, desktop, axe):
     page, _ = desktop(page_name)
     assert violations(page, axe) == []
 
 
-def test_dark_pages_have_no_violation(page_name, open_page, axe):
-    assert violations(open_page(page_name, dark=True), axe) == []
-
-
-def test_phone_pages_have_no_violation(page_name, open_page, axe):
-    assert violations(open_page(page_name, width=360, height=780), axe) == []
+def test_dark_pages_on_a_phone_have_no_violation(page_name, open_page, axe):
+    assert violations(open_page(page_name, width=360, height=780, dark=True), axe) == []
 
 
 def test_the_checker_finds_a_picture_without_text(open_page, axe):
