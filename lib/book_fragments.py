@@ -1,11 +1,14 @@
 """What the book says that only the runs know: scoreboard, cards, costs, provenance. Written as MyST Markdown."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
 
 from lib.book_not_reproduced import not_reproduced_text
 from lib.book_scoreboard import (
@@ -32,9 +35,9 @@ def write_all(stage: Path) -> None:
     folder = stage / "book" / "_generated"
     folder.mkdir()
     rows = scoreboard(papers())
-    scoreboard_figure(rows).savefig(folder / "scoreboard.png", dpi=DPI, metadata={"Software": "Scarce"})
+    save_figure(scoreboard_figure(rows), folder / "scoreboard.png")
     runs = history()
-    history_figure(runs).savefig(folder / "history.png", dpi=DPI, metadata={"Software": "Scarce"})
+    save_figure(history_figure(runs), folder / "history.png")
     fragments = {
         "scoreboard_figure.md": scoreboard_figure_text(rows),
         "scoreboard.md": scoreboard_text(rows),
@@ -53,6 +56,13 @@ def write_all(stage: Path) -> None:
         (folder / name).write_text(text + "\n", encoding="utf-8")
 
 
+def save_figure(fig: Figure, path: Path) -> None:
+    """Write `fig` as a PNG of at most 256 colours, as the notebooks' figures are."""
+    fig.savefig(path, dpi=DPI, metadata={"Software": "Scarce"})
+    colours = Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    colours.save(path, optimize=True, dpi=(DPI, DPI))
+
+
 def cards(rows: pd.DataFrame, stage: Path) -> str:
     """Return the grid of cards: picture, finding and verdict counts of each paper."""
     parts = ["::::{grid} 1 1 2 2", ":gutter: 3", ""]
@@ -65,13 +75,26 @@ def cards(rows: pd.DataFrame, stage: Path) -> str:
         counts = {kind: verdict_counts(rows, paper, kind) for kind in ORIGINS if kind != COMPANION}
         parts += [f":::{{grid-item-card}} {identity['title']}", f":link: /notebooks/{paper}", ":link-type: doc"]
         parts += [f":img-top: /book/_generated/card-{paper}.png", f":img-alt: {described['alt']}", ""]
-        parts += [" ".join(identity["card"]["text"].split()), "", described["caption"].split(". ")[0] + ".", ""]
+        parts += [" ".join(identity["card"]["text"].split()), "", plain_formulas(finding(described["caption"])), ""]
         parts += ["```{card-footer}"]
         for kind, found in counts.items():
             badges = " ".join(f"[{n} {status}]{{.verdict-{BADGES[status]}}}" for status, n in found.items() if n)
             parts += [f"{ORIGINS[kind].capitalize()}: {badges}", ""] if badges else []
         parts += ["```", ":::", ""]
     return "\n".join([*parts, "::::"])
+
+
+def finding(caption: str) -> str:
+    """Return the first sentence of a caption."""
+    return caption.split(". ")[0].removesuffix(".") + "."
+
+
+def plain_formulas(text: str) -> str:
+    """Return `text` with formulas of letters and numbers alone, like $k=2$, set in italics.
+
+    They need no MathJax, which weighs more than all the rest of the front page.
+    """
+    return re.sub(r"\$([A-Za-z0-9 =.,]+)\$", r"*\1*", text)
 
 
 def benchmarks() -> str:
