@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lib.book_costs import method_costs
 from lib.book_not_reproduced import not_reproduced_text
 from lib.book_scoreboard import (
     BADGES,
@@ -43,6 +44,7 @@ def write_all(stage: Path) -> None:
         "scoreboard.md": scoreboard_text(rows),
         "not_reproduced.md": not_reproduced_text(rows),
         "cards.md": cards(rows, stage),
+        "method_costs.md": method_costs(),
         "benchmarks.md": benchmarks(),
         "made_of.md": made_of(),
         "checklist.md": checklist(rows),

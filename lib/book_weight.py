@@ -78,8 +78,8 @@ def subset_font(source: Path, target: Path, points: set[int]) -> None:
     from fontTools import subset
 
     options = subset.Options(flavor="woff", notdef_outline=True, layout_features=[])
-    font = subset.load_font(str(source), options)
     worker = subset.Subsetter(options)
     worker.populate(unicodes=points)
-    worker.subset(font)
-    subset.save_font(font, str(target), options)
+    with subset.load_font(str(source), options) as font:
+        worker.subset(font)
+        subset.save_font(font, str(target), options)
