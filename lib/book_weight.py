@@ -9,6 +9,8 @@ MATHJAX = re.compile(r"\s*<script[^>]*mathjax/tex-mml-chtml\.js[^>]*></script>")
 FORMULA = re.compile(r"""class=["'][^"']*\bmath\b""")
 # The index of all words is for the search page; elsewhere the field only leads there.
 SEARCH = re.compile(r"""\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>""")
+# Roles that the standard for screen readers has withdrawn; docutils still writes them.
+WITHDRAWN = re.compile(r' role="doc-(?:biblioentry|endnote)"')
 ICON_RULE = re.compile(r"((?:\.fa-[\w-]+:{1,2}before,?)+)\{(?:content|--fa):\"(\\[0-9a-f]+)\"\}")
 FACE = re.compile(r"@font-face\{[^}]*?url\(\.\./vendor/fontawesome/webfonts/(fa-[\w-]+)\.woff2\)[^}]*\}")
 
@@ -31,11 +33,11 @@ def lighten(html: Path) -> None:
 
 
 def lighten_page(text: str, *, search: bool) -> str:
-    """Return a page without the icon script, without MathJax if it has no formula, and without the search index.
+    """Return a page without icon script, withdrawn roles, MathJax if it has no formula, and the search index.
 
     `search` keeps the index.
     """
-    text = ICON_SCRIPT.sub("", text)
+    text = WITHDRAWN.sub("", ICON_SCRIPT.sub("", text))
     if not FORMULA.search(text):
         text = MATHJAX.sub("", text)
     return text if search else SEARCH.sub("", text)

@@ -28,6 +28,11 @@ def test_a_page_keeps_the_scripts_that_it_uses(body, search, kept):
     assert body in light
 
 
+def test_roles_that_were_withdrawn_are_taken_out_and_others_stay():
+    page = '<div class="citation" role="doc-biblioentry"><a role="doc-backlink"></a></div>'
+    assert book_weight.lighten_page(page, search=False) == '<div class="citation"><a role="doc-backlink"></a></div>'
+
+
 def test_icons_that_no_page_shows_leave_style_sheet_and_fonts(tmp_path):
     import pydata_sphinx_theme
     from fontTools.ttLib import TTFont
