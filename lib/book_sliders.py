@@ -19,7 +19,7 @@ class Slider:
     """One such figure: from which table of which paper, which column slides, and what the axes show.
 
     Without `x` there is one dot a value of `by`. `figure` names the paper's own figure that stands in without
-    JavaScript; `theory` is a column drawn as a dashed line. Labels carry the unit.
+    JavaScript; `theory` is a column drawn as a dashed line; `log` makes the axis of `y` logarithmic.
     """
 
     paper: str
@@ -35,6 +35,7 @@ class Slider:
     x: str = ""
     x_label: str = ""
     theory: str = ""
+    log: bool = False
     where: dict[str, object] = field(default_factory=dict)
 
 
@@ -58,17 +59,18 @@ SLIDERS = (
         paper="spry",
         table="estimator",
         title="How good is a forward gradient?",
-        text="Cosine between the estimate and the true gradient. The slider sets how many numbers are trained, the "
-        "curves how many directions each client tries; dashed is the closed form, where we know one.",
+        text="Squared error of the estimate, relative to the squared gradient: at 1 it is as wrong as no estimate. The "
+        "slider sets how many numbers are trained, the curves how many directions a client tries; dashed: the theory.",
         figure="estimator-error",
         slides="dimension",
         slides_label="trained numbers, d",
         x="clients",
-        x_label="clients averaged",
-        y="cosine",
-        y_label="cosine with the true gradient",
+        x_label="clients that share the numbers",
+        y="mse",
+        y_label="relative squared error",
         by="perturbations",
-        theory="cosine_theory",
+        theory="mse_theory",
+        log=True,
     ),
     Slider(
         paper="fedper",
@@ -99,6 +101,7 @@ SLIDERS = (
         y="accuracy",
         y_label="accuracy",
         by="adversary",
+        where={"rule": "trimmed mean"},
     ),
     Slider(
         paper="segmentation",
@@ -171,11 +174,17 @@ def frames(slider: Slider, table: pd.DataFrame) -> dict[str, Any]:
     stops = sorted(points[slider.slides].unique().tolist())
     names = list(dict.fromkeys(points[slider.by]))
     ends = points[["low", "high", *([slider.theory] if slider.theory else [])]]
+    lowest, highest = float(ends.min().min()), float(ends.max().max())
     return {
         "title": slider.title,
         "slider": {"label": slider.slides_label, "stops": stops},
         "x": {"label": slider.x_label, "values": sorted(points[slider.x].unique().tolist())} if slider.x else None,
-        "y": {"label": slider.y_label, "low": min(0.0, float(ends.min().min())), "high": float(ends.max().max())},
+        "y": {
+            "label": slider.y_label,
+            "log": slider.log,
+            "low": lowest if slider.log else min(0.0, lowest),
+            "high": highest,
+        },
         "by": slider.by,
         "series": [
             {

@@ -51,10 +51,10 @@
     const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img" });
     picture.setAttribute("aria-label", summary(data, stop));
     const right = width - margin.right, bottom = height - margin.bottom;
-    const measure = dots
-      ? scale(data.y.low, data.y.high, margin.left, right)
-      : scale(data.y.low, data.y.high, bottom, margin.top);
-    for (const tick of ticks(data.y.low, data.y.high)) {
+    const bend = data.y.log ? Math.log10 : value => value;
+    const along = dots ? [margin.left, right] : [bottom, margin.top];
+    const measure = value => scale(bend(data.y.low), bend(data.y.high), ...along)(bend(value));
+    for (const tick of data.y.log ? powers(data.y.low, data.y.high) : ticks(data.y.low, data.y.high)) {
       const at = measure(tick);
       picture.append(dots ? line(at, margin.top, at, bottom, "grid") : line(margin.left, at, right, at, "grid"));
       picture.append(dots ? text(at, bottom + 16, tick, "middle") : text(margin.left - 6, at + 4, tick, "end"));
@@ -78,7 +78,8 @@
 
   function drawLines(picture, data, stop, measure, margin, bottom, right) {
     const values = data.x.values;
-    const logarithmic = values[0] > 0 && values.at(-1) / values[0] >= 16;
+    // Settings that grow by factors (1, 4, 16) stand evenly on a logarithmic axis, those that grow by steps do not.
+    const logarithmic = values[0] > 0 && values.at(-1) - values.at(-2) > 3 * (values[1] - values[0]);
     const bend = logarithmic ? Math.log : x => x;
     const across = x => scale(bend(values[0]), bend(values.at(-1)), margin.left + 8, right - 8)(bend(x));
     const every = Math.ceil(values.length / 6);
@@ -124,6 +125,12 @@
     const step = [1, 2, 5, 10].map(factor => factor * power).find(candidate => candidate >= rough);
     const found = [];
     for (let at = Math.ceil(low / step); at * step <= high + 1e-9; at += 1) found.push(Number((at * step).toPrecision(6)));
+    return found;
+  }
+
+  function powers(low, high) {
+    const found = [];
+    for (let at = Math.ceil(Math.log10(low)); at <= Math.log10(high); at += 1) found.push(Number((10 ** at).toPrecision(6)));
     return found;
   }
 
