@@ -56,7 +56,10 @@ def member_text(module: str, node: ast.FunctionDef | ast.ClassDef) -> list[str]:
     if isinstance(node, ast.FunctionDef):
         return entry(f"{module}.{node.name}", node.name, signature(node), ast.get_docstring(node))
     bases = ", ".join(ast.unparse(base) for base in node.bases)
-    parts = entry(f"{module}.{node.name}", f"class {node.name}", f"({bases})" if bases else "", ast.get_docstring(node))
+    # Addresses do not tell capitals from small letters, and many a function makes the class of its name.
+    parts = entry(
+        f"{module}.{node.name}-class", f"class {node.name}", f"({bases})" if bases else "", ast.get_docstring(node)
+    )
     for method in node.body:
         if isinstance(method, ast.FunctionDef) and public(method.name) and ast.get_docstring(method):
             name = f"{node.name}.{method.name}"

@@ -1,4 +1,5 @@
 import ast
+import re
 
 import pytest
 
@@ -65,4 +66,11 @@ def test_every_room_has_a_page_and_every_public_function_an_entry(tmp_path):
     assert {"bslb", "data", "federated", "report", "command"} <= set(rooms)
     assert {path.stem for path in (tmp_path / "reference").iterdir()} == set(rooms)
     text = (tmp_path / "reference" / "report.md").read_text()
+    addresses = [
+        re.match(r"\((.+)\)=$", line)
+        for page in (tmp_path / "reference").iterdir()
+        for line in page.read_text().splitlines()
+    ]
+    names = [found[1].lower() for found in addresses if found]
+    assert len(set(names)) == len(names) > 200
     assert "(lib.report.intervals.median_interval)=" in text and "(no docstring)" not in text
