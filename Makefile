@@ -6,7 +6,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION = 1
 
-.PHONY: book test notebooks bench serve clean lock
+.PHONY: book test notebooks bench serve pdf clean lock
 .DEFAULT_GOAL := book
 
 # Set up once, and again when the pinned versions change. The mark is written last, so an interrupted set-up repeats.
@@ -37,6 +37,16 @@ bench: .venv/installed         ## compare with peers, record results/benchmarks.
 
 serve: book                    ## serve the pages on this machine
 	$(BIN)/scarce serve
+
+# Chromium prints what a browser shows, formulas included; as root add CHROMIUM="chromium --no-sandbox".
+CHROMIUM ?= chromium
+pdf: book                      ## print every page into _build/pdf (needs Chromium)
+	@mkdir -p _build/pdf
+	@for page in _build/html/book/*.html _build/html/notebooks/*.html; do \
+	  $(CHROMIUM) --headless --disable-gpu --no-pdf-header-footer --virtual-time-budget=20000 \
+	    --print-to-pdf="_build/pdf/$$(basename $$page .html).pdf" "file://$$PWD/$$page" 2>/dev/null \
+	    || { echo "error: $(CHROMIUM) could not print $$page"; exit 1; }; done
+	@echo "one PDF a page in _build/pdf"
 
 clean:                         ## remove what was built; runs/, results/ and data/ stay
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis .coverage

@@ -10,8 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lib import book_fragments
 from lib.batch import RunFailed, replace_folder
+from lib.book_api import write_reference
+from lib.book_weight import lighten
 from lib.jobs import make_job, papers, read_result
 from lib.report.paths import BUILD, NOTEBOOKS, ROOT
 from lib.report.provenance import versions
@@ -43,6 +47,7 @@ def render(*, force: bool = False) -> tuple[Path, bool]:
             return HTML / "index.html", False
         html = build(stage, work)
         strip_thebe(html)
+        lighten(html)
         index = html / "index.html"  # it only sends the reader on; without an icon, browsers ask for one in vain
         index.write_text(index.read_text(encoding="utf-8") + ICON, encoding="utf-8")
         (html / ".stamp").write_text(stamp)
@@ -63,6 +68,26 @@ def fill_stage(stage: Path) -> None:
             raise ValueError(f"no up-to-date quick run of {paper}: run 'scarce run {paper}' first")
         stage_notebook(paper, job.folder, stage / "notebooks")
     book_fragments.write_all(stage)
+    write_reference(stage / "book" / "reference")
+    configure(stage / "_config.yml", os.environ.get("SCARCE_REPOSITORY", ""))
+
+
+def configure(path: Path, repository: str) -> None:
+    """Turn on the buttons of the configuration at `path` (launch, repository, edit, issue) if `repository` is given.
+
+    `repository` is the address of a public repository, https://HOST/OWNER/NAME; without it the pages name none. Raises
+    ValueError for anything else.
+    """
+    if not repository:
+        return
+    if not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", repository):
+        raise ValueError(f"SCARCE_REPOSITORY={repository!r}: expected https://HOST/OWNER/NAME")
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["repository"] = {"url": repository, "branch": "main"}
+    buttons = ("use_issues_button", "use_repository_button", "use_edit_page_button")
+    config["html"] |= dict.fromkeys(buttons, True)
+    config["launch_buttons"]["binderhub_url"] = "https://mybinder.org"
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
 def stage_notebook(paper: str, run: Path, folder: Path) -> None:

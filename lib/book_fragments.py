@@ -1,12 +1,17 @@
 """What the book says that only the runs know: scoreboard, cards, costs, provenance. Written as MyST Markdown."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
 
+from lib.book_costs import method_costs
+from lib.book_not_reproduced import not_reproduced_text
 from lib.book_scoreboard import (
     BADGES,
     ORIGINS,
@@ -17,6 +22,8 @@ from lib.book_scoreboard import (
     scoreboard_text,
     verdict_counts,
 )
+from lib.book_sliders import sliders_text
+from lib.book_status import checklist, history, history_figure, history_figure_text, history_text, made_of
 from lib.jobs import make_job, papers, read_result
 from lib.report.claims import COMPANION
 from lib.report.page import DPI
@@ -29,18 +36,33 @@ def write_all(stage: Path) -> None:
     folder = stage / "book" / "_generated"
     folder.mkdir()
     rows = scoreboard(papers())
-    scoreboard_figure(rows).savefig(folder / "scoreboard.png", dpi=DPI, metadata={"Software": "Scarce"})
+    save_figure(scoreboard_figure(rows), folder / "scoreboard.png")
+    runs = history()
+    save_figure(history_figure(runs), folder / "history.png")
     fragments = {
         "scoreboard_figure.md": scoreboard_figure_text(rows),
         "scoreboard.md": scoreboard_text(rows),
+        "not_reproduced.md": not_reproduced_text(rows),
         "cards.md": cards(rows, stage),
-        "costs.md": costs(),
+        "method_costs.md": method_costs(),
         "benchmarks.md": benchmarks(),
+        "made_of.md": made_of(),
+        "checklist.md": checklist(rows),
+        "history.md": history_text(runs),
+        "history_figure.md": history_figure_text(runs),
+        "sliders.md": sliders_text(),
         "gallery.md": gallery(),
         "data.md": data_sets(),
     }
     for name, text in fragments.items():
         (folder / name).write_text(text + "\n", encoding="utf-8")
+
+
+def save_figure(fig: Figure, path: Path) -> None:
+    """Write `fig` as a PNG of at most 256 colours, as the notebooks' figures are."""
+    fig.savefig(path, dpi=DPI, metadata={"Software": "Scarce"})
+    colours = Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    colours.save(path, optimize=True, dpi=(DPI, DPI))
 
 
 def cards(rows: pd.DataFrame, stage: Path) -> str:
@@ -55,7 +77,7 @@ def cards(rows: pd.DataFrame, stage: Path) -> str:
         counts = {kind: verdict_counts(rows, paper, kind) for kind in ORIGINS if kind != COMPANION}
         parts += [f":::{{grid-item-card}} {identity['title']}", f":link: /notebooks/{paper}", ":link-type: doc"]
         parts += [f":img-top: /book/_generated/card-{paper}.png", f":img-alt: {described['alt']}", ""]
-        parts += [" ".join(identity["card"]["text"].split()), "", described["caption"].split(". ")[0] + ".", ""]
+        parts += [" ".join(identity["card"]["text"].split()), "", plain_formulas(finding(described["caption"])), ""]
         parts += ["```{card-footer}"]
         for kind, found in counts.items():
             badges = " ".join(f"[{n} {status}]{{.verdict-{BADGES[status]}}}" for status, n in found.items() if n)
@@ -64,15 +86,17 @@ def cards(rows: pd.DataFrame, stage: Path) -> str:
     return "\n".join([*parts, "::::"])
 
 
-def costs() -> str:
-    """Return the table of time and memory of every quick run and every recorded run."""
-    lines = ["| paper | preset | seconds | peak memory (MiB) | processor | date |", "|---|---|---|---|---|---|"]
-    for paper in papers():
-        for folder in [make_job(paper).folder, *sorted(p.parent for p in (RESULTS / paper).glob("*/result.json"))]:
-            result = read_result(folder)
-            facts = (result["preset"], result["seconds"], result["peak_mib"], result["machine"]["processor"])
-            lines.append(f"| {paper} | " + " | ".join(map(str, facts)) + f" | {result['started'][:10]} |")
-    return "\n".join(lines)
+def finding(caption: str) -> str:
+    """Return the first sentence of a caption."""
+    return caption.split(". ")[0].removesuffix(".") + "."
+
+
+def plain_formulas(text: str) -> str:
+    """Return `text` with formulas of letters and numbers alone, like $k=2$, set in italics.
+
+    They need no MathJax, which weighs more than all the rest of the front page.
+    """
+    return re.sub(r"\$([A-Za-z0-9 =.,]+)\$", r"*\1*", text)
 
 
 def benchmarks() -> str:

@@ -23,6 +23,7 @@ STATUS_COLOURS = {
 }
 # Where claims come from: the paper's own text that we read, what others report of it, and the companion.
 ORIGINS = {"paper": "the paper says", "secondary": "others report", COMPANION: "the companion adds"}
+RANKS = {preset: rank for rank, preset in enumerate(PRESETS)}
 COLUMNS = ["paper", "id", "statement", "source", "published", "rule", "changed", "measured", "status", "detail"]
 COLUMNS += ["scale", "date"]
 
@@ -64,9 +65,8 @@ def verdict_counts(rows: pd.DataFrame, paper: str, kind: str) -> dict[str, int]:
 
     Each claim counts once, at the largest scale at which it was judged.
     """
-    order = {"quick": 0, "real": 1, "paper": 2}
     own = rows[(rows["paper"] == paper) & (rows["source"].map(origin) == kind)]
-    own = own.assign(judged=~own["status"].isin([NOT_JUDGED, NOT_RUN]), rank=own["scale"].map(order))
+    own = own.assign(judged=~own["status"].isin([NOT_JUDGED, NOT_RUN]), rank=own["scale"].map(RANKS))
     latest = own.sort_values(["judged", "rank"], kind="stable").groupby("id").tail(1)
     return {status: int((latest["status"] == status).sum()) for status in STATUSES}
 
@@ -131,7 +131,9 @@ def scoreboard_text(rows: pd.DataFrame) -> str:
         for kind, title in ORIGINS.items():
             part = own[own["source"].map(origin) == kind]
             if len(part):
-                parts += [f"### {title.capitalize()}", "", *claim_table(part, with_published=kind != COMPANION), ""]
+                table = claim_table(part, with_published=kind != COMPANION)
+                # scoreboard.js filters the tables in these boxes and reads the paper from the class.
+                parts += [f"### {title.capitalize()}", "", f":::{{div}} claims-table paper-{paper}", *table, ":::", ""]
     return "\n".join(parts)
 
 
