@@ -14,6 +14,7 @@ from rich.table import Table
 
 from lib.batch import RunFailed, ensure, record
 from lib.cli_batch import diff, sweep
+from lib.cli_state import new_paper
 from lib.jobs import PRESETS, Job, make_job, papers, parse_overrides, preset_values
 from lib.pool import FAILED
 from lib.progress import run_shown
@@ -28,6 +29,7 @@ data_app = typer.Typer(help="Real data sets: list, fetch, verify.", no_args_is_h
 app.add_typer(data_app, name="data")
 app.command()(sweep)
 app.command()(diff)
+app.command()(new_paper)
 console = Console()
 errors = Console(stderr=True)
 
