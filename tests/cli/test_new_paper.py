@@ -92,7 +92,9 @@ def test_what_is_written_is_in_the_projects_style(tmp_path, monkeypatch, name):
     shutil.copy(ROOT / "book" / "_toc.yml", tmp_path / "book")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "tests").mkdir()
-    (tmp_path / "lib").mkdir()
+    for place in ("__init__.py", "report/__init__.py"):  # by them ruff knows what is the project's own
+        (tmp_path / "lib" / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "lib" / place, tmp_path / "lib" / place)
     assert len(new_paper.create(name)) == 13
     for words in (("check",), ("format", "--check")):
         command = [sys.executable, "-m", "ruff", *words, "--no-cache", str(tmp_path)]
