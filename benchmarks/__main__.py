@@ -22,13 +22,26 @@ from benchmarks import (  # noqa: E402  (threads are fixed before numpy is impor
     poisoning,
     profiling,
     regret,
+    runner,
 )
 from lib.report.page import write_json  # noqa: E402
 from lib.report.paths import RESULTS  # noqa: E402
 from lib.report.provenance import machine, versions  # noqa: E402
 
 # In the order of the table.
-PARTS = (design, regret, profiling, federated, federated_flower, flow, forward_mode, poisoning, compression, book)
+PARTS = (
+    design,
+    regret,
+    profiling,
+    federated,
+    federated_flower,
+    flow,
+    forward_mode,
+    poisoning,
+    compression,
+    runner,
+    book,
+)
 PACKAGES = ("numpy", "scipy", "scikit-learn", "cvxpy", "clarabel", "torch", "flwr", "byzfl")
 
 

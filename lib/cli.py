@@ -14,6 +14,7 @@ from rich.table import Table
 
 from lib.batch import RunFailed, ensure, record
 from lib.cli_batch import diff, sweep
+from lib.cli_state import new_paper, status
 from lib.jobs import PRESETS, Job, make_job, papers, parse_overrides, preset_values
 from lib.pool import FAILED
 from lib.progress import run_shown
@@ -28,6 +29,8 @@ data_app = typer.Typer(help="Real data sets: list, fetch, verify.", no_args_is_h
 app.add_typer(data_app, name="data")
 app.command()(sweep)
 app.command()(diff)
+app.command()(new_paper)
+app.command()(status)
 console = Console()
 errors = Console(stderr=True)
 
@@ -181,12 +184,10 @@ def run_facts(job: Job) -> dict:
 
 def recorded_when(job: Job) -> str:
     """Return ", recorded" with the day of the newest record of this paper and preset, or nothing."""
-    from lib.jobs import read_result
-    from lib.report.paths import RESULTS
+    from lib.status import recorded_day
 
-    kept = [read_result(path.parent) for path in (RESULTS / job.paper).glob("*/result.json")]
-    days = [result["started"][:10] for result in kept if result.get("preset") == job.preset]
-    return f", recorded {max(days)}" if days else ""
+    day = recorded_day(job)
+    return f", recorded {day}" if day else ""
 
 
 def interrupt(*_) -> None:

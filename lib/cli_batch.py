@@ -25,6 +25,7 @@ def sweep(
     limit: Annotated[float, typer.Option(help="seconds an attempt may take; 0 sets no limit")] = 0,
     engine: Annotated[str, typer.Option(help="process (this machine) or ray (a cluster)")] = "process",
     address: Annotated[str, typer.Option(help="of the Ray cluster; local starts one on this machine")] = "local",
+    export: Annotated[Path | None, typer.Option(help="write the runs as a Snakefile to this path, run none")] = None,
     gpus: Annotated[float, typer.Option(help="GPUs a run reserves on Ray, also a fraction; -1: by preset")] = -1,
 ) -> None:
     """Run every combination of papers, presets, seeds and grids; what is done is not run again."""
@@ -32,6 +33,11 @@ def sweep(
     chosen = workers or fitting_workers(plan.jobs)
     if dry_run:
         show_plan(plan.jobs, chosen)
+        return
+    if export:
+        from lib.snakefile import write_snakefile
+
+        console.print(f"{len(plan.jobs)} runs: {write_snakefile(export, plan.name, plan.jobs)}", soft_wrap=True)
         return
     from lib.sweep_report import write_report
 

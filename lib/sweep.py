@@ -4,7 +4,7 @@ A specification names papers, presets, seeds and grids; every combination is one
 
     papers: [fedper, bslb]        # or: all
     presets: [quick]              # the default
-    seeds: [0, 1, 2]              # values of the notebooks' parameter `seed`, if given
+    seeds: 10                     # seeds a run, if given; or a list, [0, 1, 2]: one run a value of the parameter `seed`
     grid:                         # a paper's parameters, each with the values to try
       fedper: {rounds: [10, 20]}
     plot:                         # optional: one picture over a swept parameter, from a table that the runs keep
@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from lib.jobs import Job, known, make_job, papers
+from lib.jobs import Job, code_cells, known, make_job, papers, parameter_defaults
 
 KEYS = ("papers", "presets", "seeds", "grid", "plot")
 PLOT_KEYS = ("paper", "table", "x", "y", "by", "where")
@@ -52,22 +52,53 @@ def read_sweep(path: Path) -> Sweep:
     plot = _checked_plot(spec.get("plot") or {}, names)
     jobs = {}
     for paper, preset in itertools.product(names, _listed(spec, "presets", ["quick"])):
-        for overrides in combinations(grid.get(paper) or {}, seeds=_listed(spec, "seeds", [])):
+        axes = dict(grid.get(paper) or {}) | seed_axis(paper, spec.get("seeds"))
+        for overrides in combinations(axes):
             job = make_job(paper, preset, overrides)
             jobs.setdefault(job.hash, job)
     return Sweep(path.stem, tuple(jobs.values()), plot)
 
 
-def combinations(grid: Mapping[str, Iterable[Any]], *, seeds: Iterable[Any] = ()) -> list[dict[str, Any]]:
-    """Return every combination of the values of a grid, and of the seeds if there are any, as overrides.
+def seed_axis(paper: str, seeds: Any) -> dict[str, list[Any]]:
+    """Return what `seeds` of a specification adds to the grid of `paper`; empty where it is None.
+
+    A number asks for so many seeds: the notebook's parameter `seeds`, or one run for each of 0, 1, ... where it
+    declares `seed` instead. A list asks for one run a value of `seed`. Raises ValueError with the way out where the
+    notebook declares nothing that fits.
+    """
+    if seeds is None:
+        return {}
+    declared = parameter_defaults(paper, code_cells(paper))
+    counted = [name for name in declared if name.endswith("seeds")]
+    if type(seeds) is int and seeds >= 1:
+        if "seeds" in declared:
+            return {"seeds": [seeds]}
+        if "seed" in declared:
+            return {"seed": list(range(seeds))}
+        raise ValueError(f"seeds: {seeds}: {paper} declares neither seeds nor seed: leave it out or sweep it alone")
+    if not isinstance(seeds, list) or not seeds:
+        raise ValueError(
+            f"seeds: {seeds!r}: expected a number of seeds, like 5, or a list of values of the parameter seed"
+        )
+    if "seed" in declared:
+        return {"seed": seeds}
+    if not counted:
+        raise ValueError(f"seeds: {seeds}: {paper} declares no parameter seed, nor a number of seeds")
+    instead = f"say seeds: {len(seeds)}, or name values of {counted[0]} in grid"
+    raise ValueError(
+        f"seeds: {seeds}: {paper} declares no parameter seed, only numbers of seeds ({', '.join(counted)}): {instead}"
+    )
+
+
+def combinations(grid: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
+    """Return every combination of the values of a grid, as overrides.
 
     Raises ValueError for a parameter without a list of values.
     """
-    axes = dict(grid) | ({"seed": list(seeds)} if seeds else {})
-    for name, values in axes.items():
+    for name, values in grid.items():
         if not isinstance(values, list) or not values:
             raise ValueError(f"grid: {name}: expected a list of values, like [{values!r}]")
-    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
 def _listed(spec: Mapping[str, Any], key: str, default: list[Any] | None = None) -> list[Any]:

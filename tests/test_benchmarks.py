@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import agreement, book, design, forward_mode, poisoning, profiling, regret
+from benchmarks import agreement, book, design, forward_mode, poisoning, profiling, regret, runner
 from lib import book_fragments
 
 DESIGN = {
@@ -147,3 +147,32 @@ def test_wrong_bytes_are_not_timed(monkeypatch):
     monkeypatch.setattr(profiling, "_best", lambda *_: pytest.fail("timed"))
     with pytest.raises(AssertionError, match="forward, 8"):
         profiling.measure(widths=(8,), depth=1, batch=2)
+
+
+RUNNER = {
+    "jobs": 4,
+    "seconds": 15.0,
+    "serial_seconds": 68.0,
+    "parallel_seconds": 40.0,
+    "speedup": 1.7,
+    "papermill_seconds": 3.0,
+    "runner_seconds": 3.4,
+    "overhead_seconds": 0.4,
+    "book": {"start_seconds": 1.0, "again_seconds": 4.0, "work_seconds": 3.0},
+}
+
+
+def test_the_runners_rows_are_reached_or_not_by_what_was_measured():
+    assert [row["reached"] for row in runner.rows(RUNNER)] == [True] * 3
+    missed = RUNNER | {"speedup": 1.5, "overhead_seconds": 0.6, "book": RUNNER["book"] | {"work_seconds": 5.5}}
+    assert [row["reached"] for row in runner.rows(missed)] == [False] * 3
+    assert len(runner.rows({name: value for name, value in RUNNER.items() if name != "book"})) == 2
+
+
+@pytest.mark.slow
+def test_the_runner_is_measured_on_a_notebook_of_its_own():
+    found = runner.measure(jobs=2, seconds=0.1, repeats=1, book=False)
+    assert found["speedup"] == found["serial_seconds"] / found["parallel_seconds"]
+    assert found["serial_seconds"] > 0.2 and found["papermill_seconds"] > 0.2  # each starts a kernel
+    assert found["overhead_seconds"] == found["runner_seconds"] - found["papermill_seconds"]
+    assert len(runner.rows(found)) == 2

@@ -45,10 +45,34 @@ def test_every_combination_is_one_checked_run(spec):
     assert len({job.hash for job in plan.jobs}) == 4
 
 
-def test_combinations_cross_all_axes_and_seeds():
-    found = sweep.combinations({"a": [1, 2], "b": ["x"]}, seeds=[7, 8])
+def test_combinations_cross_all_axes():
+    found = sweep.combinations({"a": [1, 2], "b": ["x"], "seed": [7, 8]})
     assert found == [{"a": a, "b": "x", "seed": s} for a in (1, 2) for s in (7, 8)]
     assert sweep.combinations({}) == [{}]
+
+
+def test_a_number_of_seeds_means_so_many_whichever_way_a_notebook_declares_them(spec, toy):
+    write_notebook(toy / "notebooks" / "one.ipynb", "seed = 0\nscale = 1.0", SETUP)
+    spec.write_text("papers: [toy, one]\npresets: [quick]\nseeds: 2\ngrid: {toy: {scale: [1.0, 2.0]}}")
+    found = [
+        (job.paper, job.parameters.get("seeds"), job.parameters.get("seed")) for job in sweep.read_sweep(spec).jobs
+    ]
+    assert found == [("toy", 2, None)] * 2 + [("one", None, 0), ("one", None, 1)]
+
+
+def test_a_list_of_seeds_is_one_run_a_value_of_seed(spec, toy):
+    write_notebook(toy / "notebooks" / "one.ipynb", "seed = 0\nscale = 1.0", SETUP)
+    spec.write_text("papers: [one]\nseeds: [7, 8]\ngrid: {one: {scale: [1.0, 2.0]}}")
+    found = [(job.parameters["scale"], job.parameters["seed"]) for job in sweep.read_sweep(spec).jobs]
+    assert found == [(scale, seed) for scale in (1.0, 2.0) for seed in (7, 8)]
+
+
+def test_seeds_of_a_notebook_without_any_are_refused(spec, toy):
+    write_notebook(toy / "notebooks" / "none.ipynb", "scale = 1.0", SETUP)
+    for seeds, said in (("2", "declares neither seeds nor seed"), ("[2]", "declares no parameter seed, nor a number")):
+        spec.write_text(f"papers: [none]\nseeds: {seeds}")
+        with pytest.raises(ValueError, match=f"none {said}"):
+            sweep.read_sweep(spec)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +84,13 @@ def test_combinations_cross_all_axes_and_seeds():
         ("papers: [toy]\ngrid: {toy: {seeds: [x]}}", r"seeds='x': expected int"),
         ("papers: [toy]\ngrid: {toy: {seeds: 3}}", r"seeds: expected a list of values, like \[3\]"),
         ("papers: [toy]\npresets: quick", r"presets: expected a list, like \[quick\]"),
-        ("papers: [toy]\nseeds: [1]", "unknown parameter of toy 'seed': did you mean 'seeds'"),
+        (
+            "papers: [toy]\nseeds: [1, 5]",
+            r"toy declares no parameter seed, only numbers of seeds \(seeds\): say seeds: 2",
+        ),
+        ("papers: [toy]\nseeds: many", "seeds: 'many': expected a number of seeds, like 5, or a list"),
+        ("papers: [toy]\nseeds: []", r"seeds: \[\]: expected a number of seeds"),
+        ("papers: [toy]\nseeds: 0", "seeds: 0: expected a number of seeds"),
         ("papers: [toy]\ngrid: {tay: {}}", "unknown paper in grid 'tay': did you mean 'toy'"),
         ("papers: [toy]\nplot: {paper: toy, table: t, x: a}", "plot: y is missing"),
         ("- toy", "expected a mapping"),
