@@ -29,7 +29,8 @@ def run_side_by_side(
     """Run `algorithm` on each federation with its seed, and return the outcomes in that order.
 
     The weights are those of ``lib.federated.run(algorithm, federation, rounds=rounds, seed=seed)`` up to rounding;
-    small networks train several times faster so. A client that fails ends the call with its exception.
+    small networks train several times faster so. Weights live where the data do. A client that fails ends the call with
+    its exception.
 
     Args:
         algorithm: one with ``train_cohort``; its clients may come from different runs.
@@ -42,7 +43,8 @@ def run_side_by_side(
     """
     if rounds < 1 or chunk < 1:
         raise ValueError("rounds and chunk must be at least 1; raise them")
-    states = [algorithm.init(seed) for seed in seeds]
+    places = [federation.clients[0].train_x.device for federation in federations]
+    states = [algorithm.init(seed).to(device) for seed, device in zip(seeds, places, strict=True)]
     memories: list[dict[int, Memory]] = [{} for _ in seeds]
     todo = range(1, rounds + 1)
     for round in progress(todo, type(algorithm).__name__) if progress else todo:

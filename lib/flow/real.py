@@ -1,0 +1,102 @@
+"""The recorded run without a notebook: ``python -m lib.flow.real --out DIR --workers 16``.
+
+The tables are those of `scarce run flow --preset real`, computed by the same functions, several processes at a time.
+Nothing beyond torch, numpy, pandas, scipy and scikit-learn is needed. Each table appears whole or not at all, then
+``result.json`` with machine, versions and commit. Move the folder to ``results/flow/real`` to show it on the page.
+"""
+
+import argparse
+import json
+import os
+import resource
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from lib.report import provenance
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m lib.flow.real", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables/ and result.json")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, one thread each")
+    parser.add_argument("--device", default="cpu", help="where to train, in torch's spelling")
+    parser.add_argument("--longer", nargs="*", default=["methods", "deltas", "ablation", "digits"])
+    parser.add_argument("--data-sets", nargs="*", default=["femnist-digits", "cifar10", "tinyshakespeare"])
+    parser.add_argument("--seeds", type=int, default=5, help="of the tables on embedded data")
+    parser.add_argument("--rounds", type=int, default=25, help="of the tables on embedded data but the digits")
+    parser.add_argument("--real-seeds", type=int, default=5)
+    parser.add_argument("--real-rounds", type=int, default=40)
+    parser.add_argument("--tuning-seeds", type=int, default=2)
+    parser.add_argument("--tuning-rounds", type=int, default=10)
+    parser.add_argument("--commit", help="the commit that is run, where there is no git checkout")
+    return parser.parse_args(given)
+
+
+def main(given: list[str] | None = None) -> None:
+    """Compute the tables and write them."""
+    from lib import data
+    from lib.flow.experiments.longer import longer_jobs
+    from lib.flow.experiments.real import real_tables
+    from lib.flow.experiments.work import in_parallel
+
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"  # the workers inherit it
+    options, start, begun = arguments(given), time.monotonic(), datetime.now(UTC)
+    for name in options.data_sets:
+        data.load(name)  # verified here, so that a missing file ends the run at once
+    beside = longer_jobs(options.longer, seeds=options.seeds, rounds=options.rounds, device=options.device)
+    tables = real_tables(
+        options.data_sets,
+        seeds=options.real_seeds,
+        rounds=options.real_rounds,
+        tuning_seeds=options.tuning_seeds,
+        tuning_rounds=options.tuning_rounds,
+        device=options.device,
+        work=in_parallel(options.workers, _said),
+        beside=beside,
+    )
+    write(options.out, tables)
+    result = {
+        "status": "ok",
+        "paper": "flow",
+        "preset": "real",
+        "hash": "computed without a notebook",
+        "started": begun.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - start, 2),
+        "peak_mib": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1),  # of the largest process
+        "parameters": {name: value for name, value in sorted(vars(options).items()) if name not in ("out", "commit")},
+        "versions": provenance.versions(),
+        "git": {"commit": options.commit[:12], "dirty": False} if options.commit else provenance.git_state(),
+        "data": data.used(),
+        "machine": provenance.machine(),
+    }
+    _write(options.out / "result.json", json.dumps(result, indent=1) + "\n")
+
+
+def write(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
+    """Write each table to ``folder/tables``, under a temporary name first."""
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        _write(folder / "tables" / f"{name}.csv", table.to_csv(index=False, float_format="%.8g"))
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _said(items, label: str):
+    items, start = list(items), time.monotonic()
+    for place, item in enumerate(items):
+        yield item
+        if place == len(items) - 1 or place % 20 == 19:
+            print(f"{label}: {place + 1} of {len(items)}, {time.monotonic() - start:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
