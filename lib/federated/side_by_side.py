@@ -24,6 +24,7 @@ def run_side_by_side(
     rounds: int,
     cohort_size: int | None = None,
     chunk: int = 100,
+    watch: Callable[[int, list[Outcome]], None] | None = None,
     progress: Callable[[Iterable, str], Iterable] | None = None,
 ) -> list[Outcome]:
     """Run `algorithm` on each federation with its seed, and return the outcomes in that order.
@@ -39,6 +40,7 @@ def run_side_by_side(
         rounds: rounds of each run.
         cohort_size: clients sampled a round in each run; None takes all.
         chunk: clients trained at once, all runs together.
+        watch: called after each round with its number and how all runs stand.
         progress: wraps the loop over rounds.
     """
     if rounds < 1 or chunk < 1:
@@ -63,4 +65,6 @@ def run_side_by_side(
             for (place, client, *_), (update, memory) in zip(part, results, strict=True):
                 updates[place][client], memories[place][client] = update, memory
         states = [algorithm.aggregate(state, found) for state, found in zip(states, updates, strict=True)]
+        if watch:
+            watch(round, [Outcome(*pair) for pair in zip(states, memories, strict=True)])
     return [Outcome(*pair) for pair in zip(states, memories, strict=True)]

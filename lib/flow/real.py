@@ -24,7 +24,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for tables/ and result.json")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, one thread each")
     parser.add_argument("--device", default="cpu", help="where to train, in torch's spelling")
-    parser.add_argument("--longer", nargs="*", default=["methods", "deltas", "ablation", "digits"])
+    parser.add_argument("--longer", nargs="*", default=["methods", "deltas", "rounds", "ablation", "digits"])
     parser.add_argument("--data-sets", nargs="*", default=["femnist-digits", "cifar10", "tinyshakespeare"])
     parser.add_argument("--seeds", type=int, default=5, help="of the tables on embedded data")
     parser.add_argument("--rounds", type=int, default=25, help="of the tables on embedded data but the digits")

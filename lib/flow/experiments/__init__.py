@@ -2,6 +2,7 @@
 
 from lib.flow.experiments.ablation import ablation
 from lib.flow.experiments.costs import network_costs, phase_costs, round_costs
+from lib.flow.experiments.curves import over_rounds
 from lib.flow.experiments.longer import longer_tables
 from lib.flow.experiments.preference import correctness, granularity, motivation, preference
 from lib.flow.experiments.rates import global_rates, personal_gradients
@@ -25,6 +26,7 @@ __all__ = [
     "motivation",
     "network_costs",
     "newcomers",
+    "over_rounds",
     "personal_gradients",
     "phase_costs",
     "preference",

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from lib.flow.baselines.methods import METHODS
 from lib.flow.experiments.ablation import ablation, variants
 from lib.flow.experiments.arms import groups_of
+from lib.flow.experiments.curves import AT_EACH_ROUND, over_rounds
 from lib.flow.experiments.preference import preference
 from lib.flow.experiments.shifts import digit_shifts
 from lib.flow.experiments.work import Job, Tables, Work, in_turn
 from lib.flow.outcomes import by_run
 
-KNOWN = ("methods", "deltas", "ablation", "digits")
+KNOWN = ("methods", "deltas", "rounds", "ablation", "digits")
 CELL = ["rho", "delta", "method", "seed"]
 SHIFTS = ({"alphas": (0.1,)}, {"alphas": (0.6,)}, {"alphas": (10.0,)}, {"styles": (1.0,)})
 
@@ -28,7 +29,8 @@ def longer_tables(
 
     ``methods`` (all methods on instance preferences, one row a run), ``deltas`` and
     ``delta_routes`` (FedAvg, fine-tuning and Flow against the distance of the clients' rules, rho = 0.5), ``ablation``
-    (at most three seeds), ``digits`` (`digit_shifts`). Raises ValueError for an unknown name.
+    (at most three seeds), ``digits`` (`digit_shifts`), ``rounds`` (`over_rounds`). Raises ValueError for an unknown
+    name.
     """
     jobs = longer_jobs(names, seeds=seeds, seed=seed, rounds=rounds, device=device)
     return (work or in_turn())(jobs, "longer runs") if jobs else {}
@@ -52,6 +54,7 @@ def longer_jobs(names: Sequence[str], *, seeds: int, seed: int = 0, rounds: int,
             for delta in (0.25, 0.5, 1.0)
             for group in (("FedAvg", "FedAvg + FT"), ("Flow",))
         ],
+        "rounds": [Job(rounds_table, long | {"methods": group}) for group in groups_of(AT_EACH_ROUND)],
         "ablation": [
             Job(ablation_table, long | {"seeds": min(seeds, 3), "groups": (group,), "names": (name,)})
             for group, some in variants().items()
@@ -81,6 +84,11 @@ def deltas_tables(**options: object) -> Tables:
 def ablation_table(**options: object) -> Tables:
     """Return the table ``ablation`` of one call of `lib.flow.experiments.ablation.ablation`."""
     return {"ablation": ablation(**options)}
+
+
+def rounds_table(**options: object) -> Tables:
+    """Return the table ``rounds`` of one call of `over_rounds`."""
+    return {"rounds": over_rounds(**options)}
 
 
 def digits_table(**options: object) -> Tables:
