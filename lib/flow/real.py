@@ -46,8 +46,6 @@ def main(given: list[str] | None = None) -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"  # the workers inherit it
     options, start, begun = arguments(given), time.monotonic(), datetime.now(UTC)
-    for name in options.data_sets:
-        data.load(name)  # verified here, so that a missing file ends the run at once
     beside = longer_jobs(options.longer, seeds=options.seeds, rounds=options.rounds, device=options.device)
     tables = real_tables(
         options.data_sets,

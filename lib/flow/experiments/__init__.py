@@ -10,16 +10,16 @@ from lib.flow.experiments.real import real_tables
 from lib.flow.experiments.shifts import digit_shifts, newcomers
 from lib.flow.experiments.statements import instance_value_check, mixing_check
 from lib.flow.experiments.tuning import chosen, tuned_table
-from lib.flow.experiments.work import in_turn
+from lib.flow.experiments.work import by_workers
 
 __all__ = [
     "ablation",
+    "by_workers",
     "chosen",
     "correctness",
     "digit_shifts",
     "global_rates",
     "granularity",
-    "in_turn",
     "instance_value_check",
     "longer_tables",
     "mixing_check",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from lib import data
 from lib.flow.experiments.arms import Run, compared, groups_of, trained
 from lib.flow.experiments.datasets import REAL, real_federation
 from lib.flow.experiments.tasks import bench_of, fits
@@ -42,6 +43,8 @@ def real_tables(
         raise ValueError(f"unknown data set {unknown[0]!r}; choose from {', '.join(KNOWN)}")
     work, tasks = work or in_turn(), [task for task, where in REAL.items() if where.data in data_sets]
     jobs, found = list(beside), {}
+    for name in {REAL[task].data: None for task in tasks}:
+        data.load(name)  # here, so that a missing file ends the run at once, and records name the files
     if tasks:
         options = {"seeds": tuning_seeds, "rounds": tuning_rounds, "device": device}
         found["real_tuning"] = tuning(tasks=tasks, methods=methods, apart=True, work=work, **options)

@@ -51,6 +51,11 @@ def in_parallel(workers: int, progress: Progress | None = None) -> Work:
     return work
 
 
+def by_workers(workers: int, progress: Progress | None = None) -> Work:
+    """Return `in_turn` for one worker, else `in_parallel`."""
+    return in_turn(progress) if workers == 1 else in_parallel(workers, progress)
+
+
 def joined(parts: Iterable[Tables]) -> Tables:
     """Return the tables of all parts, those of one name below each other in the order of the parts."""
     found: dict[str, list[pd.DataFrame]] = {}
