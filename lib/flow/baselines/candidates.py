@@ -13,18 +13,18 @@ def grid(**options: Sequence) -> list[dict]:
 CANDIDATES: dict[str, list[dict]] = {
     "FedAvg": grid(rate=(0.1, 0.25, 0.5, 1.0, 2.0, 4.0)),
     "FedAvg + FT": grid(rate=(0.1, 0.3, 1.0), times=(1, 2)),
-    "local only": grid(rate=(0.25, 0.5, 1.0, 2.0, 4.0, 8.0)),
+    "local only": grid(rate=(0.1, 0.25, 0.5, 1.0, 2.0, 4.0)),
     "kNN-Per": grid(neighbours=(3, 10), weight=(0.2, 0.4, 0.6)),
-    "PartialFed": grid(rate=(0.25, 0.5, 1.0, 2.0, 4.0, 8.0)),
-    "APFL": grid(rate=(3.0, 10.0, 30.0), alpha=(0.15, 0.3)),
-    "Ditto": grid(rate=(0.3, 1.0), lam=(0.03, 0.1, 0.3)),
+    "PartialFed": grid(rate=(0.1, 0.25, 0.5, 1.0, 2.0, 4.0)),
+    "APFL": grid(rate=(2.0, 8.0, 32.0), alpha=(0.15, 0.3)),
+    "Ditto": grid(rate=(0.1, 0.3, 1.0), lam=(0.1, 0.4)),
     "FedRep": grid(rate=(0.1, 0.3, 1.0), times=(1, 2)),
-    "LG-FedAvg": grid(rate=(0.25, 0.5, 1.0, 2.0, 4.0, 8.0)),
+    "LG-FedAvg": grid(rate=(0.1, 0.25, 0.5, 1.0, 2.0, 4.0)),
     "HypCluster": grid(rate=(0.5, 1.0, 2.0), clusters=(2, 4)),
-    "ensemble": grid(rate=(0.3, 1.0), alpha=(0.3, 0.5, 0.7)),
+    "ensemble": grid(rate=(0.1, 0.3, 1.0), alpha=(0.5, 0.7)),
     "ensemble, own weight": grid(rate=(0.1, 0.3, 1.0), times=(1, 2)),
-    "Flow": grid(rate=(0.3, 1.0), push=(0.0, 0.03, 0.1)),
-    "Flow by client": grid(rate=(0.3, 1.0), push=(0.0, 0.03, 0.1)),
+    "Flow": grid(rate=(0.1, 0.3, 1.0), push=(0.0, 0.1)),
+    "Flow by client": grid(rate=(0.1, 0.3, 1.0), push=(0.0, 0.1)),
 }
 
 
