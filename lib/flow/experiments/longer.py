@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lib.flow.baselines.methods import METHODS
+from lib.flow.baselines.methods import METHODS, UNTUNED
 from lib.flow.experiments.ablation import ablation, variants
 from lib.flow.experiments.arms import groups_of
 from lib.flow.experiments.curves import AT_EACH_ROUND, over_rounds
@@ -47,7 +47,7 @@ def longer_jobs(names: Sequence[str], *, seeds: int, seed: int = 0, rounds: int,
         "methods": [
             Job(methods_table, long | {"rhos": (rho,), "methods": group})
             for rho in (0.25, 0.5)
-            for group in groups_of(METHODS)
+            for group in groups_of((*METHODS, UNTUNED))
         ],
         "deltas": [
             Job(deltas_tables, long | {"rhos": (0.5,), "deltas": (delta,), "methods": group})
@@ -63,7 +63,7 @@ def longer_jobs(names: Sequence[str], *, seeds: int, seed: int = 0, rounds: int,
         "digits": [
             Job(digits_table, more | {"alphas": (), "styles": (), "methods": group} | shift)
             for shift in SHIFTS
-            for group in groups_of(METHODS)
+            for group in groups_of((*METHODS, UNTUNED))
         ],
     }
     return [job for name in KNOWN if name in names for job in jobs[name]]

@@ -118,9 +118,12 @@ def correctness(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> pd.
     return rows.groupby("method", sort=False)[list(names)].mean().rename(columns=names).reset_index()
 
 
-def motivation(*, rho: float = 0.25, seeds: int = 1, seed: int = 0, rounds: int = 25) -> pd.DataFrame:
+def motivation(
+    *, rho: float = 0.25, seeds: int = 1, seed: int = 0, rounds: int = 25, device: str = "cpu"
+) -> pd.DataFrame:
     """Return the table ``clients`` of `preference` for one rho and the methods of the first figure."""
-    return preference(rhos=(rho,), methods=MOTIVATION, seeds=seeds, seed=seed, rounds=rounds)["clients"]
+    options = {"seeds": seeds, "seed": seed, "rounds": rounds, "device": device}
+    return preference(rhos=(rho,), methods=MOTIVATION, **options)["clients"]
 
 
 def granularity(
@@ -130,6 +133,7 @@ def granularity(
     seeds: int = 5,
     seed: int = 0,
     rounds: int = 25,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return accuracies by run of Flow and of coarser or better informed routes, on the federations of `preference`.
@@ -141,9 +145,8 @@ def granularity(
         "Flow", "Flow by client", "soft test" (of Flow), "true types" (the same branches, routed by the hidden types),
         "local branch", and the methods of ``known["clients"]``.
     """
-    coarse = preference(
-        rhos=(rho,), methods=("Flow by client",), seeds=seeds, seed=seed, rounds=rounds, progress=progress
-    )["clients"]
+    options = {"seeds": seeds, "seed": seed, "rounds": rounds, "device": device, "progress": progress}
+    coarse = preference(rhos=(rho,), methods=("Flow by client",), **options)["clients"]
     both = pd.concat([known["clients"], coarse])
     both = both[(both["rho"] == rho) & (both["delta"] == 1.0)]
     columns = ["rho", "delta", "method", "seed"]

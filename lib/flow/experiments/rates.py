@@ -37,6 +37,7 @@ def global_rates(
     clients: int = 30,
     seeds: int = 3,
     seed: int = 0,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return the squared gradient of FedAvg's global loss, logistic regression on synthetic(a, a).
@@ -48,7 +49,7 @@ def global_rates(
     """
     rows = []
     for level, s in track([(a, s) for a in levels for s in range(seed, seed + seeds)], "global rates", progress):
-        federation = synthetic(alpha=level, beta=level, clients=clients, examples=100, seed=s)
+        federation = synthetic(alpha=level, beta=level, clients=clients, examples=100, seed=s).to(device)
         for rounds in horizons:
             lr = scale / float(np.sqrt(rounds))
             path = _gradients(
@@ -65,7 +66,7 @@ def _gradients(
     federation: Federation, rounds: int, lr: float, steps: int, cohort_size: int, seed: int, probed: set[int]
 ) -> list[float]:
     algorithm = FedAvg(model=LINEAR, local=LocalSGD(lr=lr, batch_size=10, epochs=None, steps=steps))
-    state, found = algorithm.init(seed), []
+    state, found = algorithm.init(seed).to(federation.clients[0].train_x.device), []
     for round in range(1, rounds + 1):
         if round in probed:
             found.append(global_gradient(state.tensors, federation))
@@ -108,6 +109,7 @@ def personal_gradients(
     rounds: int = 25,
     seeds: int = 3,
     seed: int = 0,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return the squared gradient of clients' test losses at the models of Flow, one linear layer.
@@ -127,6 +129,7 @@ def personal_gradients(
             synthetic(alpha=1, beta=1, clients=clients, examples=examples, test=200, iid=kind == "alike", seed=s)
             for s in every
         ]
+        made = [one.to(device) for one in made]
         for s, one, outcome in zip(
             every, made, run_side_by_side(algorithm, made, list(every), rounds=rounds), strict=True
         ):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lib import data
+from lib.flow.baselines.methods import UNTUNED
 from lib.flow.experiments.arms import Run, compared, groups_of, trained
 from lib.flow.experiments.datasets import REAL, real_federation
 from lib.flow.experiments.tasks import bench_of, fits
@@ -12,7 +13,9 @@ from lib.flow.experiments.tuning import Settings, settings_of, tuning
 from lib.flow.experiments.work import Job, Tables, Work, in_turn
 
 KNOWN = ("digits", "femnist-digits", "cifar10", "tinyshakespeare")
-METHODS = ("FedAvg", "FedAvg + FT", "ensemble", "ensemble, own weight", "kNN-Per", "Ditto", "local only", "Flow")
+METHODS = (
+    "FedAvg", "FedAvg + FT", UNTUNED, "ensemble", "ensemble, own weight", "kNN-Per", "Ditto", "local only", "Flow",
+)  # fmt: skip
 
 
 def real_tables(

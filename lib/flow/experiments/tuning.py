@@ -30,7 +30,7 @@ def tuning(
 ) -> pd.DataFrame:
     """Return the accuracy of every method with each of its six candidate settings.
 
-    FedAvg's learning rate comes first; the other methods are tried with the one it chose for what they share. `apart`
+    Methods without candidates are left out. FedAvg's learning rate comes first; the other methods are tried with the one it chose for what they share. `apart`
     makes a job of each seed instead of training them side by side.
 
     Returns:
@@ -49,7 +49,7 @@ def tuning(
     first = work([job for task in tasks for job in jobs(task, ("FedAvg",), {})], "rates of FedAvg")["tuning"]
     rest = []
     for task in tasks:
-        names = [name for name in methods if name != "FedAvg" and fits(name, task)]
+        names = [name for name in methods if name in CANDIDATES and name != "FedAvg" and fits(name, task)]
         rest += [job for group in groups_of(names) for job in jobs(task, group, settings_of(first, task))]
     return pd.concat([first, work(rest, "tuning")["tuning"]], ignore_index=True) if rest else first
 
