@@ -30,8 +30,8 @@ def tuning(
 ) -> pd.DataFrame:
     """Return the accuracy of every method with each of its six candidate settings.
 
-    Methods without candidates are left out. FedAvg's learning rate comes first; the other methods are tried with the one it chose for what they share. `apart`
-    makes a job of each seed instead of training them side by side.
+    FedAvg's learning rate comes first; the other methods are tried with the one it chose for what they share. Methods
+    without candidates are left out. `apart` makes a job of each seed instead of training them side by side.
 
     Returns:
         One row a run: task, kind, setting (text), method, seed, and the means of `lib.flow.outcomes.by_run`.
