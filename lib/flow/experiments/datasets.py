@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,8 +47,13 @@ def real_federation(task: str, seed: int, *, tuning: bool = False) -> Federation
     return _shakespeare(slice(CLIENTS, 2 * CLIENTS) if tuning else slice(CLIENTS))
 
 
+@functools.lru_cache(maxsize=1)
+def _loaded(name: str) -> Any:
+    return data.load(name)
+
+
 def _femnist(seed: int) -> Federation:
-    found = data.load("femnist-digits")
+    found = _loaded("femnist-digits")
     users = [np.flatnonzero(found.user == user) for user in range(len(found.users))]
     rng = np.random.default_rng([seed, 64])
     return make_federation(1 - found.x, found.y, users, test_share=1 / 6, rng=rng, name="FEMNIST digits")
@@ -60,14 +66,14 @@ def _cifar10(alpha: float, seed: int) -> Federation:
 
 @functools.lru_cache(maxsize=1)
 def _cifar10_arrays() -> tuple[np.ndarray, np.ndarray]:
-    found = data.load("cifar10")
+    found = _loaded("cifar10")
     x = np.concatenate([found.train_x, found.test_x]).astype(np.float32) / 255
     x = (x - x.mean(axis=(0, 2, 3), keepdims=True)) / x.std(axis=(0, 2, 3), keepdims=True)
     return x, np.concatenate([found.train_y, found.test_y])
 
 
 def _shakespeare(ranks: slice) -> Federation:
-    found = data.load("tinyshakespeare")
+    found = _loaded("tinyshakespeare")
     texts, characters = found.by_speaker(), "".join(sorted(set(found.text)))
     longest = sorted(texts, key=lambda name: (-len(texts[name]), name))[ranks]
     return text_federation([texts[name] for name in longest], windows=WINDOWS, vocabulary=characters)[0]
