@@ -22,7 +22,7 @@ def best_method(tables: Tables) -> Verdict:
             raise Missing(f"Flow beside others at rho={rho:g}")
         gains = {name: paired(table, "Flow", name, rho=rho) for name in others}
         rival = min(gains, key=lambda name: np.median(gains[name]))
-        closest.append(f"Flow minus {rival} {by_seed(gains[rival])} (rho={rho:g})")
+        closest.append(f"Flow minus {rival}, {by_seed(gains[rival])} (rho={rho:g})")
         low += [gain.min() for gain in gains.values()]
         middle += [np.median(gain) for gain in gains.values()]
     measured = "; ".join(closest)
@@ -82,7 +82,7 @@ def small_clients(tables: Tables) -> Verdict:
     gain = [paired(last, "Flow", "FedAvg + FT", examples=size) for size in ends]
     more = gain[0] - gain[1]
     measured = ", ".join(f"{size} examples {np.median(one):+.3f}" for size, one in zip(ends, gain, strict=True))
-    measured += f"; difference by seed: {by_seed(more)}"
+    measured += f"; difference, {by_seed(more)}"
     return grade(more.min(), reproduced=more.min() > 0, close=np.median(more) > 0, measured=measured)
 
 
@@ -104,7 +104,7 @@ def split_cost(tables: Tables) -> Verdict:
         found = {name: _variant(tables, name, "personal") for name in names}
         best[side] = max(found, key=lambda name: found[name].median())
     gain = _variant(tables, best["half"], "personal") - _variant(tables, best["all"], "personal")
-    measured = f"{best['half']} less {best['all']}, by seed: {by_seed(gain.dropna().to_numpy())}"
+    measured = f"{best['half']} less {best['all']}, {by_seed(gain.dropna().to_numpy())}"
     low, high = gain.min(skipna=False), gain.max(skipna=False)
     return grade(low, reproduced=high < -0.01, close=gain.median() < 0, measured=measured)
 
@@ -122,7 +122,7 @@ def data_reuse(tables: Tables) -> Verdict:
 def soft_test(tables: Tables) -> Verdict:
     """Rounded routes in the test against the soft ones of training."""
     gap = _variant(tables, "as here", "personal") - _variant(tables, "soft test", "personal")
-    measured = f"hard less soft, by seed: {by_seed(gain_values(gap))}"
+    measured = f"hard less soft, {by_seed(gain_values(gap))}"
     middle = gap.median()
     return grade(middle, reproduced=abs(middle) <= 0.01, close=abs(middle) <= 0.03, measured=measured)
 
