@@ -51,6 +51,18 @@ def test_preference_is_tidy_paired_and_reproducible(tiny):
     assert ((shares >= 0) & (shares <= 1)).all(axis=None)
 
 
+def test_what_is_known_is_not_computed_again(tiny):
+    marked = {name: table.copy() for name, table in tiny.items()}
+    marked["clients"].loc[marked["clients"]["rho"] == 0.25, "personal"] = 7.0  # to recognize it
+    again = experiments.preference(rhos=(0.5, 0.25), **TINY, known=marked)
+    assert (again["clients"].query("rho == 0.25")["personal"] == 7.0).all()
+    for name, table in tiny.items():
+        rows = [part.query("rho == 0.5").reset_index(drop=True) for part in (table, again[name])]
+        pd.testing.assert_frame_equal(*rows)
+    other = experiments.preference(rhos=(0.25,), **TINY | {"rounds": 2}, methods=("FedAvg",), known=marked)
+    assert (other["clients"]["personal"] <= 1).all()
+
+
 def test_the_figures_of_preference(tiny):
     for fig in (
         figures.harm(tiny["clients"], rho=0.25),
@@ -258,6 +270,23 @@ def test_theory_tables_have_figures():
     assert len(rates) == 9 and (rates["squared_gradient"] > 0).all()
     captioned(figures.global_rates(rates))
     captioned(figures.personal_gradients(experiments.personal_gradients(clients=4, rounds=1, seeds=1)))
+
+
+def test_global_rates_are_the_gradients_of_federated_averaging():
+    from lib.federated.algorithms import FedAvg
+    from lib.flow.experiments.rates import LINEAR, global_gradient
+    from lib.flow.synthetic import synthetic
+
+    table = experiments.global_rates(levels=(0.0, 1.0), horizons=(2,), floor_rounds=4, clients=12, steps=3, seeds=2)
+    for row in table.itertuples():
+        federation = synthetic(alpha=row.level, beta=row.level, clients=12, examples=100, seed=row.seed)
+        algorithm = FedAvg(model=LINEAR, local=LocalSGD(lr=row.lr, batch_size=10, epochs=None, steps=3))
+        states = [algorithm.init(row.seed)]
+        for rounds in range(1, row.rounds):
+            states.append(run(algorithm, federation, rounds=rounds, seed=row.seed, cohort_size=10).state)
+        found = [global_gradient(state.tensors, federation) for state in states]
+        expected = min(found) if row.kind == "rate" else np.mean(found[2:])
+        assert row.squared_gradient == pytest.approx(expected, rel=1e-4)
 
 
 def test_costs_are_counted():
