@@ -314,8 +314,8 @@ def test_real_data_refuses_unknown_names_and_runs_where_the_data_are():
         pytest.skip("the data sets are not in the data folder")
     few = {"seeds": 1, "rounds": 1, "tuning_seeds": 1, "tuning_rounds": 1, "methods": ("FedAvg", "Ditto")}
     found = experiments.real_tables(["femnist-digits"], **few)
-    assert set(found) == {"femnist", "real_tuning"} and len(found["femnist"]) == 24
-    assert len(found["real_tuning"]) == 12 and set(found["real_tuning"]["seed"]) == {1000}
+    assert set(found) == {"femnist", "femnist_tuning"} and len(found["femnist"]) == 24
+    assert len(found["femnist_tuning"]) == 12 and set(found["femnist_tuning"]["seed"]) == {1000}
     captioned(figures.methods(found["femnist"], by="setting", data="FEMNIST digits"))
     judged, tuned = (real_federation("Shakespeare", 0, tuning=tuning) for tuning in (False, True))
     assert len(judged) == len(tuned) == 20 and judged.classes == tuned.classes == 65

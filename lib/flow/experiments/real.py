@@ -31,7 +31,7 @@ def real_tables(
     work: Work | None = None,
     beside: Sequence[Job] = (),
 ) -> Tables:
-    """Return the tables ``femnist``, ``cifar10`` and ``shakespeare`` of the data sets named, and ``real_tuning``.
+    """Return the tables ``femnist``, ``cifar10`` and ``shakespeare`` of the data sets named, and their ``..._tuning``.
 
     Settings are tuned on federations of their own first. `work` does the jobs, see `lib.flow.experiments.work`; it does
     those of `beside` along with the last ones. Raises ValueError for an unknown name, DataError where a data set is
@@ -39,7 +39,7 @@ def real_tables(
 
     Returns:
         One row a client of each run: setting, method, seed and the columns of `lib.flow.outcomes.clients_table`;
-        ``real_tuning`` as `lib.flow.experiments.tuning.tuning` has it. And the tables of the jobs `beside`.
+        ``femnist_tuning`` and so on as `lib.flow.experiments.tuning.tuning` has it. And the tables of the jobs `beside`.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
     if unknown:
@@ -50,9 +50,10 @@ def real_tables(
         data.load(name)  # here, so that a missing file ends the run at once, and records name the files
     if tasks:
         options = {"seeds": tuning_seeds, "rounds": tuning_rounds, "device": device}
-        found["real_tuning"] = tuning(tasks=tasks, methods=methods, apart=True, work=work, **options)
+        tuned = tuning(tasks=tasks, methods=methods, apart=True, work=work, **options)
+        found = {f"{table}_tuning": rows for table, rows in tuned.groupby(tuned["task"].map(lambda t: REAL[t].table))}
     for task in tasks:
-        settings = settings_of(found["real_tuning"], task)
+        settings = settings_of(tuned, task)
         for group in groups_of([name for name in methods if fits(name, task)]):
             options = {"task": task, "methods": group, "settings": settings, "rounds": rounds, "device": device}
             jobs += [Job(outcome, options | {"seed": s}) for s in range(seed, seed + seeds)]
