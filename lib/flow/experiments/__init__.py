@@ -9,13 +9,12 @@ from lib.flow.experiments.rates import global_rates, personal_gradients
 from lib.flow.experiments.real import real_tables
 from lib.flow.experiments.shifts import digit_shifts, newcomers
 from lib.flow.experiments.statements import instance_value_check, mixing_check
-from lib.flow.experiments.tuning import chosen, tuned_table
+from lib.flow.experiments.tuning import settings_table, tuned_table
 from lib.flow.experiments.work import by_workers
 
 __all__ = [
     "ablation",
     "by_workers",
-    "chosen",
     "correctness",
     "digit_shifts",
     "global_rates",
@@ -32,5 +31,6 @@ __all__ = [
     "preference",
     "real_tables",
     "round_costs",
+    "settings_table",
     "tuned_table",
 ]

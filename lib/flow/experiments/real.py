@@ -39,7 +39,8 @@ def real_tables(
 
     Returns:
         One row a client of each run: setting, method, seed and the columns of `lib.flow.outcomes.clients_table`;
-        ``femnist_tuning`` and so on as `lib.flow.experiments.tuning.tuning` has it. And the tables of the jobs `beside`.
+        ``femnist_tuning`` and so on as `lib.flow.experiments.tuning.tuning` has it; and the tables of the jobs
+        `beside`.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
     if unknown:

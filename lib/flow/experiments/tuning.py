@@ -1,7 +1,7 @@
 """The settings of every method, chosen with the same budget on federations on which nothing is judged."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -88,6 +88,15 @@ def chosen(table: pd.DataFrame) -> pd.DataFrame:
     """
     runs = table.groupby(["task", "method", "setting", "seed"], as_index=False, sort=False)["personal"].mean()
     return best_settings(runs, ["task", "method"], setting="setting", value="personal")
+
+
+def settings_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return what was chosen in the ``..._tuning`` tables among `tables`: a row a method, a column a task, text."""
+    found = [table for name, table in tables.items() if name.endswith("_tuning")]
+    if not found:
+        return pd.DataFrame()
+    best = chosen(pd.concat(found, ignore_index=True))
+    return best.pivot_table(index="method", columns="task", values="setting", aggfunc="first").fillna("")
 
 
 def settings_of(table: pd.DataFrame, task: str) -> Settings:
