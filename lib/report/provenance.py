@@ -26,12 +26,18 @@ def versions(names: tuple[str, ...] = NUMERICAL) -> dict[str, str]:
 
 
 def git_state(root: Path = ROOT) -> dict[str, Any]:
-    """Return commit and dirtiness of the work tree, or an empty commit outside a git checkout."""
+    """Return commit and dirtiness of the work tree.
+
+    ``SCARCE_COMMIT`` names the commit of a copy that has lost its history; without it, and outside a git checkout, the
+    commit is empty.
+    """
 
     def git(*words: str) -> str:
         done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else ""
 
+    if copied := os.environ.get("SCARCE_COMMIT"):
+        return {"commit": copied, "dirty": False}
     try:
         return {"commit": git("rev-parse", "--short=12", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
     except FileNotFoundError:
