@@ -39,14 +39,11 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 def main(given: list[str] | None = None) -> None:
     """Compute the tables and write them."""
     from lib import data
-    from lib.flow.experiments.longer import longer_jobs
+    from lib.flow.experiments.longer import longer_tasks
     from lib.flow.experiments.real import real_tables
-    from lib.flow.experiments.work import in_parallel
 
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"  # the workers inherit it
     options, start, begun = arguments(given), time.monotonic(), datetime.now(UTC)
-    beside = longer_jobs(options.longer, seeds=options.seeds, rounds=options.rounds, device=options.device)
+    beside = longer_tasks(options.longer, seeds=options.seeds, rounds=options.rounds, device=options.device)
     tables = real_tables(
         options.data_sets,
         seeds=options.real_seeds,
@@ -54,7 +51,8 @@ def main(given: list[str] | None = None) -> None:
         tuning_seeds=options.tuning_seeds,
         tuning_rounds=options.tuning_rounds,
         device=options.device,
-        work=in_parallel(options.workers, _said),
+        workers=options.workers,
+        progress=_said,
         beside=beside,
     )
     write(options.out, tables)
@@ -89,11 +87,11 @@ def _write(path: Path, text: str) -> None:
 
 
 def _said(items, label: str):
-    items, start = list(items), time.monotonic()
-    for place, item in enumerate(items):
+    start = time.monotonic()
+    for place, item in enumerate(items, start=1):
         yield item
-        if place == len(items) - 1 or place % 20 == 19:
-            print(f"{label}: {place + 1} of {len(items)}, {time.monotonic() - start:.0f} s", flush=True)
+        if place == len(items) or place % 20 == 0:
+            print(f"{label}: {place} of {len(items)}, {time.monotonic() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

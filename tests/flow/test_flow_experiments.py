@@ -9,15 +9,16 @@ from lib.federated import LocalSGD, run
 from lib.flow import CLAIMS, experiments, figures
 from lib.flow.baselines.candidates import CANDIDATES, setting_of, setting_text
 from lib.flow.baselines.methods import METHODS, UNTUNED, method
+from lib.flow.experiments import tuning as tuning_module
 from lib.flow.experiments.ablation import variants
 from lib.flow.experiments.arms import groups_of, perceptron_bench
 from lib.flow.experiments.datasets import real_federation
 from lib.flow.experiments.tasks import EMBEDDED, bench_of, cohort_of, fits, tuning_federations
 from lib.flow.experiments.tuning import chosen, settings_of, stored_settings, tuned_table, tuning
-from lib.flow.experiments.work import Job, in_parallel, in_turn
 from lib.flow.federations import dirichlet_digits
 from lib.flow.flow import Flow
 from lib.report import judge
+from lib.tasks import run_tasks
 
 TINY = {"seeds": 2, "rounds": 1, "seed": 50}
 
@@ -170,14 +171,15 @@ def test_tuning_takes_the_best_median_over_seeds_of_the_mean_over_kinds():
     assert settings_of(table, "t") == {"m": {"rate": 1}}
 
 
-def test_tuning_tries_the_others_with_the_rate_that_fedavg_chose():
+def test_tuning_tries_the_others_with_the_rate_that_fedavg_chose(monkeypatch):
     seen = []
 
-    def work(jobs, label):
-        seen.extend(job.options for job in jobs)
-        return in_turn()(jobs, label)
+    def noted(tasks, **how):
+        seen.extend(task.options for task in tasks)
+        return run_tasks(tasks, **how)
 
-    made = tuning(tasks=EMBEDDED[1:], methods=("FedAvg", "Ditto"), seeds=2, rounds=1, work=work)
+    monkeypatch.setattr(tuning_module, "run_tasks", noted)
+    made = tuning(tasks=EMBEDDED[1:], methods=("FedAvg", "Ditto"), seeds=2, rounds=1)
     assert len(made) == 2 * 6 * 2 * 2 and set(made["seed"]) == {1000, 1001}
     assert [options["settings"] for options in seen[:6]] == [{}] * 6
     assert all(options["settings"] == {"FedAvg": settings_of(made, "digits")["FedAvg"]} for options in seen[6:])
@@ -200,17 +202,12 @@ def test_groups_cover_each_method_once():
     assert groups_of(("Flow", "FedAvg")) == [("FedAvg",), ("Flow",)]
 
 
-def test_jobs_in_parallel_give_the_tables_of_jobs_in_turn():
-    options = {"rhos": (0.25,), "seeds": 1, "rounds": 1, "clients": 3, "train": 20, "test": 10}
-    jobs = [Job(experiments.preference, options | {"methods": (name,)}) for name in ("Flow", "Ditto", "FedAvg")]
-    one, other = in_turn()(jobs, "jobs"), in_parallel(2)(jobs, "jobs")
-    assert list(one) == list(other) and one["clients"]["method"].unique().tolist() == ["Flow", "Ditto", "FedAvg"]
+def test_several_processes_give_the_tables_of_one():
+    options = {"seeds": 1, "rounds": 1}
+    one, other = (experiments.longer_tables(["deltas"], **options, workers=workers) for workers in (1, 2))
+    assert list(one) == list(other) == ["deltas", "delta_routes"]
     for name, table in one.items():
         pd.testing.assert_frame_equal(table, other[name])
-    with pytest.raises(ValueError, match="rho"):
-        in_parallel(2)([Job(experiments.preference, options | {"rhos": (2.0,)})], "jobs")
-    with pytest.raises(ValueError, match="workers"):
-        in_parallel(0)
 
 
 def test_variants_and_their_figure():
@@ -316,6 +313,9 @@ def test_real_data_refuses_unknown_names_and_runs_where_the_data_are():
     found = experiments.real_tables(["femnist-digits"], **few)
     assert set(found) == {"femnist", "femnist_tuning"} and len(found["femnist"]) == 24
     assert len(found["femnist_tuning"]) == 12 and set(found["femnist_tuning"]["seed"]) == {1000}
+    settings = experiments.settings_table(found | {"other": found["femnist"]})
+    assert settings.index.tolist() == ["Ditto", "FedAvg"] and settings.columns.tolist() == ["FEMNIST digits"]
+    assert experiments.settings_table({"femnist": found["femnist"]}).empty
     captioned(figures.methods(found["femnist"], by="setting", data="FEMNIST digits"))
     judged, tuned = (real_federation("Shakespeare", 0, tuning=tuning) for tuning in (False, True))
     assert len(judged) == len(tuned) == 20 and judged.classes == tuned.classes == 65

@@ -10,11 +10,9 @@ from lib.flow.experiments.real import real_tables
 from lib.flow.experiments.shifts import digit_shifts, newcomers
 from lib.flow.experiments.statements import instance_value_check, mixing_check
 from lib.flow.experiments.tuning import settings_table, tuned_table
-from lib.flow.experiments.work import by_workers
 
 __all__ = [
     "ablation",
-    "by_workers",
     "correctness",
     "digit_shifts",
     "global_rates",

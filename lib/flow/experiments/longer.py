@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from lib.flow.baselines.methods import METHODS, UNTUNED
 from lib.flow.experiments.ablation import ablation, variants
-from lib.flow.experiments.arms import groups_of
+from lib.flow.experiments.arms import Progress, groups_of
 from lib.flow.experiments.curves import AT_EACH_ROUND, over_rounds
 from lib.flow.experiments.preference import preference
 from lib.flow.experiments.shifts import digit_shifts
-from lib.flow.experiments.work import Job, Tables, Work, in_turn
 from lib.flow.outcomes import by_run
+from lib.tasks import Task, run_tasks
 
 KNOWN = ("methods", "deltas", "rounds", "ablation", "digits")
 CELL = ["rho", "delta", "method", "seed"]
@@ -23,74 +25,61 @@ def longer_tables(
     seed: int = 0,
     rounds: int = 25,
     device: str = "cpu",
-    work: Work | None = None,
-) -> Tables:
-    """Return the tables named: `KNOWN` says which there are. `work` does the jobs, see `lib.flow.experiments.work`.
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Return the tables named: `KNOWN` says which there are. `workers` processes share the work, see `lib.tasks`.
 
     ``methods`` (all methods on instance preferences, one row a run), ``deltas`` and
     ``delta_routes`` (FedAvg, fine-tuning and Flow against the distance of the clients' rules, rho = 0.5), ``ablation``
     (at most three seeds), ``digits`` (`digit_shifts`), ``rounds`` (`over_rounds`). Raises ValueError for an unknown
     name.
     """
-    jobs = longer_jobs(names, seeds=seeds, seed=seed, rounds=rounds, device=device)
-    return (work or in_turn())(jobs, "longer runs") if jobs else {}
+    tasks = longer_tasks(names, seeds=seeds, seed=seed, rounds=rounds, device=device)
+    return run_tasks(tasks, workers=workers, progress=progress)
 
 
-def longer_jobs(names: Sequence[str], *, seeds: int, seed: int = 0, rounds: int, device: str = "cpu") -> list[Job]:
-    """Return the jobs of `longer_tables`."""
+def longer_tasks(names: Sequence[str], *, seeds: int, seed: int = 0, rounds: int, device: str = "cpu") -> list[Task]:
+    """Return the tasks of `longer_tables`."""
     unknown = sorted(set(names) - set(KNOWN))
     if unknown:
         raise ValueError(f"no table {unknown[0]!r}; choose from {', '.join(KNOWN)}")
     more = {"seeds": seeds, "seed": seed, "device": device}
     long = more | {"rounds": rounds}
-    jobs = {
+    tasks = {
         "methods": [
-            Job(methods_table, long | {"rhos": (rho,), "methods": group})
+            Task("methods", clients_means, long | {"rhos": (rho,), "methods": group})
             for rho in (0.25, 0.5)
             for group in groups_of((*METHODS, UNTUNED))
         ],
         "deltas": [
-            Job(deltas_tables, long | {"rhos": (0.5,), "deltas": (delta,), "methods": group})
+            Task(table, function, long | {"rhos": (0.5,), "deltas": (delta,), "methods": group})
             for delta in (0.25, 0.5, 1.0)
-            for group in (("FedAvg", "FedAvg + FT"), ("Flow",))
+            for table, function, group in (
+                ("deltas", clients_means, ("FedAvg", "FedAvg + FT", "Flow")),
+                ("delta_routes", routes_means, ("Flow",)),
+            )
         ],
-        "rounds": [Job(rounds_table, long | {"methods": group}) for group in groups_of(AT_EACH_ROUND)],
+        "rounds": [Task("rounds", over_rounds, long | {"methods": group}) for group in groups_of(AT_EACH_ROUND)],
         "ablation": [
-            Job(ablation_table, long | {"seeds": min(seeds, 3), "groups": (group,), "names": (name,)})
+            Task("ablation", ablation, long | {"seeds": min(seeds, 3), "groups": (group,), "names": (name,)})
             for group, some in variants().items()
             for name in some
         ],
         "digits": [
-            Job(digits_table, more | {"alphas": (), "styles": (), "methods": group} | shift)
+            Task("digits", digit_shifts, more | {"alphas": (), "styles": (), "methods": group} | shift)
             for shift in SHIFTS
             for group in groups_of((*METHODS, UNTUNED))
         ],
     }
-    return [job for name in KNOWN if name in names for job in jobs[name]]
+    return [task for name in KNOWN if name in names for task in tasks[name]]
 
 
-def methods_table(**options: object) -> Tables:
-    """Return the table ``methods`` of one call of `preference`."""
-    return {"methods": by_run(preference(**options)["clients"], CELL)}
+def clients_means(**options: object) -> pd.DataFrame:
+    """Return the means over clients of one call of `preference`, one row a run."""
+    return by_run(preference(**options)["clients"], CELL)
 
 
-def deltas_tables(**options: object) -> Tables:
-    """Return the tables ``deltas`` and, where Flow is among the methods, ``delta_routes``."""
-    found = preference(**options)
-    routes = {} if found["routes"].empty else {"delta_routes": by_run(found["routes"], CELL)}
-    return {"deltas": by_run(found["clients"], CELL)} | routes
-
-
-def ablation_table(**options: object) -> Tables:
-    """Return the table ``ablation`` of one call of `lib.flow.experiments.ablation.ablation`."""
-    return {"ablation": ablation(**options)}
-
-
-def rounds_table(**options: object) -> Tables:
-    """Return the table ``rounds`` of one call of `over_rounds`."""
-    return {"rounds": over_rounds(**options)}
-
-
-def digits_table(**options: object) -> Tables:
-    """Return the table ``digits`` of one call of `digit_shifts`."""
-    return {"digits": digit_shifts(**options)}
+def routes_means(**options: object) -> pd.DataFrame:
+    """Return the means over clients of the routes of one call of `preference`, one row a run."""
+    return by_run(preference(**options)["routes"], CELL)

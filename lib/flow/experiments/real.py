@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lib import data
 from lib.flow.baselines.methods import UNTUNED
-from lib.flow.experiments.arms import Run, compared, groups_of, trained
+from lib.flow.experiments.arms import Progress, Run, compared, groups_of, trained
 from lib.flow.experiments.datasets import REAL, real_federation
 from lib.flow.experiments.tasks import bench_of, fits
 from lib.flow.experiments.tuning import Settings, settings_of, tuning
-from lib.flow.experiments.work import Job, Tables, Work, in_turn
+from lib.tasks import Task, run_tasks
 
 KNOWN = ("digits", "femnist-digits", "cifar10", "tinyshakespeare")
 METHODS = (
@@ -28,43 +27,43 @@ def real_tables(
     tuning_seeds: int = 2,
     tuning_rounds: int = 10,
     device: str = "cpu",
-    work: Work | None = None,
-    beside: Sequence[Job] = (),
-) -> Tables:
+    workers: int = 1,
+    progress: Progress | None = None,
+    beside: Sequence[Task] = (),
+) -> dict[str, pd.DataFrame]:
     """Return the tables ``femnist``, ``cifar10`` and ``shakespeare`` of the data sets named, and their ``..._tuning``.
 
-    Settings are tuned on federations of their own first. `work` does the jobs, see `lib.flow.experiments.work`; it does
-    those of `beside` along with the last ones. Raises ValueError for an unknown name, DataError where a data set is
+    Settings are tuned on federations of their own first. `workers` processes share the work, see `lib.tasks`; the tasks
+    `beside` are done along with the last ones. Raises ValueError for an unknown name, DataError where a data set is
     absent.
 
     Returns:
         One row a client of each run: setting, method, seed and the columns of `lib.flow.outcomes.clients_table`;
-        ``femnist_tuning`` and so on as `lib.flow.experiments.tuning.tuning` has it; and the tables of the jobs
-        `beside`.
+        ``femnist_tuning`` and so on as `lib.flow.experiments.tuning.tuning` has it; and the tables of `beside`.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
     if unknown:
         raise ValueError(f"unknown data set {unknown[0]!r}; choose from {', '.join(KNOWN)}")
-    work, tasks = work or in_turn(), [task for task, where in REAL.items() if where.data in data_sets]
-    jobs, found = list(beside), {}
-    for name in {REAL[task].data: None for task in tasks}:
-        data.load(name)  # here, so that a missing file ends the run at once, and records name the files
+    tasks = [task for task, where in REAL.items() if where.data in data_sets]
+    pieces, found, how = list(beside), {}, {"workers": workers, "progress": progress}
     if tasks:
         options = {"seeds": tuning_seeds, "rounds": tuning_rounds, "device": device}
-        tuned = tuning(tasks=tasks, methods=methods, apart=True, work=work, **options)
+        tuned = tuning(tasks=tasks, methods=methods, apart=True, **how, **options)
         found = {f"{table}_tuning": rows for table, rows in tuned.groupby(tuned["task"].map(lambda t: REAL[t].table))}
     for task in tasks:
         settings = settings_of(tuned, task)
-        for group in groups_of([name for name in methods if fits(name, task)]):
+        for group in groups_of([name for name in methods if fits(name, task)])[::-1]:  # Flow, the longest, first
             options = {"task": task, "methods": group, "settings": settings, "rounds": rounds, "device": device}
-            jobs += [Job(outcome, options | {"seed": s}) for s in range(seed, seed + seeds)]
-    return found | (work(jobs, "runs") if jobs else {})
+            pieces += [Task(REAL[task].table, outcome, options | {"seed": s}) for s in range(seed, seed + seeds)]
+    return found | run_tasks(pieces, **how)
 
 
-def outcome(*, task: str, methods: Sequence[str], settings: Settings, seed: int, rounds: int, device: str) -> Tables:
+def outcome(
+    *, task: str, methods: Sequence[str], settings: Settings, seed: int, rounds: int, device: str
+) -> pd.DataFrame:
     """Return the rows of `real_tables` of one task and seed."""
     where = REAL[task]
     run = Run(real_federation(task, seed).to(device), seed, {"setting": where.setting})
     found = trained(methods, bench_of(task, settings), [run], rounds=rounds, cohort_size=where.cohort)
     parts = [compared(name, found, [run]) for name in methods]
-    return {where.table: pd.concat(parts, ignore_index=True)}
+    return pd.concat(parts, ignore_index=True)

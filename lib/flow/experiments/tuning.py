@@ -9,10 +9,10 @@ import pandas as pd
 from lib.federated.tuning import best_settings, tuning_seeds
 from lib.flow.baselines.candidates import CANDIDATES, setting_of, setting_text
 from lib.flow.baselines.methods import METHODS
-from lib.flow.experiments.arms import Run, compared, groups_of, trained
+from lib.flow.experiments.arms import Progress, Run, compared, groups_of, trained
 from lib.flow.experiments.tasks import EMBEDDED, bench_of, cohort_of, fits, tuning_federations
-from lib.flow.experiments.work import Job, Tables, Work, in_turn
 from lib.flow.outcomes import by_run
+from lib.tasks import Task, run_tasks
 
 STORED = Path(__file__).parents[1] / "tuned.csv"
 Settings = dict[str, dict]
@@ -26,32 +26,33 @@ def tuning(
     rounds: int = 12,
     apart: bool = False,
     device: str = "cpu",
-    work: Work | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return the accuracy of every method with each of its six candidate settings.
 
     FedAvg's learning rate comes first; the other methods are tried with the one it chose for what they share. Methods
-    without candidates are left out. `apart` makes a job of each seed instead of training them side by side.
+    without candidates are left out. `apart` makes a task of each seed instead of training them side by side.
 
     Returns:
         One row a run: task, kind, setting (text), method, seed, and the means of `lib.flow.outcomes.by_run`.
     """
-    work, every = work or in_turn(), list(tuning_seeds(seeds))
+    every, how = list(tuning_seeds(seeds)), {"workers": workers, "progress": progress}
     split = [[s] for s in every] if apart else [every]
     common = {"rounds": rounds, "device": device}
 
-    def jobs(task: str, names: Sequence[str], settings: Settings) -> list[Job]:
+    def pieces(task: str, names: Sequence[str], settings: Settings) -> list[Task]:
         alone = len(names) == 1  # then each candidate is a training of its own
         picks = [[place] for place in range(len(CANDIDATES[names[0]]))] if alone else [None]
         options = {"task": task, "names": names, "settings": settings, **common}
-        return [Job(candidate_runs, options | {"seeds": s, "only": pick}) for pick in picks for s in split]
+        return [Task("tuning", candidate_runs, options | {"seeds": s, "only": pick}) for pick in picks for s in split]
 
-    first = work([job for task in tasks for job in jobs(task, ("FedAvg",), {})], "rates of FedAvg")["tuning"]
+    first = run_tasks([piece for task in tasks for piece in pieces(task, ("FedAvg",), {})], **how)["tuning"]
     rest = []
     for task in tasks:
         names = [name for name in methods if name in CANDIDATES and name != "FedAvg" and fits(name, task)]
-        rest += [job for group in groups_of(names) for job in jobs(task, group, settings_of(first, task))]
-    return pd.concat([first, work(rest, "tuning")["tuning"]], ignore_index=True) if rest else first
+        rest += [piece for group in groups_of(names) for piece in pieces(task, group, settings_of(first, task))]
+    return pd.concat([first, run_tasks(rest, **how)["tuning"]], ignore_index=True) if rest else first
 
 
 def candidate_runs(
@@ -63,8 +64,8 @@ def candidate_runs(
     only: Sequence[int] | None,
     rounds: int,
     device: str,
-) -> Tables:
-    """Return the table ``tuning`` of the candidates of `names`, all of them or those at the places `only`."""
+) -> pd.DataFrame:
+    """Return the rows of `tuning` of the candidates of `names`, all of them or those at the places `only`."""
     runs = [
         Run(federation.to(device), s, {"kind": kind})
         for s in seeds
@@ -78,7 +79,7 @@ def candidate_runs(
                 found = trained([name], bench, runs, rounds=rounds, cohort_size=cohort, as_fedavg=shared)
                 rows = compared(name, found, runs).assign(task=task, setting=setting_text(candidate))
                 parts.append(by_run(rows, ["task", "kind", "setting", "method", "seed"]))
-    return {"tuning": pd.concat(parts, ignore_index=True)}
+    return pd.concat(parts, ignore_index=True)
 
 
 def chosen(table: pd.DataFrame) -> pd.DataFrame:
