@@ -2,7 +2,9 @@
 
 The tables are those of `scarce run flow --preset real`, computed by the same functions, several processes at a time.
 Nothing beyond torch, numpy, pandas, scipy and scikit-learn is needed. Each table appears whole or not at all, then
-``result.json`` with machine, versions and commit. Move the folder to ``results/flow/real`` to show it on the page.
+``result.json`` with machine, versions and commit (``SCARCE_COMMIT`` names that of a copy without history). As
+``results/flow/real`` the folder is shown on the page; one of a single data set may be called after it, such as
+``results/flow/cifar10``.
 """
 
 import argparse
@@ -32,7 +34,6 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--real-rounds", type=int, default=40)
     parser.add_argument("--tuning-seeds", type=int, default=2)
     parser.add_argument("--tuning-rounds", type=int, default=10)
-    parser.add_argument("--commit", help="the commit that is run, where there is no git checkout")
     return parser.parse_args(given)
 
 
@@ -64,9 +65,9 @@ def main(given: list[str] | None = None) -> None:
         "started": begun.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - start, 2),
         "peak_mib": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1),  # of the largest process
-        "parameters": {name: value for name, value in sorted(vars(options).items()) if name not in ("out", "commit")},
+        "parameters": {name: value for name, value in sorted(vars(options).items()) if name != "out"},
         "versions": provenance.versions(),
-        "git": {"commit": options.commit[:12], "dirty": False} if options.commit else provenance.git_state(),
+        "git": provenance.git_state(),
         "data": data.used(),
         "machine": provenance.machine(),
     }

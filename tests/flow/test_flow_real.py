@@ -23,9 +23,9 @@ import lib.flow.real, lib.flow.experiments.real, lib.flow.experiments.longer
 
 
 def test_the_folder_is_a_recorded_run_with_the_tables_of_the_notebook(tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("SCARCE_COMMIT", "0123456789ab")
     few = ["--workers", "2", "--longer", "deltas", "--data-sets", "--seeds", "1", "--rounds", "1"]
-    real.main(["--out", str(tmp_path / "flow" / "real"), "--commit", "0123456789abcdef", *few])
+    real.main(["--out", str(tmp_path / "flow" / "real"), *few])
     monkeypatch.setattr(page, "RESULTS", tmp_path)
     found = report.recorded("flow", "real")
     expected = experiments.longer_tables(["deltas"], seeds=1, rounds=1)
