@@ -1,9 +1,9 @@
 """The recorded run without a notebook: ``python -m lib.flow.real --out DIR --workers 16``.
 
 The tables are those of `scarce run flow --preset real`, computed by the same functions, several processes at a time.
-Nothing beyond torch, numpy, pandas, scipy and scikit-learn is needed. Each table appears whole or not at all, then
-``result.json`` with machine, versions and commit (``SCARCE_COMMIT`` names that of a copy without history). As
-``results/flow/real`` the folder is shown on the page; one of a single data set may be called after it, such as
+Nothing beyond torch, numpy, pandas, scipy and scikit-learn is needed. Each table appears, whole, as soon as it is
+complete, with ``result.json`` on machine, versions and commit (``SCARCE_COMMIT`` names that of a copy without history).
+As ``results/flow/real`` the folder is shown on the page; one of a single data set may be called after it, such as
 ``results/flow/cifar10``.
 """
 
@@ -14,6 +14,7 @@ import resource
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -39,13 +40,21 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 
 def main(given: list[str] | None = None) -> None:
     """Compute the tables and write them."""
-    from lib import data
     from lib.flow.experiments.longer import longer_tasks
     from lib.flow.experiments.real import real_tables
 
     options, start, begun = arguments(given), time.monotonic(), datetime.now(UTC)
     beside = longer_tasks(options.longer, seeds=options.seeds, rounds=options.rounds, device=options.device)
-    tables = real_tables(
+
+    def keep(name: str, table: pd.DataFrame) -> None:
+        (options.out / "tables").mkdir(parents=True, exist_ok=True)
+        _write(options.out / "tables" / f"{name}.csv", table.to_csv(index=False, float_format="%.8g"))
+        _write(
+            options.out / "result.json", json.dumps(result(options, begun, time.monotonic() - start), indent=1) + "\n"
+        )
+        print(f"{time.monotonic() - start:.0f} s: {name}, {len(table)} rows", flush=True)
+
+    real_tables(
         options.data_sets,
         seeds=options.real_seeds,
         rounds=options.real_rounds,
@@ -55,30 +64,27 @@ def main(given: list[str] | None = None) -> None:
         workers=options.workers,
         progress=_said,
         beside=beside,
+        on_table=keep,
     )
-    write(options.out, tables)
-    result = {
+
+
+def result(options: argparse.Namespace, begun: datetime, seconds: float) -> dict[str, Any]:
+    """Return what a run's ``result.json`` holds, for the tables that are complete."""
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
         "status": "ok",
         "paper": "flow",
         "preset": "real",
         "hash": "computed without a notebook",
         "started": begun.isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - start, 2),
-        "peak_mib": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1),  # of the largest process
+        "seconds": round(seconds, 2),
+        "peak_mib": round(peak / 1024, 1),  # of the largest process
         "parameters": {name: value for name, value in sorted(vars(options).items()) if name != "out"},
         "versions": provenance.versions(),
         "git": provenance.git_state(),
-        "data": data.used(),
+        "data": provenance.data_checksums(),
         "machine": provenance.machine(),
     }
-    _write(options.out / "result.json", json.dumps(result, indent=1) + "\n")
-
-
-def write(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
-    """Write each table to ``folder/tables``, under a temporary name first."""
-    (folder / "tables").mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        _write(folder / "tables" / f"{name}.csv", table.to_csv(index=False, float_format="%.8g"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,6 +1,6 @@
 """The same comparison on real data, each method with settings of its own that were tuned for the task."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -30,12 +30,13 @@ def real_tables(
     workers: int = 1,
     progress: Progress | None = None,
     beside: Sequence[Task] = (),
+    on_table: Callable[[str, pd.DataFrame], None] = lambda name, table: None,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables ``femnist``, ``cifar10`` and ``shakespeare`` of the data sets named, and their ``..._tuning``.
 
     Settings are tuned on federations of their own first. `workers` processes share the work, see `lib.tasks`; the tasks
-    `beside` are done along with the last ones. Raises ValueError for an unknown name, DataError where a data set is
-    absent.
+    `beside` are done along with the last ones, and `on_table` is called with each table once it is complete. Raises
+    ValueError for an unknown name, DataError where a data set is absent.
 
     Returns:
         One row a client of each run: setting, method, seed and the columns of `lib.flow.outcomes.clients_table`;
@@ -50,12 +51,14 @@ def real_tables(
         options = {"seeds": tuning_seeds, "rounds": tuning_rounds, "device": device}
         tuned = tuning(tasks=tasks, methods=methods, apart=True, **how, **options)
         found = {f"{table}_tuning": rows for table, rows in tuned.groupby(tuned["task"].map(lambda t: REAL[t].table))}
+        for name, table in found.items():
+            on_table(name, table)
     for task in tasks:
         settings = settings_of(tuned, task)
         for group in groups_of([name for name in methods if fits(name, task)])[::-1]:  # Flow, the longest, first
             options = {"task": task, "methods": group, "settings": settings, "rounds": rounds, "device": device}
             pieces += [Task(REAL[task].table, outcome, options | {"seed": s}) for s in range(seed, seed + seeds)]
-    return found | run_tasks(pieces, **how)
+    return found | run_tasks(pieces, **how, on_table=on_table)
 
 
 def outcome(
