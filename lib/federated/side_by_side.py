@@ -24,12 +24,14 @@ def run_side_by_side(
     rounds: int,
     cohort_size: int | None = None,
     chunk: int = 100,
+    watch: Callable[[int, list[Outcome]], None] | None = None,
     progress: Callable[[Iterable, str], Iterable] | None = None,
 ) -> list[Outcome]:
     """Run `algorithm` on each federation with its seed, and return the outcomes in that order.
 
     The weights are those of ``lib.federated.run(algorithm, federation, rounds=rounds, seed=seed)`` up to rounding;
-    small networks train several times faster so. A client that fails ends the call with its exception.
+    small networks train several times faster so. Weights live where the data do. A client that fails ends the call with
+    its exception.
 
     Args:
         algorithm: one with ``train_cohort``; its clients may come from different runs.
@@ -38,11 +40,13 @@ def run_side_by_side(
         rounds: rounds of each run.
         cohort_size: clients sampled a round in each run; None takes all.
         chunk: clients trained at once, all runs together.
+        watch: called after each round with its number and how all runs stand.
         progress: wraps the loop over rounds.
     """
     if rounds < 1 or chunk < 1:
         raise ValueError("rounds and chunk must be at least 1; raise them")
-    states = [algorithm.init(seed) for seed in seeds]
+    places = [federation.clients[0].train_x.device for federation in federations]
+    states = [algorithm.init(seed).to(device) for seed, device in zip(seeds, places, strict=True)]
     memories: list[dict[int, Memory]] = [{} for _ in seeds]
     todo = range(1, rounds + 1)
     for round in progress(todo, type(algorithm).__name__) if progress else todo:
@@ -61,4 +65,6 @@ def run_side_by_side(
             for (place, client, *_), (update, memory) in zip(part, results, strict=True):
                 updates[place][client], memories[place][client] = update, memory
         states = [algorithm.aggregate(state, found) for state, found in zip(states, updates, strict=True)]
+        if watch:
+            watch(round, [Outcome(*pair) for pair in zip(states, memories, strict=True)])
     return [Outcome(*pair) for pair in zip(states, memories, strict=True)]

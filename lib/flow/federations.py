@@ -76,14 +76,19 @@ def image_federation(
 
 
 def text_federation(
-    texts: Sequence[str], *, length: int = 40, windows: int = 80, test_share: float = 0.25
+    texts: Sequence[str],
+    *,
+    length: int = 40,
+    windows: int = 80,
+    test_share: float = 0.25,
+    vocabulary: str | None = None,
 ) -> tuple[Federation, str]:
     """Return one client a text, its first `windows` windows of `length` characters, and the characters by number.
 
-    Inputs are the characters of a window, targets the next ones; the last windows are for testing. Raises ValueError
-    for a text that is too short.
+    Inputs are the characters of a window, targets the next ones; the last windows are for testing. `vocabulary` None
+    numbers the characters of `texts` in order. Raises ValueError for a text that is too short.
     """
-    vocabulary = "".join(sorted(set("".join(texts))))
+    vocabulary = vocabulary or "".join(sorted(set("".join(texts))))
     code = {character: place for place, character in enumerate(vocabulary)}
     clients = []
     for text in texts:

@@ -32,6 +32,7 @@ class Flow(OutputMetrics, CohortAlgorithm):
     Attributes:
         routing: the routed network; its `model` is the one that FedAvg would train.
         policy_lr: learning rate of the policy; its momentum is that of `local`.
+        branch_lr: learning rate of the local branch; None takes that of `local`.
         regularizer: term of the policy's loss.
         split: which of its examples a client uses in which phase, see `lib.flow.schedule`.
         local_init: the local branch starts at the "global" one, or, as released, at the "average" of the local branches
@@ -43,6 +44,7 @@ class Flow(OutputMetrics, CohortAlgorithm):
 
     routing: UnitRouting
     policy_lr: float = 0.03
+    branch_lr: float | None = None
     regularizer: Regularizer = field(default_factory=Regularizer)
     split: Split = "none"
     local_init: Literal["global", "average"] = "global"
@@ -55,6 +57,8 @@ class Flow(OutputMetrics, CohortAlgorithm):
             raise ValueError("model and routing.model differ; give Flow the model that its routing routes")
         if self.local_init not in ("global", "average"):
             raise ValueError(f"local_init = {self.local_init!r}: choose 'global' or 'average'")
+        if self.policy_lr < 0 or (self.branch_lr or 0) < 0:
+            raise ValueError("policy_lr and branch_lr are learning rates; they must not be negative")
 
     @property
     def phases(self) -> Phases:
@@ -63,6 +67,7 @@ class Flow(OutputMetrics, CohortAlgorithm):
             routing=self.routing,
             local=self.local,
             policy_lr=self.policy_lr,
+            branch_lr=self.branch_lr,
             regularizer=self.regularizer,
             order=self.order,
             leak=self.leak,
@@ -128,6 +133,23 @@ def flow(routing: UnitRouting, local: LocalSGD, *, push: float = 0.0, **options:
     """
     regularizer = options.pop("regularizer", Regularizer(push, "global"))
     return Flow(model=routing.model, local=local, routing=routing, regularizer=regularizer, **options)
+
+
+def as_released(routing: UnitRouting, local: LocalSGD) -> Flow:
+    """Return Flow with the defects of the released code that change what is learnt, on `routing`.
+
+    Local branches that start at the average of the last round's and are sent too, data cut in halves, one momentum for
+    all phases, ties that blank a unit, and on EMNIST a regularizer that meets the second unit instead of a route.
+    """
+    return flow(
+        routing,
+        local,
+        split="half",
+        local_init="average",
+        leak=True,
+        test_mode="zero ties",
+        regularizer=Regularizer(0.01, "second unit"),
+    )
 
 
 def _cloned(tensors: Tensors) -> Tensors:

@@ -3,6 +3,7 @@
 Source of the premise: arXiv 2211.15281, abstract. The generator is the companion's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +18,12 @@ class Mixture:
 
     Attributes:
         federation: the clients.
-        train_local: whether a training instance follows its client's own rule, shape ``(clients, train)``.
+        train_local: whether a training instance follows its client's own rule, one array a client.
         test_local: the same of the test instances, shape ``(clients, test)``.
     """
 
     federation: Federation
-    train_local: np.ndarray
+    train_local: tuple[np.ndarray, ...]
     test_local: np.ndarray
 
 
@@ -32,7 +33,7 @@ def mixture(
     delta: float = 1.0,
     cue: float = 3.0,
     clients: int = 20,
-    train: int = 120,
+    train: int | Sequence[int] = 120,
     test: int = 100,
     features: int = 20,
     classes: int = 5,
@@ -49,7 +50,7 @@ def mixture(
         delta: how far the clients' own rules are from the common one, in [0, 1].
         cue: how clearly the first feature tells the type; 0 hides it.
         clients: number of clients.
-        train: training instances a client.
+        train: training instances a client; one number for all, or one for each client.
         test: test instances a client.
         features: number of features, the cue among them.
         classes: number of classes.
@@ -59,19 +60,21 @@ def mixture(
     """
     if not (0 <= rho <= 1 and 0 <= delta <= 1):
         raise ValueError(f"rho = {rho} and delta = {delta} are shares; choose both in [0, 1]")
-    if min(features, classes) < 2 or min(clients, train, test) < 1:
+    sizes = [train] * clients if isinstance(train, int) else list(train)
+    if len(sizes) != clients:
+        raise ValueError(f"{len(sizes)} numbers of training instances for {clients} clients; give one for each")
+    if min(features, classes) < 2 or min(clients, test, *sizes) < 1:
         raise ValueError("give at least two features and classes, one client, and one instance for training and test")
     rng = np.random.default_rng([seed, 211])
     common = rng.standard_normal((classes, features - 1))
     made, types = [], []
-    for _ in range(clients):
+    for size in sizes:
         own = np.sqrt(1 - delta**2) * common + delta * rng.standard_normal(common.shape)
-        x, y, z = _instances(train + test, rho, cue, common, own, rng)
-        made.append(ClientData(x[:train], y[:train], x[train:], y[train:]))
-        types.append(z)
-    z = np.stack(types)
+        x, y, z = _instances(size + test, rho, cue, common, own, rng)
+        made.append(ClientData(x[:size], y[:size], x[size:], y[size:]))
+        types.append((z[:size], z[size:]))
     federation = Federation(f"mixture rho={rho:g} delta={delta:g}", tuple(made), classes)
-    return Mixture(federation, z[:, :train], z[:, train:])
+    return Mixture(federation, tuple(z for z, _ in types), np.stack([z for _, z in types]))
 
 
 def _instances(

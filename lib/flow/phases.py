@@ -41,6 +41,7 @@ class Phases:
     Attributes:
         routing: the routed network.
         local: learning rate and momentum of both branches.
+        branch_lr: learning rate of the local branch, where that is another one.
         policy_lr: learning rate of the policy.
         regularizer: term of the policy's loss.
         order: whether policy and global branch take their steps "in turns", as released, or "policy first".
@@ -53,7 +54,13 @@ class Phases:
     policy_lr: float
     regularizer: Regularizer
     order: Order
+    branch_lr: float | None = None
     leak: bool = False
+
+    def rate(self, group: str) -> float:
+        """Return the learning rate of a part, one of `GROUPS`."""
+        own = {"policy": self.policy_lr, "local": self.branch_lr}.get(group)
+        return self.local.lr if own is None else own
 
     def fit_local(self, parts: Parts, datas: Sequence[ClientData], plans: Sequence[Schedule]) -> None:
         """Train the local branches alone, in place, and those of the two halves where the plans have such."""
@@ -113,7 +120,7 @@ class Phases:
             for name, value in found.items():
                 velocity[name].mul_(_kept(momentum, batch, value)).add_(value)
             found = velocity
-        descend(getattr(parts, group), found, self.policy_lr if group == "policy" else self.local.lr, batch)
+        descend(getattr(parts, group), found, self.rate(group), batch)
         if self.leak:
             self._coast(parts, group, batch)
 
@@ -122,8 +129,7 @@ class Phases:
             if group != trained and group in parts.velocity:
                 for value in parts.velocity[group].values():
                     value.mul_(_kept(self.local.momentum, batch, value))
-                lr = self.policy_lr if group == "policy" else self.local.lr
-                descend(getattr(parts, group), parts.velocity[group], lr, batch)
+                descend(getattr(parts, group), parts.velocity[group], self.rate(group), batch)
 
 
 def _kept(momentum: float, batch: Batch, like: torch.Tensor) -> torch.Tensor | float:

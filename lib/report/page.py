@@ -4,7 +4,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -161,7 +161,7 @@ def recorded(paper: str, name: str) -> dict[str, pd.DataFrame]:
 def track(items: Iterable[Item], label: str) -> Iterator[Item]:
     """Yield `items`, reporting progress: to the run's progress file inside a run, else to a bar on stderr."""
     run = current_run()
-    items = list(items)
+    items = items if isinstance(items, Sized) else list(items)  # what knows its length may still be at work
     if run is None:
         from tqdm import tqdm
 

@@ -84,7 +84,8 @@ def flow_by_hand(algorithm, start, data, rng, *, train_shared=True):
         value.backward()
         stepper.step()
 
-    steps = optimizer(local, algorithm.local.lr)
+    own = algorithm.local.lr if algorithm.branch_lr is None else algorithm.branch_lr
+    steps = optimizer(local, own)
     for rows in plan.local:
         step(steps, loss(local(data.train_x[rows]), data.train_y[rows]))
     of_policy, of_shared = optimizer(policy, algorithm.policy_lr), optimizer(shared, algorithm.local.lr)

@@ -29,7 +29,7 @@ from lib.federated import run
 from lib.federated.algorithms import FedAvg, FineTuned
 from lib.federated.seeds import client_rng, configure_rng, evaluation_rng
 from lib.federated.stack import stack
-from lib.flow.flow import Flow, flow
+from lib.flow.flow import Flow, as_released, flow
 from lib.flow.policy import ClientPolicy, ExitPolicy, part
 from lib.flow.regularizer import Regularizer
 from lib.flow.routing import UnitRouting
@@ -138,9 +138,9 @@ def test_the_mixed_network_is_the_one_written_unit_by_unit(name, hard):
 
 @pytest.mark.parametrize("name", ROUTINGS)
 @pytest.mark.parametrize("split", ["none", "half"])
-@pytest.mark.parametrize("local_init", ["global", "average"])
-def test_a_round_is_the_one_written_with_torch_optimizers(name, split, local_init):
-    algorithm = make(name, split=split, local_init=local_init, push=0.05, policy_lr=0.07)
+@pytest.mark.parametrize(("local_init", "branch_lr"), [("global", None), ("global", 0.02), ("average", None)])
+def test_a_round_is_the_one_written_with_torch_optimizers(name, split, local_init, branch_lr):
+    algorithm = make(name, split=split, local_init=local_init, push=0.05, policy_lr=0.07, branch_lr=branch_lr)
     federation = toys_for(name)
     state = algorithm.init(4)
     state = replace(state, tensors={n: v + 0.01 * i for i, (n, v) in enumerate(state.tensors.items())})
@@ -261,6 +261,14 @@ def test_momentum_leaks_into_frozen_parts_only_if_asked():
     close({n: a[n] for n in MLP.names}, {n: b[n] for n in MLP.names})  # without momentum there is nothing to leak
 
 
+def test_as_released_has_all_defects_that_change_what_is_learnt():
+    found = as_released(ROUTED_DEEP, SGD)
+    assert (found.split, found.local_init, found.leak, found.test_mode) == ("half", "average", True, "zero ties")
+    assert found.regularizer == Regularizer(0.01, "second unit") and found.branch_lr is None
+    update = found.train(found.configure(found.init(0), 1, [0], configure_rng(0, 1))[0], *_one()[1:])[0]
+    assert {name.split(".")[0] for name in update.tensors} == {"blocks", "local", "policy"}
+
+
 def test_regularizer_terms():
     q = torch.tensor([[[0.2, 0.6, 0.9], [0.5, 0.5, 0.5]]])
     term = {t: Regularizer(2.0, t).per_example(q) for t in ("local", "global", "both", "second unit")}
@@ -331,6 +339,7 @@ def test_the_global_branch_without_split_is_fedavg_on_other_minibatches():
     [
         (lambda: make(split="quarter").train(*_one()), "split"),
         (lambda: make(local_init="zero"), "local_init"),
+        (lambda: make(branch_lr=-0.1), "learning rates"),
         (lambda: Flow(model=DEEP, routing=ROUTED_MLP), "differ"),
         (lambda: UnitRouting(MLP, (7,), 6, routed=(2,)), "routed"),
         (lambda: UnitRouting(MLP, (7,), 6, routed=()), "routed"),

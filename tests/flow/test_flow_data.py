@@ -39,6 +39,20 @@ def test_the_mixture_labels_each_instance_by_the_rule_of_its_type():
         assert ((inputs[:, 0] > 0).numpy() == z).all()  # the cue is ten of its standard deviations away from zero
 
 
+def test_clients_of_the_mixture_may_hold_unequally_many_instances():
+    made = mixture(rho=0.5, clients=3, train=(2, 5, 9), test=4, seed=1)
+    assert [data.examples for data in made.federation.clients] == [2, 5, 9] == [len(z) for z in made.train_local]
+    assert made.test_local.shape == (3, 4)
+    even = (
+        mixture(rho=0.5, clients=3, train=5, test=4, seed=1),
+        mixture(rho=0.5, clients=3, train=[5] * 3, test=4, seed=1),
+    )
+    for one, other in zip(*(sized.federation.clients for sized in even), strict=True):
+        assert torch.equal(one.train_x, other.train_x) and torch.equal(one.test_y, other.test_y)
+    with pytest.raises(ValueError, match="one for each"):
+        mixture(rho=0.5, clients=3, train=(2, 5))
+
+
 def test_the_mixture_at_its_ends():
     for rho, share in ((0.0, 0.0), (1.0, 1.0)):
         assert mixture(rho=rho, clients=2).test_local.mean() == share
@@ -89,6 +103,8 @@ def test_text_is_cut_in_windows_with_the_next_characters():
     one = federation.clients[0]
     assert one.train_x.tolist() == [[0, 1, 2, 0], [1, 2, 0, 1], [2, 0, 1, 2]] and one.test_x.tolist() == [[0, 1, 2, 0]]
     assert one.train_y[0].tolist() == [1, 2, 0, 1] and one.test_y.tolist() == [[1, 2, 0, 1]]
+    numbered, _ = text_federation(["abcabcabcabcabcab"], length=4, windows=4, vocabulary="xabc")
+    assert numbered.classes == 4 and numbered.clients[0].train_x[0].tolist() == [1, 2, 3, 1]
     with pytest.raises(ValueError, match="lower windows"):
         text_federation(["abc"], length=4, windows=4)
 

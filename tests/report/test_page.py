@@ -98,6 +98,25 @@ def test_verdicts_are_kept(run, displayed):
     assert json.loads((run / "claims.json").read_text())[0]["status"] == "close"
 
 
+def test_track_waits_for_nothing_that_is_still_at_work(run):
+    class Lazy:
+        done = 0
+
+        def __len__(self):
+            return 2
+
+        def __iter__(self):
+            for place in range(2):
+                self.done += 1
+                yield place
+
+    work = Lazy()
+    seen = []
+    for item in track(work, "tables"):
+        seen.append((item, work.done, (run / "progress").read_text()))
+    assert seen == [(0, 1, "tables 0/2"), (1, 2, "tables 1/2")]
+
+
 def test_track_reports_into_the_run_and_yields_everything(run):
     seen = []
     for item in track(range(3), "seeds"):

@@ -2,17 +2,17 @@
 
 from lib.flow.experiments.ablation import ablation
 from lib.flow.experiments.costs import network_costs, phase_costs, round_costs
+from lib.flow.experiments.curves import over_rounds
 from lib.flow.experiments.longer import longer_tables
 from lib.flow.experiments.preference import correctness, granularity, motivation, preference
 from lib.flow.experiments.rates import global_rates, personal_gradients
 from lib.flow.experiments.real import real_tables
 from lib.flow.experiments.shifts import digit_shifts, newcomers
 from lib.flow.experiments.statements import instance_value_check, mixing_check
-from lib.flow.experiments.tuning import chosen, tuned_table
+from lib.flow.experiments.tuning import settings_table, tuned_table
 
 __all__ = [
     "ablation",
-    "chosen",
     "correctness",
     "digit_shifts",
     "global_rates",
@@ -23,10 +23,12 @@ __all__ = [
     "motivation",
     "network_costs",
     "newcomers",
+    "over_rounds",
     "personal_gradients",
     "phase_costs",
     "preference",
     "real_tables",
     "round_costs",
+    "settings_table",
     "tuned_table",
 ]

@@ -11,7 +11,7 @@ from lib.federated.local import LocalSGD
 from lib.federated.model import Model
 from lib.federated.side_by_side import Outcome, run_side_by_side
 from lib.federated.types import Algorithm, Federation
-from lib.flow.baselines.methods import Bench, method
+from lib.flow.baselines.methods import UNTUNED, Bench, method
 from lib.flow.outcomes import clients_table, global_right, personal_right
 from lib.flow.routing import UnitRouting
 from lib.nets import mlp
@@ -41,14 +41,22 @@ def perceptron_bench(
     batch_size: int = 10,
     epochs: int = 5,
     width: int = 32,
-    task: str = "instance preferences",
-    options: dict[str, dict] | None = None,
+    settings: dict[str, dict] | None = None,
 ) -> Bench:
     """Return the bench of a perceptron with these `sizes`; every hidden layer of the policy has `width` units."""
     model = Model(functools.partial(mlp, tuple(sizes)))
     widths = (width,) * max(len(sizes) - 2, 1)
     local = LocalSGD(lr=lr, momentum=momentum, batch_size=batch_size, epochs=epochs)
-    return Bench(routing=UnitRouting(model, widths, sizes[0]), local=local, task=task, options=options or {})
+    return Bench(routing=UnitRouting(model, widths, sizes[0]), local=local, settings=settings or {})
+
+
+def groups_of(methods: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the methods in groups of similar work that can run apart: those that train as FedAvg are one group."""
+    as_fedavg = ("FedAvg", UNTUNED, "FedAvg + FT", "kNN-Per", "ensemble", "ensemble, own weight", "local only")
+    kinds = as_fedavg, ("FedRep", "LG-FedAvg", "HypCluster")
+    found = [tuple(name for name in methods if name in kind) for kind in kinds]
+    found += [(name,) for name in methods if not any(name in kind for kind in kinds)]
+    return [group for group in found if group]
 
 
 def trained(
@@ -62,12 +70,16 @@ def trained(
 ) -> dict[str, tuple[Algorithm, list[Outcome]]]:
     """Return each method's algorithm and the outcome of each run; methods that train as FedAvg share one training.
 
-    `as_fedavg` holds such trainings of the same runs by their settings; those made here are added.
+    FedAvg is trained beside a method whose server holds no model, to compare with. `as_fedavg` holds trainings of
+    FedAvg on the same runs by their settings; those made here are added.
     """
     found, as_fedavg = {}, {} if as_fedavg is None else as_fedavg
     federations, seeds = [run.federation for run in runs], [run.seed for run in runs]
-    for name in names:
-        algorithm = method(name, bench)
+    algorithms = {name: method(name, bench) for name in names}
+    whole = set(bench.routing.model.names)
+    if not all(whole <= set(algorithm.init(0).tensors) for algorithm in algorithms.values()):
+        algorithms = {"FedAvg": method("FedAvg", bench)} | algorithms
+    for name, algorithm in algorithms.items():
         key = algorithm.local if isinstance(algorithm, FedAvg) else None
         outcomes = as_fedavg.get(key) if key else None
         if outcomes is None:

@@ -10,17 +10,18 @@ from lib.federated.algorithms.outputs import padded_tests
 from lib.federated.seeds import evaluation_rng
 from lib.federated.side_by_side import Outcome
 from lib.flow.baselines.methods import UNTUNED, Bench
-from lib.flow.experiments.arms import Progress, Run, compared, labelled, perceptron_bench, track, trained
+from lib.flow.experiments.arms import Progress, Run, compared, labelled, track, trained
+from lib.flow.experiments.tasks import bench_of
+from lib.flow.experiments.tuning import stored_settings
 from lib.flow.flow import Flow
-from lib.flow.mixture import Mixture, mixture
+from lib.flow.mixture import mixture
 
-SIZES = (20, 64, 5)
 MOTIVATION = ("FedAvg", "FedAvg + FT", UNTUNED, "ensemble", "ensemble, own weight", "kNN-Per", "Flow")
 
 
-def bench(*, lr: float = 0.02, options: dict[str, dict] | None = None) -> Bench:
-    """Return the network and local training of the generator's experiments."""
-    return perceptron_bench(SIZES, lr=lr, options=options)
+def bench() -> Bench:
+    """Return the network and local training of the generator's experiments, with the settings in use."""
+    return bench_of("instance preferences", stored_settings("instance preferences"))
 
 
 def preference(
@@ -31,6 +32,8 @@ def preference(
     seeds: int = 5,
     seed: int = 0,
     rounds: int = 25,
+    device: str = "cpu",
+    known: dict[str, pd.DataFrame] | None = None,
     progress: Progress | None = None,
     **sizes: int,
 ) -> dict[str, pd.DataFrame]:
@@ -44,51 +47,72 @@ def preference(
         (accuracies of soft mixing, of the true types as routes, of the local branch alone), and for each routed unit
         l its shares local_1_l and local_0_l.
 
-    `sizes` are those of `lib.flow.mixture.mixture`. AUC and shares of a type that a client does not have are NaN.
+    `sizes` are those of `lib.flow.mixture.mixture`. `known` is what an earlier call returned: what it holds for the
+    same methods, seeds, rounds and sizes is not computed again. AUC and shares of a type that a client does not have
+    are NaN.
     """
     cells = [(rho, delta) for rho in rhos for delta in deltas]
+    made_with = {"methods": tuple(methods), "seeds": seeds, "seed": seed, "rounds": rounds, **sizes}
     clients, routes = [], []
     for rho, delta in track(cells, "instance preferences", progress):
+        old = _known(known, made_with, rho, delta)
+        if old:
+            clients.append(old["clients"])
+            routes.append(old["routes"])
+            continue
         made = [mixture(rho=rho, delta=delta, seed=s, **sizes) for s in range(seed, seed + seeds)]
         runs = [
-            Run(one.federation, s, {"rho": rho, "delta": delta})
+            Run(one.federation.to(device), s, {"rho": rho, "delta": delta})
             for one, s in zip(made, range(seed, seed + seeds), strict=True)
         ]
-        found = trained(list(dict.fromkeys(["FedAvg", *methods])), bench(), runs, rounds=rounds)
+        found = trained(methods, bench(), runs, rounds=rounds)
         for name in methods:
             clients.append(compared(name, found, runs))
             algorithm, outcomes = found[name]
             if isinstance(algorithm, Flow):
                 routes += [
-                    labelled(route_table(algorithm, outcome, one, s), run, name)
-                    for one, run, outcome, s in zip(made, runs, outcomes, range(seed, seed + seeds), strict=True)
+                    labelled(route_table(algorithm, outcome, run, one.test_local), run, name)
+                    for one, run, outcome in zip(made, runs, outcomes, strict=True)
                 ]
-    return {
+    tables = {
         "clients": pd.concat(clients, ignore_index=True),
         "routes": pd.concat(routes, ignore_index=True) if routes else pd.DataFrame(),
     }
+    tables["clients"].attrs["made with"] = made_with
+    return tables
 
 
-def route_table(algorithm: Flow, outcome: Outcome, data: Mixture, seed: int) -> pd.DataFrame:
+def _known(
+    tables: dict[str, pd.DataFrame] | None, made_with: dict, rho: float, delta: float
+) -> dict[str, pd.DataFrame] | None:
+    """Return the rows of one cell of earlier `tables`, None if they lack it or were made otherwise."""
+    if tables is None or tables["clients"].attrs.get("made with") != made_with:
+        return None
+    found = {name: table[(table["rho"] == rho) & (table["delta"] == delta)] for name, table in tables.items()}
+    return found if len(found["clients"]) else None
+
+
+def route_table(algorithm: Flow, outcome: Outcome, run: Run, test_local: np.ndarray) -> pd.DataFrame:
     """Return what the routes of each client look like beside the true types; columns as in `preference`."""
     from sklearn.metrics import roc_auc_score
 
-    datas = data.federation.clients
-    rngs = [evaluation_rng(seed, outcome.state.round, c) for c in range(len(datas))]
+    datas = run.federation.clients
+    rngs = [evaluation_rng(run.seed, outcome.state.round, c) for c in range(len(datas))]
     parts = algorithm.personalize(outcome.state, datas, rngs)
     x, y = padded_tests(datas), torch.stack([one.test_y for one in datas])
     with torch.no_grad():
         shares = algorithm.routing.shares(parts.policy, x)
-    truth = torch.from_numpy(data.test_local).to(shares)
+    truth = torch.from_numpy(test_local).to(shares)
     ways = {"soft": shares, "oracle": truth.unsqueeze(2).expand_as(shares), "local_branch": torch.ones_like(shares)}
     right = {
         name: (algorithm.routed_outputs(parts, x, mode="soft", shares=q).argmax(dim=-1) == y).double().mean(dim=1)
         for name, q in ways.items()
     }
+    shares = shares.cpu()
     hard, units = (shares > 0.5).double(), range(shares.shape[2])
     rows = []
     for c in range(len(datas)):
-        z, both = data.test_local[c], 0 < data.test_local[c].sum() < len(data.test_local[c])
+        z, both = test_local[c], 0 < test_local[c].sum() < len(test_local[c])
         auc = roc_auc_score(z, shares[c].mean(dim=1).numpy()) if both else np.nan
         kinds = {"local_1": hard[c][torch.from_numpy(z)], "local_0": hard[c][torch.from_numpy(~z)]}
         row = {"client": c, "auc": auc} | {name: _mean(taken) for name, taken in kinds.items()}
@@ -115,9 +139,11 @@ def correctness(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> pd.
     return rows.groupby("method", sort=False)[list(names)].mean().rename(columns=names).reset_index()
 
 
-def motivation(*, rho: float = 0.25, seeds: int = 1, seed: int = 0, rounds: int = 25) -> pd.DataFrame:
-    """Return the table ``clients`` of `preference` for one rho and the methods of the first figure."""
-    return preference(rhos=(rho,), methods=MOTIVATION, seeds=seeds, seed=seed, rounds=rounds)["clients"]
+def motivation(
+    *, rho: float = 0.25, seeds: int = 5, seed: int = 0, rounds: int = 25, device: str = "cpu"
+) -> dict[str, pd.DataFrame]:
+    """Return what `preference` does for one rho and the methods of the first figure."""
+    return preference(rhos=(rho,), seeds=seeds, seed=seed, rounds=rounds, device=device)
 
 
 def granularity(
@@ -127,6 +153,7 @@ def granularity(
     seeds: int = 5,
     seed: int = 0,
     rounds: int = 25,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return accuracies by run of Flow and of coarser or better informed routes, on the federations of `preference`.
@@ -138,9 +165,8 @@ def granularity(
         "Flow", "Flow by client", "soft test" (of Flow), "true types" (the same branches, routed by the hidden types),
         "local branch", and the methods of ``known["clients"]``.
     """
-    coarse = preference(
-        rhos=(rho,), methods=("Flow by client",), seeds=seeds, seed=seed, rounds=rounds, progress=progress
-    )["clients"]
+    options = {"seeds": seeds, "seed": seed, "rounds": rounds, "device": device, "progress": progress}
+    coarse = preference(rhos=(rho,), methods=("Flow by client",), **options)["clients"]
     both = pd.concat([known["clients"], coarse])
     both = both[(both["rho"] == rho) & (both["delta"] == 1.0)]
     columns = ["rho", "delta", "method", "seed"]

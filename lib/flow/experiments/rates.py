@@ -9,12 +9,11 @@ import torch
 
 from lib.federated.algorithms import FedAvg
 from lib.federated.algorithms.outputs import padded_tests
-from lib.federated.cohort import sample_cohort
 from lib.federated.local import LocalSGD
 from lib.federated.model import Model
-from lib.federated.seeds import client_rng, cohort_rng, configure_rng, evaluation_rng
+from lib.federated.seeds import evaluation_rng
 from lib.federated.side_by_side import run_side_by_side
-from lib.federated.types import ClientData, Federation, Tensors
+from lib.federated.types import ClientData, Federation, ServerState, Tensors
 from lib.flow.experiments.arms import Progress, track
 from lib.flow.flow import flow
 from lib.flow.routing import UnitRouting
@@ -37,6 +36,7 @@ def global_rates(
     clients: int = 30,
     seeds: int = 3,
     seed: int = 0,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return the squared gradient of FedAvg's global loss, logistic regression on synthetic(a, a).
@@ -46,38 +46,46 @@ def global_rates(
         squared_gradient (smallest of 16 rounds spread over R). And one a level and seed of kind "floor": the mean over
         the last quarter of `floor_rounds` rounds at the constant learning rate `floor_lr`.
     """
+    late = set(range(3 * floor_rounds // 4, floor_rounds + 1))
+    plans = [("rate", r, scale / float(np.sqrt(r)), set(np.linspace(1, r, 16).astype(int))) for r in horizons]
+    cells = [(level, s) for level in levels for s in range(seed, seed + seeds)]
+    made = [synthetic(alpha=a, beta=a, clients=clients, examples=100, seed=s).to(device) for a, s in cells]
     rows = []
-    for level, s in track([(a, s) for a in levels for s in range(seed, seed + seeds)], "global rates", progress):
-        federation = synthetic(alpha=level, beta=level, clients=clients, examples=100, seed=s)
-        for rounds in horizons:
-            lr = scale / float(np.sqrt(rounds))
-            path = _gradients(
-                federation, rounds, lr, steps, cohort_size, s, set(np.linspace(1, rounds, 16).astype(int))
-            )
-            rows.append(["rate", level, s, rounds, lr, min(path)])
-        late = set(range(3 * floor_rounds // 4, floor_rounds + 1))
-        path = _gradients(federation, floor_rounds, floor_lr, steps, cohort_size, s, late)
-        rows.append(["floor", level, s, floor_rounds, floor_lr, float(np.mean(path))])
+    for kind, rounds, lr, probed in track([*plans, ("floor", floor_rounds, floor_lr, late)], "global rates", progress):
+        paths = _gradients(made, [s for _, s in cells], rounds, lr, steps, cohort_size, probed)
+        for (level, s), path in zip(cells, paths, strict=True):
+            rows.append([kind, level, s, rounds, lr, min(path) if kind == "rate" else float(np.mean(path))])
     return pd.DataFrame(rows, columns=["kind", "level", "seed", "rounds", "lr", "squared_gradient"])
 
 
 def _gradients(
-    federation: Federation, rounds: int, lr: float, steps: int, cohort_size: int, seed: int, probed: set[int]
-) -> list[float]:
+    federations: Sequence[Federation],
+    seeds: Sequence[int],
+    rounds: int,
+    lr: float,
+    steps: int,
+    cohort_size: int,
+    probed: set[int],
+) -> list[list[float]]:
+    """Return, for each federation, the squared gradients before the rounds `probed`."""
     algorithm = FedAvg(model=LINEAR, local=LocalSGD(lr=lr, batch_size=10, epochs=None, steps=steps))
-    state, found = algorithm.init(seed), []
-    for round in range(1, rounds + 1):
-        if round in probed:
-            found.append(global_gradient(state.tensors, federation))
-        cohort = sample_cohort(len(federation), cohort_size, cohort_rng(seed, round))
-        sent = algorithm.configure(state, round, cohort, configure_rng(seed, round))
-        results = algorithm.train_cohort(
-            [sent[c] for c in cohort],
-            [federation.clients[c] for c in cohort],
-            [{} for _ in cohort],
-            [client_rng(seed, round, c) for c in cohort],
-        )
-        state = algorithm.aggregate(state, {c: update for c, (update, _) in zip(cohort, results, strict=True)})
+    found: list[list[float]] = [[] for _ in federations]
+
+    def look(round: int, states: Sequence[ServerState]) -> None:
+        if round + 1 in probed:
+            for path, state, federation in zip(found, states, federations, strict=True):
+                path.append(global_gradient(state.tensors, federation))
+
+    device = federations[0].clients[0].train_x.device
+    look(0, [algorithm.init(seed).to(device) for seed in seeds])
+    run_side_by_side(
+        algorithm,
+        federations,
+        seeds,
+        rounds=rounds,
+        cohort_size=cohort_size,
+        watch=lambda round, outcomes: look(round, [outcome.state for outcome in outcomes]),
+    )
     return found
 
 
@@ -108,6 +116,7 @@ def personal_gradients(
     rounds: int = 25,
     seeds: int = 3,
     seed: int = 0,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return the squared gradient of clients' test losses at the models of Flow, one linear layer.
@@ -127,6 +136,7 @@ def personal_gradients(
             synthetic(alpha=1, beta=1, clients=clients, examples=examples, test=200, iid=kind == "alike", seed=s)
             for s in every
         ]
+        made = [one.to(device) for one in made]
         for s, one, outcome in zip(
             every, made, run_side_by_side(algorithm, made, list(every), rounds=rounds), strict=True
         ):

@@ -9,7 +9,8 @@ from lib.federated.types import Federation
 from lib.flow.baselines.methods import METHODS
 from lib.flow.experiments.arms import Progress, Run, compared, track, trained
 from lib.flow.experiments.preference import bench
-from lib.flow.experiments.tuning import bench_of
+from lib.flow.experiments.tasks import bench_of
+from lib.flow.experiments.tuning import stored_settings
 from lib.flow.federations import dirichlet_digits, styled_digits
 from lib.flow.mixture import mixture
 from lib.flow.outcomes import by_run
@@ -23,6 +24,7 @@ def digit_shifts(
     seeds: int = 5,
     seed: int = 0,
     rounds: int = 15,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return the outcome of each method on digits by Dirichlet class shares, and on digits in clients' own styles.
@@ -37,8 +39,8 @@ def digit_shifts(
         runs = []
         for s in range(seed, seed + seeds):
             made = dirichlet_digits(alpha=value, seed=s) if kind == "classes" else styled_digits(strength=value, seed=s)
-            runs.append(Run(made, s, {"setting": label}))
-        found = trained(list(dict.fromkeys(["FedAvg", *methods])), bench_of("digits"), runs, rounds=rounds)
+            runs.append(Run(made.to(device), s, {"setting": label}))
+        found = trained(methods, bench_of("digits", stored_settings("digits")), runs, rounds=rounds)
         parts += [by_run(compared(name, found, runs), ["setting", "method", "seed"]) for name in methods]
     return pd.concat(parts, ignore_index=True)
 
@@ -52,6 +54,7 @@ def newcomers(
     seeds: int = 5,
     seed: int = 0,
     rounds: int = 25,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return how clients fare that join a trained federation, beside those that trained it; no method keeps state.
@@ -62,11 +65,11 @@ def newcomers(
     whole = [mixture(rho=rho, clients=veterans + joining, seed=s) for s in range(seed, seed + seeds)]
     labels = {"rho": rho}
     old = [
-        Run(_some(one.federation, slice(veterans)), s, labels)
+        Run(_some(one.federation.to(device), slice(veterans)), s, labels)
         for one, s in zip(whole, range(seed, seed + seeds), strict=True)
     ]
     new = [
-        replace(run, federation=_some(one.federation, slice(veterans, None)))
+        replace(run, federation=_some(one.federation.to(device), slice(veterans, None)))
         for run, one in zip(old, whole, strict=True)
     ]
     found = trained(methods, bench(), old, rounds=rounds)

@@ -1,6 +1,7 @@
 """Figures of Flow: tidy table in, captioned figure out."""
 
 from lib.flow.figures.comparison import ablation, deltas, methods, newcomers
+from lib.flow.figures.curves import over_rounds
 from lib.flow.figures.preference import gains, granularity, harm, routes, spread, unit_shares
 from lib.flow.figures.statements import global_rates, instance_value, mixing, personal_gradients
 
@@ -15,6 +16,7 @@ __all__ = [
     "methods",
     "mixing",
     "newcomers",
+    "over_rounds",
     "personal_gradients",
     "routes",
     "spread",

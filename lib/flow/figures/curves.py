@@ -1,0 +1,47 @@
+"""The figure of accuracy over rounds, of all clients and of the largest and the smallest one."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.flow.figures.parts import INTERVALS, curves, known_methods, only, place
+from lib.report.intervals import summarize
+from lib.report.style import COLOURS, describe, new_figure, series
+
+ENDS = {"smallest": ":", "largest": "-"}
+
+
+def over_rounds(table: pd.DataFrame) -> Figure:
+    """Draw accuracy against rounds: personalized models, Flow's global branch, and two clients of extreme sizes."""
+    runs = table.groupby(["round", "method", "seed"], as_index=False)[["global", "personal"]].mean()
+    fig, axes = new_figure(1, 2, width=8.8)
+    names = known_methods(runs)
+    curves(axes[0, 0], runs, "round", "personal", names)
+    rows = summarize(only(runs, method="Flow"), ["round"], "global").sort_values("round")
+    look = {"color": COLOURS[place("Flow")], "linestyle": "--", "linewidth": 1.2}
+    axes[0, 0].plot(rows["round"], rows["median"], label="Flow, global branch", **look)
+    sizes = {"smallest": table["examples"].min(), "largest": table["examples"].max()}
+    shown = [name for name in names if name in ("FedAvg", "FedAvg + FT", "Flow")]
+    for end, style in ENDS.items():
+        part = only(table, examples=sizes[end])
+        for name in shown:
+            rows = summarize(only(part, method=name), ["round"], "personal").sort_values("round")
+            label = f"{name}, {sizes[end]} examples"
+            series(axes[0, 1], rows["round"], rows["median"], rows["low"], rows["high"], label=label, index=place(name))
+            axes[0, 1].lines[-1].set(linestyle=style)
+    for axis, label in zip(axes[0], ("accuracy, mean over clients", "accuracy of one client"), strict=True):
+        axis.set(xlabel="round", ylabel=label)
+        axis.legend(fontsize=7)
+    last = table[table["round"] == table["round"].max()]
+    final = last.groupby("method")[["personal", "global"]].mean()
+    two = last.groupby(["examples", "method"])["personal"].median()
+    ends = {end: two[size].reindex(shown) for end, size in sizes.items()}
+    notes = ", ".join(f"{name} {final.loc[name, 'personal']:.3f}" for name in names)
+    notes += f", Flow's global branch {final.loc['Flow', 'global']:.3f}"
+    said = "; ".join(
+        f"{end} client ({sizes[end]} examples) " + ", ".join(f"{name} {value:.3f}" for name, value in values.items())
+        for end, values in ends.items()
+    )
+    caption = f"""Accuracy over rounds among clients with {sizes["smallest"]} to {sizes["largest"]} training examples.
+        Left, mean over clients; after the last round, over seeds too: {notes}. Right, the smallest client (dotted) and
+        the largest one (solid); after the last round: {said}. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Accuracy over rounds. {notes}. {said}.")
