@@ -1,1 +1,8 @@
-"""Discovery of behavioural user segments that can be delivered through media under a budget."""
+"""Delivery-optimized discovery of user segments (arXiv 2402.03388): what the notebook calls."""
+
+from lib.segmentation import experiments, figures
+from lib.segmentation.claims import CLAIMS
+from lib.segmentation.outcomes import Terms
+from lib.segmentation.settings import Settings
+
+__all__ = ["CLAIMS", "Settings", "Terms", "experiments", "figures"]

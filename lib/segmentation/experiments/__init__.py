@@ -1,5 +1,25 @@
 """Experiments of segmentation: parameters in, tidy table out."""
 
 from lib.segmentation.experiments.comparison import comparison
+from lib.segmentation.experiments.statements import (
+    ascent_check,
+    budget_check,
+    charging_check,
+    estimator_check,
+    information_check,
+    leaks,
+    refinement_check,
+    regrouping_check,
+)
 
-__all__ = ["comparison"]
+__all__ = [
+    "ascent_check",
+    "budget_check",
+    "charging_check",
+    "comparison",
+    "estimator_check",
+    "information_check",
+    "leaks",
+    "refinement_check",
+    "regrouping_check",
+]
