@@ -3,6 +3,6 @@
 from lib.segmentation import experiments, figures
 from lib.segmentation.claims import CLAIMS
 from lib.segmentation.outcomes import Terms
-from lib.segmentation.settings import Settings
+from lib.segmentation.settings import Settings, choices_table
 
-__all__ = ["CLAIMS", "Settings", "Terms", "experiments", "figures"]
+__all__ = ["CLAIMS", "Settings", "Terms", "choices_table", "experiments", "figures"]

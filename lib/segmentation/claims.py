@@ -48,7 +48,8 @@ _PAPER = (
         "Its segments predict conversion well",
         "abstract",
         _published("prediction"),
-        AT_EQUAL + "median AUC within 0.01 of discovery only and above random, k-means and RFM; close within 0.03 and 0.1 "
+        AT_EQUAL
+        + "median AUC within 0.01 of discovery only and above random, k-means and RFM; close within 0.03 and 0.1 "
         "above random",
         ("methods",),
         rules.prediction,

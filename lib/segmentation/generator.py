@@ -70,7 +70,9 @@ def _sessions(level, side, topic, n_topics: int, reveal: float, stray: float, rn
     topic_page = SIDES + of_topic * TOPIC_PAGES + rng.integers(TOPIC_PAGES, size=(*shape, LENGTH))
     place = np.arange(LENGTH)
     after = place - 1 - middle[..., None]  # number of the funnel page at each place
-    pages = np.where(place == 0, landing[..., None], np.where(after < 0, topic_page, SIDES + TOPIC_PAGES * n_topics + after))
+    pages = np.where(
+        place == 0, landing[..., None], np.where(after < 0, topic_page, SIDES + TOPIC_PAGES * n_topics + after)
+    )
     seen = (place < (1 + middle + funnel)[..., None]) & (
         np.arange(SESSIONS)[:, None] <= np.minimum(2, rng.poisson(1.0, len(level)))[:, None, None]
     )

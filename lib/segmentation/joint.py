@@ -62,9 +62,7 @@ def fit(
     if min(lams) < 0 or not len(trains) == len(media) == len(seeds):
         raise ValueError("expected weights of at least 0 and one group of users and media a seed")
     pages, cells, outcomes = stacked(trains)
-    networks = Networks(
-        trains[0], seeds, segments=settings.segments, widths=settings.widths, encoder=settings.encoder
-    )
+    networks = Networks(trains[0], seeds, segments=settings.segments, widths=settings.widths, encoder=settings.encoder)
     batches = Batches(seeds, pages.shape[1], settings.batch)
     initialise(networks, pages, outcomes, batches, seeds, settings)
     networks, times = repeat(networks, len(lams)), len(lams)
@@ -136,4 +134,3 @@ class Delivery:
             return (self.lam / self.unit)[:, None, None] * reduced
 
         return of
-

@@ -50,7 +50,9 @@ def predictive(users: Users, found: Segments) -> dict[str, float]:
     rate = np.bincount(found.test, weights=users.outcome, minlength=len(found.rates)) / np.maximum(size, 1)
     inside = np.clip(rate, 1e-12, 1 - 1e-12)
     entropy = -(inside * np.log(inside) + (1 - inside) * np.log(1 - inside))
-    hidden = {f"ari_{name}": adjusted_rand_score(users.truth[name], found.test) for name in ("side", "topic") if users.truth}
+    hidden = {
+        f"ari_{name}": adjusted_rand_score(users.truth[name], found.test) for name in ("side", "topic") if users.truth
+    }
     return {
         "auc": roc_auc_score(users.outcome, score),
         "auprc": average_precision_score(users.outcome, score),
@@ -60,7 +62,9 @@ def predictive(users: Users, found: Segments) -> dict[str, float]:
     }
 
 
-def deliver(users: Users, found: Segments, media: Media, terms: Terms, *, valued: bool = False) -> tuple[Plan, np.ndarray]:
+def deliver(
+    users: Users, found: Segments, media: Media, terms: Terms, *, valued: bool = False
+) -> tuple[Plan, np.ndarray]:
     """Return the best plan for these segments and the users by segment and cell ``(K, V)`` that it was made for.
 
     With `valued` an exposure counts the conversion that its segment predicts, else 1.

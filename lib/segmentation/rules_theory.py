@@ -25,7 +25,9 @@ def program(tables: Tables) -> Verdict:
 def refinement(tables: Tables) -> Verdict:
     """S2: the gain of the best plan when segments are split."""
     table = tables["refinement"].sort_values("segments")
-    steps = table.groupby(["seed", "by"], sort=False)["gain"].apply(lambda gain: (gain / gain.shift() - 1).dropna().min())
+    steps = table.groupby(["seed", "by"], sort=False)["gain"].apply(
+        lambda gain: (gain / gain.shift() - 1).dropna().min()
+    )
     worst = steps.min(skipna=False)
     measured = f"smallest change by a split {worst:+.1e}"
     return grade(worst, reproduced=worst >= -1e-9, close=worst >= -1e-3, measured=measured)
@@ -37,7 +39,9 @@ def information(tables: Tables) -> Verdict:
     need(table, rho=(0.0, 0.95))
     middle = table.groupby("rho")["gain"].median()
     none = table[table["rho"] == 0]["gain"].abs().max(skipna=False)
-    measured = f"{none:.1e} at most at rho = 0; median by rho " + ", ".join(f"{g:+.1%} ({r:g})" for r, g in middle.items())
+    measured = f"{none:.1e} at most at rho = 0; median by rho " + ", ".join(
+        f"{g:+.1%} ({r:g})" for r, g in middle.items()
+    )
     rising = bool((middle.diff().dropna() >= -1e-9).all())
     return grade(
         none + middle.sum(),
@@ -84,5 +88,8 @@ def charge_ranks(tables: Tables) -> Verdict:
     measured = ", ".join(f"{name} {value:.0%}" for name, value in spread.items())
     flat, wide = spread["exposed"], spread["targeted"]
     return grade(
-        flat + wide, reproduced=bool(flat < 1e-9 and wide > 0.01), close=bool(flat < wide), measured=f"spread: {measured}"
+        flat + wide,
+        reproduced=bool(flat < 1e-9 and wide > 0.01),
+        close=bool(flat < wide),
+        measured=f"spread: {measured}",
     )

@@ -1,6 +1,8 @@
 """Every choice of the reconstruction in one place; none of them is the paper's, which is not public to us."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+import pandas as pd
 
 from lib.segmentation.encoder import Widths
 
@@ -16,7 +18,10 @@ class Settings:
 
     Attributes:
         segments: number of segments K.
-        widths: sizes of the networks.
+        embedding: width of a page's embedding.
+        recurrent: width of a recurrent state, at both levels.
+        hidden: width of the hidden layer of selector, predictor and map.
+        bidirectional: whether recurrences run both ways.
         encoder: "attention" (pages, then sessions) or "flat" (one recurrence).
         steps_init: steps on encoder and predictor before there are segments.
         steps_selector: steps on the selector to reproduce the first segments.
@@ -38,7 +43,10 @@ class Settings:
     """
 
     segments: int = 8
-    widths: Widths = Widths()
+    embedding: int = 12
+    recurrent: int = 12
+    hidden: int = 24
+    bidirectional: bool = False
     encoder: str = "attention"
     steps_init: int = 250
     steps_selector: int = 150
@@ -66,3 +74,41 @@ class Settings:
             raise ValueError("the distance term divides by (K-1)(K-2): use at least 3 segments, or beta=0")
         if min(self.batch, self.lp_every) < 1 or min(self.steps_init, self.steps_selector, self.steps_joint) < 0:
             raise ValueError("batch and lp_every must be at least 1, and no number of steps may be negative")
+
+    @property
+    def widths(self) -> Widths:
+        """Sizes of the networks."""
+        return Widths(self.embedding, self.recurrent, self.hidden, self.bidirectional)
+
+
+# What the published code of actor-critic predictive clustering uses; the delivery term is not in it.
+AC_TPC = Settings(
+    segments=6,
+    embedding=50,
+    recurrent=50,
+    hidden=50,
+    encoder="flat",
+    steps_init=10_000,
+    steps_selector=5_000,
+    batch=128,
+    lr_init=1e-3,
+    lr=1e-3,
+    alpha=1.0,
+    beta=0.001,
+    gam=0.0,
+    baseline=False,
+    start="outcome",
+)
+OURS = ("embedding", "steps_joint", "lp_every", "value", "static", "static_weight", "bidirectional")
+
+
+def choices_table(settings: Settings) -> pd.DataFrame:
+    """Return every choice of the reconstruction: choice, here, AC-TPC (its published code; empty where it has none).
+
+    The paper's own choices are not known to us, except that its encoder is a hierarchical attention network.
+    """
+    rows = []
+    for field in fields(Settings):
+        theirs = "" if field.name in OURS else str(getattr(AC_TPC, field.name))
+        rows.append((field.name, str(getattr(settings, field.name)), theirs))
+    return pd.DataFrame(rows, columns=["choice", "here", "AC-TPC"])

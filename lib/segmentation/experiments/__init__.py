@@ -11,15 +11,18 @@ from lib.segmentation.experiments.statements import (
     refinement_check,
     regrouping_check,
 )
+from lib.segmentation.experiments.summaries import costs, summary
 
 __all__ = [
     "ascent_check",
     "budget_check",
     "charging_check",
     "comparison",
+    "costs",
     "estimator_check",
     "information_check",
     "leaks",
     "refinement_check",
     "regrouping_check",
+    "summary",
 ]

@@ -1,6 +1,6 @@
 """The main experiment: all methods on the same users, media and budget."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,12 +22,10 @@ def comparison(
     lams: Sequence[float] = (0.0, 0.3, 1.0, 3.0),
     methods: Sequence[str] = ("random", "static cells", "k-means on pages", "RFM"),
     seeds: int = 5,
-    seed: int = 10,
-    train: int = 2000,
-    test: int = 2000,
+    seed: int = 20,
+    users: Mapping[str, object] | None = None,
     terms: Terms = Terms(),
     settings: Settings = Settings(),
-    options: dict[str, object] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return what every method reaches on the generator.
@@ -37,11 +35,9 @@ def comparison(
         methods: baselines, see `lib.segmentation.baselines`, and "AC-TPC" and "post-hoc split".
         seeds: number of draws of users and media.
         seed: the first of them.
-        train: users to learn from.
-        test: users to deliver to.
+        users: numbers of users to train and test on, of media, and options of the generator, see `benches`.
         terms: budget and charging basis.
         settings: choices of our method.
-        options: options of the generator and number of media.
         progress: wraps the steps of the loops.
 
     Returns:
@@ -53,7 +49,7 @@ def comparison(
     """
     if 0 not in lams:
         raise ValueError("lams needs 0, discovery only: everything is compared with it")
-    made = benches(range(seed, seed + seeds), train=train, test=test, **(options or {}))
+    made = benches(range(seed, seed + seeds), **(users or {}))
     found = {}
     for name in methods:
         if name in METHODS | ORACLES:
@@ -116,8 +112,10 @@ def tables(made: Sequence[Bench], found: dict[tuple[str, int], Segments], terms:
         parts += [label | row for row in some]
         cells += [label | row for row in others]
         curves += [label | row for row in by_budget(bench, one, terms)]
-    return {name: pd.DataFrame(table) for name, table in
-            (("methods", rows), ("segments", parts), ("cells", cells), ("curves", curves))}
+    return {
+        name: pd.DataFrame(table)
+        for name, table in (("methods", rows), ("segments", parts), ("cells", cells), ("curves", curves))
+    }
 
 
 def by_segment(bench: Bench, found: Segments, terms: Terms) -> tuple[list[dict], list[dict]]:

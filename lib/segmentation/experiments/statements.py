@@ -75,7 +75,11 @@ def refinement_check(*, fraction: float = 0.15, seeds: int = 5, seed: int = 0) -
 
 
 def information_check(
-    *, rhos: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0), fraction: float = 0.15, draws: int = 20, seed: int = 0
+    *,
+    rhos: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0),
+    fraction: float = 0.15,
+    draws: int = 20,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """S3: what knowing the side adds to exposures by rho, in expectation, for several draws of the media.
 
@@ -119,6 +123,4 @@ def regrouping_check(
     rng = np.random.default_rng(seed)
     gap = np.where(rng.random(users) < 0.5, 0.0, rng.exponential(0.3, users))
     exposure = rng.normal(0.0, 0.1, users)
-    return regrouping_table(
-        np.asarray(weights), exposure=exposure, charge=np.zeros(users), price=0.0, loss_gap=gap
-    )
+    return regrouping_table(np.asarray(weights), exposure=exposure, charge=np.zeros(users), price=0.0, loss_gap=gap)

@@ -17,8 +17,10 @@ def trade_off(table: pd.DataFrame) -> Figure:
     fig, axes = new_figure(width=7.2, height=4.4)
     axis = axes[0, 0]
     names, rest = ours(table), others(table)
-    points = {name: [median_interval(only(table, method=name)[c].to_numpy()) for c in ("auc", "exposed")] for name in
-              table["method"].unique()}
+    points = {
+        name: [median_interval(only(table, method=name)[c].to_numpy()) for c in ("auc", "exposed")]
+        for name in table["method"].unique()
+    }
     axis.plot([points[n][0][0] for n in names], [points[n][1][0] for n in names], color=COLOURS[0], linewidth=1.5)
     for index, name in enumerate([*names, *rest]):
         (x, *xs), (y, *ys) = points[name]
@@ -27,11 +29,27 @@ def trade_off(table: pd.DataFrame) -> Figure:
         marker = "o" if mine else MARKERS[1 + rest.index(name) % 7]
         error = [[x - xs[0]], [xs[1] - x]], [[y - ys[0]], [ys[1] - y]]
         label = None if mine and index else "ours, by weight" if mine else name
-        axis.errorbar(x, y, xerr=error[0], yerr=error[1], color=colour, marker=marker, markersize=5, elinewidth=0.6,
-                      linestyle="none", label=label, markerfacecolor="white" if "oracle" in name else colour)
+        axis.errorbar(
+            x,
+            y,
+            xerr=error[0],
+            yerr=error[1],
+            color=colour,
+            marker=marker,
+            markersize=5,
+            elinewidth=0.6,
+            linestyle="none",
+            label=label,
+            markerfacecolor="white" if "oracle" in name else colour,
+        )
         if mine:
-            axis.annotate(f"{table.loc[table['method'] == name, 'lam'].iloc[0]:g}", (x, y), (4, 4),
-                          textcoords="offset points", fontsize=8)
+            axis.annotate(
+                f"{table.loc[table['method'] == name, 'lam'].iloc[0]:g}",
+                (x, y),
+                (4, 4),
+                textcoords="offset points",
+                fontsize=8,
+            )
     axis.set(xlabel=AUC, ylabel=EXPOSED)
     axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     best = equal_auc(table)
@@ -47,8 +65,11 @@ def trade_off(table: pd.DataFrame) -> Figure:
 def budgets(curves: pd.DataFrame, table: pd.DataFrame) -> Figure:
     """Draw exposures and spend against the budget, and the dual price, for several methods (F3)."""
     best = equal_auc(table)
-    names = [n for n in (DISCOVERY, best, "post-hoc split", "static cells", "oracle: level x side") if
-             n in set(curves["method"])]
+    names = [
+        n
+        for n in (DISCOVERY, best, "post-hoc split", "static cells", "oracle: level x side")
+        if n in set(curves["method"])
+    ]
     fig, axes = new_figure(1, 3, width=9.6, height=3.4)
     sides = (("exposed", EXPOSED), ("spent", "spend (share of targeting all)"), ("price", "dual price of the budget"))
     for axis, (column, label) in zip(axes[0], sides, strict=True):
@@ -58,8 +79,9 @@ def budgets(curves: pd.DataFrame, table: pd.DataFrame) -> Figure:
         axis.set(xlabel="budget (share of targeting all)", ylabel=label)
     limit = curves["fraction"].max()
     axes[0, 1].plot([0, limit], [0, limit], **GUIDE)
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(names), fontsize=8,
-               frameon=False)
+    fig.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(names), fontsize=8, frameon=False
+    )
     spent = curves[curves["fraction"] == limit].groupby("method")["spent"].median() / limit
     needed = only(table, method=best)["needed"].median()
     caption = f"""What a budget buys. Exposures are concave in the budget, and its price falls to zero where nobody is left to
@@ -76,8 +98,15 @@ def segments(table: pd.DataFrame, methods: pd.DataFrame) -> Figure:
     for axis, name in zip(axes[0], names, strict=True):
         rows = only(table, method=name)
         for index, (seed, part) in enumerate(rows.groupby("seed")):
-            axis.plot(part["size"], part["conversion"], MARKERS[index % 8], color=COLOURS[index % 8], markersize=5,
-                      label=f"seed {seed}", alpha=0.8)
+            axis.plot(
+                part["size"],
+                part["conversion"],
+                MARKERS[index % 8],
+                color=COLOURS[index % 8],
+                markersize=5,
+                label=f"seed {seed}",
+                alpha=0.8,
+            )
         axis.axvline(1 / 8, **GUIDE)
         axis.set(title=name, xlabel="share of users in the segment")
     axes[0, 0].set_ylabel("conversion of the segment")
@@ -86,8 +115,10 @@ def segments(table: pd.DataFrame, methods: pd.DataFrame) -> Figure:
     for name in names:
         rows = only(table, method=name)
         least = (rows["size"] >= 0.01).groupby(rows["seed"]).sum().min()
-        said.append(f"{name}: at least {least} segments in use, conversions from {rows['conversion'].min():.0%} to "
-                    f"{rows['conversion'].max():.0%}")
+        said.append(
+            f"{name}: at least {least} segments in use, conversions from {rows['conversion'].min():.0%} to "
+            f"{rows['conversion'].max():.0%}"
+        )
     caption = f"""No collapse: {"; ".join(said)}. The dashed line marks segments of equal size. A binary outcome needs few
         levels, so segments with one conversion level are free to differ in what delivery wants."""
     return describe(fig, caption=caption, alt=f"Size against conversion of segments. {'; '.join(said)}.")
@@ -102,8 +133,9 @@ def audiences(cells: pd.DataFrame, methods: pd.DataFrame) -> Figure:
         rows = only(cells, method=name, seed=seed)
         grid = rows.pivot(index="segment", columns="cell", values="share")
         first = grid.iloc[:, : grid.shape[1] // 2].sum(axis=1).sort_values()
-        image = axis.imshow(grid.loc[first.index], cmap="viridis", vmin=0, vmax=max(0.3, cells["share"].quantile(0.99)),
-                            aspect="auto")
+        image = axis.imshow(
+            grid.loc[first.index], cmap="viridis", vmin=0, vmax=max(0.3, cells["share"].quantile(0.99)), aspect="auto"
+        )
         axis.grid(False)
         axis.set(title=name, xlabel="static cell (first half: side 0)")
         axis.set_yticks(range(len(grid)), [str(k) for k in first.index])

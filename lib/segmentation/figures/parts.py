@@ -4,7 +4,9 @@ import pandas as pd
 
 from lib.segmentation.rules import DISCOVERY, weights
 
-INTERVALS = "Points are medians over seeds, bars or bands intervals of the median (90 %, or the range below five seeds)."
+INTERVALS = (
+    "Points are medians over seeds, bars or bands intervals of the median (90 %, or the range below five seeds)."
+)
 
 
 def only(table: pd.DataFrame, **where: object) -> pd.DataFrame:

@@ -18,8 +18,15 @@ def leaks(table: pd.DataFrame) -> Figure:
     for axis, medium in zip(axes[0], media, strict=True):
         for segment, rows in share[share["medium"] == medium].groupby("segment"):
             side, level = segment % 2, segment // 2
-            axis.plot(stages, rows["left"], color=COLOURS[side], marker=MARKERS[level], markersize=4, linewidth=1,
-                      label=f"side {side}, level {level}")
+            axis.plot(
+                stages,
+                rows["left"],
+                color=COLOURS[side],
+                marker=MARKERS[level],
+                markersize=4,
+                linewidth=1,
+                label=f"side {side}, level {level}",
+            )
         axis.set(title=f"medium {medium}", yscale="log")
         axis.tick_params(axis="x", rotation=30)
     axes[0, 0].set(ylabel="share of the segment left")
@@ -64,8 +71,11 @@ def diagram() -> Figure:
     axis.axis("off")
     for text, (x, y, late) in BOXES.items():
         colour = COLOURS[1] if late else COLOURS[2]
-        axis.add_patch(FancyBboxPatch((x - 0.65, y - 0.25), 1.3, 0.5, boxstyle="round,pad=0.02", facecolor="white",
-                                      edgecolor=colour))
+        axis.add_patch(
+            FancyBboxPatch(
+                (x - 0.65, y - 0.25), 1.3, 0.5, boxstyle="round,pad=0.02", facecolor="white", edgecolor=colour
+            )
+        )
         axis.text(x, y, text, ha="center", va="center", fontsize=7)
     for start, end in ARROWS:
         (x0, y0, _), (x1, y1, _) = BOXES[start], BOXES[end]
@@ -106,7 +116,9 @@ def refinement(table: pd.DataFrame) -> Figure:
     fig, axes = new_figure(width=5.4)
     for index, (name, rows) in enumerate(table.groupby("by", sort=False)):
         part = summarize(rows, ["segments"], "gain").sort_values("segments")
-        series(axes[0, 0], part["segments"], part["median"], part["low"], part["high"], label=f"{name} first", index=index)
+        series(
+            axes[0, 0], part["segments"], part["median"], part["low"], part["high"], label=f"{name} first", index=index
+        )
     axes[0, 0].set_xscale("log", base=2)
     axes[0, 0].set_xticks(sorted(table["segments"].unique()), sorted(table["segments"].unique()))
     axes[0, 0].set(xlabel="number of segments", ylabel="exposed users per 1,000")
@@ -158,7 +170,9 @@ def ascent(table: pd.DataFrame) -> Figure:
     for index, (name, rows) in enumerate(table.groupby("response", sort=False)):
         for axis, column in zip(axes[0], ("far", "regret"), strict=True):
             part = summarize(rows, ["steps"], column).sort_values("steps")
-            series(axis, part["steps"], part["median"], part["low"], part["high"], label=f"response: {name}", index=index)
+            series(
+                axis, part["steps"], part["median"], part["low"], part["high"], label=f"response: {name}", index=index
+            )
     for axis, label in zip(axes[0], ("relative distance of the price", "share of the best gain missed"), strict=True):
         axis.set(xscale="log", yscale="log", xlabel="steps", ylabel=label)
     axes[0, 0].legend(fontsize=8)
