@@ -77,8 +77,8 @@ def test_the_same_users_as_a_plain_loop():
         name = f"{device['deviceCategory']} / {device['operatingSystem']} / Europe"
         assert found.cells[found.cell[place]] == (name if name in found.cells else "other")
     assert 0 < found.outcome.mean() < 1 and found.n_pages == 5 and found.n_cells == 3
-    train = [page for place in np.flatnonzero(found.part == TRAIN) for pages, _ in expected[ids[found.visitor[place]].decode()][0]
-             for page in pages]  # fmt: skip
+    known = [expected[ids[visitor].decode()][0] for visitor in found.visitor[found.part == TRAIN]]
+    train = [page for behaviour in known for pages, _ in behaviour for page in pages]
     counts = {page: train.count(page) for page in PATHS}
     assert found.vocabulary == tuple(sorted(counts, key=lambda page: (-counts[page], page))[:4])
 
@@ -87,11 +87,12 @@ def test_the_same_users_as_a_plain_loop():
 @settings(max_examples=25, deadline=None)
 def test_what_happens_after_the_cut_changes_outcomes_only(seed):
     visits = read(made(seed))
-    rng, after = np.random.default_rng(seed), visits.start >= CUT
+    after = visits.start >= CUT
+    rng, late = np.random.default_rng(seed), np.repeat(after, np.diff(visits.offset))
     first = shop_users(visits, **options())
     changed = replace(
         visits,
-        page=np.where(np.repeat(after, np.diff(visits.offset)), rng.integers(len(visits.pages), size=len(visits.page)), visits.page),
+        page=np.where(late, rng.integers(len(visits.pages), size=len(visits.page)), visits.page),
         device=np.where(after, rng.integers(len(visits.devices), size=len(visits)), visits.device),
         transactions=np.where(after, 1 - np.minimum(visits.transactions, 1), visits.transactions),
         revenue=np.where(after, 0, visits.revenue),
@@ -143,13 +144,21 @@ def test_a_visitor_is_in_one_part_whatever_else_is_in_the_file():
 def test_purchases_leave_no_page_and_sessions_over_the_cut_no_trace():
     hits = [hit("/home"), hit("/ordercompleted.html", 2), hit("/thanks", 3, action="6"), hit("/bags", 4)]
     late = {"start": CUT + 5, "number": 2}
-    rows = [visit("1", hits, start=CUT - DAY, transactions=1), visit("2", [hit("/home"), hit("/bags", 2)], start=CUT - DAY),
-            visit("2", [hit("/cart")], start=CUT - 60), visit("2", [hit("/basket")], transactions=1, **late),
-            visit("3", [hit("/home"), hit("/home", 2)], start=CUT - 60), visit("3", [hit("/home")], **late)]  # fmt: skip
+    rows = [
+        visit("1", hits, start=CUT - DAY, transactions=1),
+        visit("2", [hit("/home"), hit("/bags", 2)], start=CUT - DAY),
+        visit("2", [hit("/cart")], start=CUT - 60),
+        visit("2", [hit("/basket")], transactions=1, **late),
+        visit("3", [hit("/home"), hit("/home", 2)], start=CUT - 60),
+        visit("3", [hit("/home")], **late),
+    ]
     for record in (rows[3], rows[5]):  # one session in two rows: the second begins after the cut
         record["visitId"] = str(CUT - 60)
-    rows += [visit("4", [hit("/home")], start=CUT + 41 * DAY), visit("5", [hit("/bags"), hit("/home", 2)], start=CUT - DAY),
-             visit("5", [hit("/cart")], start=CUT - DAY + 900)]  # fmt: skip
+    rows += [
+        visit("4", [hit("/home")], start=CUT + 41 * DAY),
+        visit("5", [hit("/bags"), hit("/home", 2)], start=CUT - DAY),
+        visit("5", [hit("/cart")], start=CUT - DAY + 900),
+    ]
     rows[-1]["visitId"] = rows[-2]["visitId"]
     found = shop_users(read(rows), **options(vocabulary=9, shares=(1.0, 0.0, 0.0)))
     assert set(found.vocabulary) == {"/home", "/bags", "/cart"}
