@@ -11,13 +11,24 @@ from datetime import UTC, datetime
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
-from benchmarks import book, design, federated, federated_flower, flow, forward_mode, poisoning, profiling, regret  # noqa: E402  (threads are fixed before numpy is imported)
+from benchmarks import (  # noqa: E402  (threads are fixed before numpy is imported)
+    book,
+    design,
+    federated,
+    federated_flower,
+    flow,
+    forward_mode,
+    poisoning,
+    profiling,
+    regret,
+    segmentation,
+)
 from lib.report.page import write_json  # noqa: E402
 from lib.report.paths import RESULTS  # noqa: E402
 from lib.report.provenance import machine, versions  # noqa: E402
 
 # In the order of the table.
-PARTS = (design, regret, profiling, federated, federated_flower, flow, forward_mode, poisoning, book)
+PARTS = (design, regret, profiling, federated, federated_flower, flow, forward_mode, poisoning, segmentation, book)
 PACKAGES = ("numpy", "scipy", "scikit-learn", "cvxpy", "clarabel", "torch", "flwr", "byzfl")
 
 

@@ -157,15 +157,14 @@ def read_hits(text: bytes, totals: bytes = b"") -> tuple[list[str], list[bool]]:
     """Return the pages seen, and for each whether it completed a purchase, of a ``hits`` cell with doubled quotes.
 
     Hits other than page views (events) are left out. The cell is a Python literal, or JSON. It is cut before each path,
-    and parsed as a whole unless there are as many paths as hits (by `totals`, else counted). So a text inside a hit (a
+    and parsed as a whole unless there are as many paths as `totals` says there are hits. So a text inside a hit (a
     title, a product) that itself looks like a path is not taken for one.
     """
     if text in (b"", b"[]"):
         return [], []
-    parts = text.split(PAGE_PATH)
-    said, count = HITS_IN_TOTALS.search(totals), len(parts) - 1
-    alike = (said is not None and int(said[1]) == count) or text.count(HIT) == count
-    if count < 1 or not alike or not text.startswith(b"[" + HIT) or text[-2:] != b"}]":
+    parts, said = text.split(PAGE_PATH), HITS_IN_TOTALS.search(totals)
+    alike = said is not None and int(said[1]) == len(parts) - 1
+    if not alike or not text.startswith(b"[" + HIT) or text[-2:] != b"}]":
         return _pages_of(_literal(text.replace(b'""', b'"')))
     pages, bought = [], []
     for part in parts[1:]:

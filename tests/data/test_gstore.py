@@ -17,7 +17,7 @@ from benchmarks.visit_files import csv_bytes, hit, json_lines, made_visits, visi
 from lib import data
 from lib.data import gstore_rows, store
 from lib.data.gstore import gstore
-from lib.data.gstore_rows import normalised, read_hits, split_quickly, split_csv
+from lib.data.gstore_rows import normalised, read_hits, split_csv, split_quickly
 
 FORMS = {
     "csv": csv_bytes,
@@ -202,7 +202,7 @@ HITS = st.lists(
 
 
 @given(HITS, st.booleans())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_cutting_pages_out_is_parsing_the_literal(hits, told):
     text, totals = repr(hits), b'{""hits"": ""%d""}' % len(hits) if told else b""
     assert ast.literal_eval(text) == hits
