@@ -48,9 +48,8 @@ _PAPER = (
         "Its segments predict conversion well",
         "abstract",
         _published("prediction"),
-        AT_EQUAL
-        + "median AUC within 0.01 of discovery only and above random, k-means and RFM; close within 0.03 and 0.1 "
-        "above random",
+        AT_EQUAL + "median AUC within 0.01 of discovery only and above random, k-means and RFM; close within 0.03 and "
+        "0.1 above random",
         ("methods",),
         rules.prediction,
     ),
@@ -71,8 +70,8 @@ _COMPANION = (
         "The larger the weight of delivery, the more exposures (S4)",
         COMPANION,
         UNSTATED,
-        "medians rising with the weight up to 1 %, the largest above discovery only in three of five seeds; close if its "
-        "median is",
+        "medians rising with the weight up to 1 %, the largest above discovery only in three of five seeds; close "
+        "if its median is",
         ("methods",),
         rules.trade_off,
     ),
@@ -142,8 +141,8 @@ _COMPANION = (
     ),
     Claim(
         "information",
-        "No behavioural segmentation gains where behaviour says nothing about static cells, and more does the more it says "
-        "(S3)",
+        "No behavioural segmentation gains where behaviour says nothing about static cells; the more it says, the more "
+        "can be gained (S3)",
         COMPANION,
         UNSTATED,
         "gain below 2 % at rho = 0 in every draw of the media, medians rising with rho and above 5 % at 0.95; close if "
@@ -165,8 +164,8 @@ _COMPANION = (
         "The sampled actor's gradient is right in the mean, and a baseline lowers its variance (S6)",
         COMPANION,
         UNSTATED,
-        "root mean square distance from the exact gradient at most 1.5 standard errors, variance lower with the baseline; "
-        "close up to 3",
+        "root mean square distance from the exact gradient at most 1.5 standard errors, variance lower with the "
+        "baseline; close up to 3",
         ("estimator",),
         rules_theory.estimator,
     ),

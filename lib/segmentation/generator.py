@@ -22,12 +22,12 @@ def generate(
     stray: float = 0.1,
     seed: int = 0,
 ) -> Users:
-    """Return `n` users with hidden outcome level 0..3, static side 0..1 and nuisance topic, all independent and uniform.
+    """Return `n` users with hidden outcome level, static side and nuisance topic, all independent and uniform.
 
     A user has ``1 + min(2, Poisson(1))`` sessions. A session is a landing page that shows the user's side with
     probability `reveal`, ``1 + Poisson(1)`` pages of the user's topic (each with probability `stray` a page of any
-    topic), and funnel pages, one more with the chance of the user's level; it is cut at six pages. The outcome is 1 with
-    the conversion of the level. The static cell is one of the side's cells with probability `rho`, else any cell.
+    topic), and funnel pages, one more with the chance of the user's level; it is cut at six pages. The outcome is 1
+    with the conversion of the level. The static cell is one of the side's cells with probability `rho`, else any cell.
 
     Args:
         n: number of users.

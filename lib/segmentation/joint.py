@@ -14,7 +14,7 @@ from lib.segmentation.allocation import Totals, allocate
 from lib.segmentation.discovery import Batches, Steps, initialise, pick
 from lib.segmentation.media import Media, full_price
 from lib.segmentation.networks import Networks, repeat, represent, stacked
-from lib.segmentation.settings import Settings
+from lib.segmentation.settings import DEFAULT, Settings
 from lib.segmentation.users import Users
 
 
@@ -39,7 +39,7 @@ def fit(
     seeds: Sequence[int],
     budget_fraction: float = 0.15,
     charge: str = "targeted",
-    settings: Settings = Settings(),
+    settings: Settings = DEFAULT,
     progress: Callable[[Iterable, str], Iterable] | None = None,
 ) -> Fitted:
     """Learn segments for every seed and delivery weight at once.

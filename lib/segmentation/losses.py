@@ -9,7 +9,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 
 def user_segment_loss(outcomes: Tensor, logits: Tensor) -> Tensor:
-    """Return CE(y_i, g(e_k)), ``(models, n, segments)``, from outcomes ``(models, n)`` and logits ``(models, segments)``."""
+    """Return CE(y_i, g(e_k)), ``(models, n, segments)``.
+
+    `outcomes` has shape ``(models, n)``, the segments' `logits` ``(models, segments)``.
+    """
     return softplus(logits)[:, None, :] - outcomes[..., None] * logits[:, None, :]
 
 

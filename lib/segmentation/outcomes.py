@@ -37,13 +37,16 @@ class Terms:
     charge: str = "targeted"
 
 
+TERMS = Terms()
+
+
 def predictive(users: Users, found: Segments) -> dict[str, float]:
     """Return how well segments predict the outcome of `users`.
 
     Returns:
-        auc and auprc of the segment's predicted conversion, entropy (mean entropy of the outcome within a segment, nats),
-        used (segments with at least 1 % of the users), and for generated users ari_side and ari_topic (adjusted Rand
-        index with the hidden side and with the nuisance topic).
+        auc and auprc of the segment's predicted conversion, entropy (mean entropy of the outcome within a segment,
+        nats), used (segments with at least 1 % of the users), and for generated users ari_side and ari_topic (adjusted
+        Rand index with the hidden side and with the nuisance topic).
     """
     score = found.rates[found.test]
     size = np.bincount(found.test, minlength=len(found.rates))

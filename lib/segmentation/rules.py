@@ -1,6 +1,7 @@
 """The rules that judge the claims about delivery and prediction: one function a claim, from tables to a verdict."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -118,7 +119,7 @@ def trade_off(tables: Tables) -> Verdict:
     middle = [values(table, name, "exposed").median() for name in names]
     last = change(table, names[-1], DISCOVERY, "exposed", relative=True)
     measured = "median exposures per 1,000 by weight: " + ", ".join(f"{one:.1f}" for one in middle)
-    rising = all(b >= a * 0.99 for a, b in zip(middle, middle[1:], strict=False))
+    rising = all(b >= a * 0.99 for a, b in pairwise(middle))
     return grade(
         sum(middle),
         reproduced=bool(rising and (last > 0).mean() >= 0.6 and np.median(last) > 0),

@@ -1,7 +1,5 @@
 """The rules that judge the companion's propositions S1 to S7 about its own delivery model."""
 
-import numpy as np
-
 from lib.report import Verdict, grade, need
 from lib.segmentation.rules import Tables
 

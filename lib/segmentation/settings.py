@@ -38,8 +38,8 @@ class Settings:
         lp_every: steps between two solutions of the allocation.
         value: what an exposure is worth in training: 1 ("exposures") or the segment's conversion ("conversions").
         static: whether a user's cell is "observed" or "predicted" from behaviour in the delivery term.
-        static_weight: weight w of the map's loss in the encoder's step, where it counts ``w lam / (1 + lam)``: discovery
-            alone (lam = 0) never learns from static cells.
+        static_weight: weight w of the map's loss in the encoder's step, where it counts ``w lam / (1 + lam)``:
+            discovery alone (lam = 0) never learns from static cells.
     """
 
     segments: int = 8
@@ -81,6 +81,7 @@ class Settings:
         return Widths(self.embedding, self.recurrent, self.hidden, self.bidirectional)
 
 
+DEFAULT = Settings()
 # What the published code of actor-critic predictive clustering uses; the delivery term is not in it.
 AC_TPC = Settings(
     segments=6,

@@ -48,8 +48,9 @@ def regrouping_table(
     """S4: how many users move to the segment that delivery prefers, by the weight of delivery.
 
     Each user has two segments to go to. The second's prediction costs the user `loss_gap` more (0 for users whose
-    conversion both predict alike), and delivery gets ``exposure - price charge`` more there. The best assignment moves a
-    user if ``weight (exposure - price charge) > loss_gap``: users with no gap move at any weight above 0, free of loss.
+    conversion both predict alike), and delivery gets ``exposure - price charge`` more there. The best assignment moves
+    a user if ``weight (exposure - price charge) > loss_gap``: users with no gap move at any weight above 0, free of
+    loss.
 
     Args:
         weights: weights of delivery, ``(J,)``.

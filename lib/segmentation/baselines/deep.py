@@ -19,11 +19,9 @@ STEPS_CODE, STEPS_CLUSTER, BATCH, RATE, KEEP = 250, 100, 256, 5e-3, 0.1
 CHUNK = 512
 
 
-def deep_labels(
-    train: Users, test: Users, segments: int, seed: int, *, method: str, widths: Widths = Widths()
-) -> tuple[np.ndarray, np.ndarray]:
+def deep_labels(train: Users, test: Users, segments: int, seed: int, *, method: str) -> tuple[np.ndarray, np.ndarray]:
     """Return labels of both groups by "k-means", "DEC" or "IDEC" on the code of one autoencoder."""
-    generators = [torch.Generator().manual_seed(seed)]
+    widths, generators = Widths(), [torch.Generator().manual_seed(seed)]
     encoder = FlatRecurrent(train.n_pages, widths, generators)
     decoder = Perceptron(encoder.outputs, widths.hidden, train.n_pages, generators)
     pages, target = (torch.from_numpy(values)[None] for values in (train.pages, np.log1p(page_counts(train))))

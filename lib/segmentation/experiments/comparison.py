@@ -9,10 +9,10 @@ from lib.segmentation.allocation import count_users
 from lib.segmentation.baselines import METHODS, ORACLES, baseline
 from lib.segmentation.experiments.benches import DISCOVERY, Bench, Progress, benches, name_of, segments_of
 from lib.segmentation.joint import fit
-from lib.segmentation.outcomes import Segments, Terms, curve, deliver, delivery, exposed_by_cell, predictive
-from lib.segmentation.post_hoc import post_hoc_split
 from lib.segmentation.media import full_price
-from lib.segmentation.settings import Settings
+from lib.segmentation.outcomes import TERMS, Segments, Terms, curve, deliver, delivery, predictive
+from lib.segmentation.post_hoc import post_hoc_split
+from lib.segmentation.settings import DEFAULT, Settings
 
 ACTPC = Settings(encoder="flat", start="outcome", gam=0.0, baseline=False, static_weight=0.0)
 
@@ -24,8 +24,8 @@ def comparison(
     seeds: int = 5,
     seed: int = 20,
     users: Mapping[str, object] | None = None,
-    terms: Terms = Terms(),
-    settings: Settings = Settings(),
+    terms: Terms = TERMS,
+    settings: Settings = DEFAULT,
     progress: Progress | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return what every method reaches on the generator.

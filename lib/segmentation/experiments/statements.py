@@ -116,7 +116,7 @@ def charging_check(*, factor: float = 0.5, medium: int = 0, seed: int = 0) -> pd
 def regrouping_check(
     *, weights: Sequence[float] = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0), users: int = 4000, seed: int = 0
 ) -> pd.DataFrame:
-    """S4: users that move, exposures gained and loss paid by the weight, where half of the users lose nothing by moving.
+    """S4: users that move, exposures gained and loss paid by the weight; half of the users lose nothing by moving.
 
     The gaps of the other half are exponential with mean 0.3; exposures differ by a normal of spread 0.1.
     """

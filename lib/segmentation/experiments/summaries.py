@@ -8,7 +8,7 @@ import pandas as pd
 from lib.segmentation.allocation import Totals, allocate
 from lib.segmentation.experiments.benches import benches
 from lib.segmentation.joint import fit
-from lib.segmentation.settings import Settings
+from lib.segmentation.settings import DEFAULT, Settings
 
 SHOWN = {  # column: digits
     "auc": 3,
@@ -37,7 +37,7 @@ def summary(methods: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def costs(*, settings: Settings = Settings(), steps: int = 40, seed: int = 0, repeats: int = 20) -> pd.DataFrame:
+def costs(*, settings: Settings = DEFAULT, steps: int = 40, seed: int = 0, repeats: int = 20) -> pd.DataFrame:
     """Return processor seconds of the joint loop and of the allocation.
 
     Returns:

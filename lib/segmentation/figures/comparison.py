@@ -55,10 +55,10 @@ def trade_off(table: pd.DataFrame) -> Figure:
     best = equal_auc(table)
     gain, auc = change(table, best, DISCOVERY, "exposed", relative=True), change(table, best, DISCOVERY, "auc")
     medians = table.groupby("method")["exposed"].median()
-    caption = f"""Exposures under one budget against how well segments predict conversion. Numbers are delivery weights; at
-        weight 0 discovery knows nothing of delivery. {best.capitalize()} exposes {np.median(gain):+.1%} at an AUC that
-        changes by {np.median(auc):+.3f} (medians of paired differences over {seeds_of(table)}). Medians of exposures:
-        {listed(medians[[*names, *rest]], ".1f")}. {INTERVALS}"""
+    caption = f"""Exposures under one budget against how well segments predict conversion. Numbers are delivery
+        weights; at weight 0 discovery knows nothing of delivery. {best.capitalize()} exposes {np.median(gain):+.1%} at
+        an AUC that changes by {np.median(auc):+.3f} (medians of paired differences over {seeds_of(table)}). Medians of
+        exposures: {listed(medians[[*names, *rest]], ".1f")}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Scatter of exposures against AUC. Exposures: {listed(medians, '.1f')}.")
 
 
@@ -84,10 +84,10 @@ def budgets(curves: pd.DataFrame, table: pd.DataFrame) -> Figure:
     )
     spent = curves[curves["fraction"] == limit].groupby("method")["spent"].median() / limit
     needed = only(table, method=best)["needed"].median()
-    caption = f"""What a budget buys. Exposures are concave in the budget, and its price falls to zero where nobody is left to
-        target: at a budget of {limit:g} only {spent[DISCOVERY]:.0%} is spent with the segments of discovery only. The
-        exposures that discovery only reaches at the budget of the comparison take {needed:.0%} of it with {best}
-        (median). {INTERVALS}"""
+    caption = f"""What a budget buys. Exposures are concave in the budget, and its price falls to zero where nobody is
+        left to target: at a budget of {limit:g} only {spent[DISCOVERY]:.0%} is spent with the segments of discovery
+        only. The exposures that discovery only reaches at the budget of the comparison take {needed:.0%} of it with
+        {best} (median). {INTERVALS}"""
     return describe(fig, caption=caption, alt="Exposures, spend and dual price against the budget, by method.")
 
 
@@ -119,8 +119,8 @@ def segments(table: pd.DataFrame, methods: pd.DataFrame) -> Figure:
             f"{name}: at least {least} segments in use, conversions from {rows['conversion'].min():.0%} to "
             f"{rows['conversion'].max():.0%}"
         )
-    caption = f"""No collapse: {"; ".join(said)}. The dashed line marks segments of equal size. A binary outcome needs few
-        levels, so segments with one conversion level are free to differ in what delivery wants."""
+    caption = f"""No collapse: {"; ".join(said)}. The dashed line marks segments of equal size. A binary outcome needs
+        few levels, so segments with one conversion level are free to differ in what delivery wants."""
     return describe(fig, caption=caption, alt=f"Size against conversion of segments. {'; '.join(said)}.")
 
 
@@ -131,7 +131,7 @@ def audiences(cells: pd.DataFrame, methods: pd.DataFrame) -> Figure:
     shares = []
     for axis, name in zip(axes[0], names, strict=True):
         rows = only(cells, method=name, seed=seed)
-        grid = rows.pivot(index="segment", columns="cell", values="share")
+        grid = rows.pivot_table(index="segment", columns="cell", values="share")
         first = grid.iloc[:, : grid.shape[1] // 2].sum(axis=1).sort_values()
         image = axis.imshow(
             grid.loc[first.index], cmap="viridis", vmin=0, vmax=max(0.3, cells["share"].quantile(0.99)), aspect="auto"
@@ -143,8 +143,8 @@ def audiences(cells: pd.DataFrame, methods: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("segment, ordered by side")
     fig.colorbar(image, ax=axes[0, 1], label="share of the segment")
     text = "; ".join(f"{n}: {low:.0%} to {high:.0%}" for n, (high, low) in zip(names, shares, strict=True))
-    caption = f"""What media could be told about each segment: the share of its users in each static cell (seed {seed}). Users
-        of side 0, in the first half of the cells, make up between these shares of a segment: {text}."""
+    caption = f"""What media could be told about each segment: the share of its users in each static cell (seed
+        {seed}). Users of side 0, in the first half of the cells, make up between these shares of a segment: {text}."""
     return describe(fig, caption=caption, alt=f"Two heat maps of cells by segment. Share of side 0 {text}.")
 
 
@@ -160,7 +160,7 @@ def fairness(cells: pd.DataFrame, methods: pd.DataFrame) -> Figure:
         series(axes[0, 0], rows["rank"], rows["median"], rows["low"], rows["high"], label=name, index=index)
     axes[0, 0].set(xlabel="static cell, most exposed first", ylabel="chance that a user sees the message")
     axes[0, 0].legend(fontsize=8)
-    middle = total.groupby(["method", "rank"])["chance"].median().unstack()
+    middle = total.pivot_table(index="method", columns="rank", values="chance", aggfunc="median")
     last = middle.columns.max()
     text = "; ".join(f"{n} {middle.loc[n, 1]:.1%} and {middle.loc[n, last]:.1%}" for n in names)
     caption = f"""Who is reached. Chance to be exposed in the most and in the least exposed static cell, medians:

@@ -35,9 +35,9 @@ def leaks(table: pd.DataFrame) -> Figure:
     axes[0, -1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     seen = share[share["stage"] == "exposed"].groupby("medium")["left"].agg(["min", "max"])
     text = "; ".join(f"medium {m} {row['min']:.0%} to {row['max']:.0%}" for m, row in seen.iterrows())
-    caption = f"""Two leaks between a segment and its message: only some users are matched in a medium, and only some of those
-        see the message. How much is left depends on the static side (colour), not on the outcome level (marker), which
-        decides the last step alone. Share of a segment exposed, by segment: {text}."""
+    caption = f"""Two leaks between a segment and its message: only some users are matched in a medium, and only some
+        of those see the message. How much is left depends on the static side (colour), not on the outcome level
+        (marker), which decides the last step alone. Share of a segment exposed, by segment: {text}."""
     return describe(fig, caption=caption, alt=f"Funnels by medium and segment. Share exposed: {text}.")
 
 
@@ -86,8 +86,8 @@ def diagram() -> Figure:
         style = {"arrowstyle": "->", "color": COLOURS[1] if back else "#333333", "linestyle": "--" if back else "-"}
         axis.annotate("", last, first, arrowprops=style)
     axis.set(xlim=(-0.8, 7.2), ylim=(-0.2, 2.0))
-    caption = """Parts of the reconstruction: discovery above, delivery below. The dashed arrow is what the delivery weight
-        adds: the allocation tells the selector what each user would bring in each segment."""
+    caption = """Parts of the reconstruction: discovery above, delivery below. The dashed arrow is what the delivery
+        weight adds: the allocation tells the selector what each user would bring in each segment."""
     return describe(fig, caption=caption, alt="Boxes of discovery and delivery with arrows, one leading back.")
 
 
@@ -104,10 +104,10 @@ def program(table: pd.DataFrame) -> Figure:
     axes[0, 1].legend(fontsize=7)
     far = (table["gain"] / table["curve"] - 1).abs().max()
     spent = (table["spend"] / table["full"]).groupby(table["fraction"]).median().iloc[-1]
-    caption = f"""Lines: the exact curve, found by sorting slopes of upper hulls; points: the linear program. They agree within
-        {far:.0e}; the price is the slope and falls to zero; at most {table["nonzero"].max()} of
-        {int(table["segments"].max()) * 3} shares are above zero and {table["split"].max()} segment is split. At the largest
-        budget, {table["fraction"].max():g}, plans spend {spent:.2f} in the median."""
+    caption = f"""Lines: the exact curve, found by sorting slopes of upper hulls; points: the linear program. They
+        agree within {far:.0e}; the price is the slope and falls to zero; at most {table["nonzero"].max()} of
+        {int(table["segments"].max()) * 3} shares are above zero and {table["split"].max()} segment is split. At the
+        largest budget, {table["fraction"].max():g}, plans spend {spent:.2f} in the median."""
     return describe(fig, caption=caption, alt="Gain and price of the linear program on exact curves, against budget.")
 
 
@@ -123,10 +123,10 @@ def refinement(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_xticks(sorted(table["segments"].unique()), sorted(table["segments"].unique()))
     axes[0, 0].set(xlabel="number of segments", ylabel="exposed users per 1,000")
     axes[0, 0].legend(fontsize=8)
-    middle = table.groupby(["by", "segments"])["gain"].median().unstack()
-    caption = f"""Splitting never lowers what a budget buys, and gains only where it separates static profiles: four segments by
-        outcome buy {middle.loc["outcome", 4]:.1f} exposures per 1,000 users, two by side {middle.loc["side", 2]:.1f}, all
-        eight {middle.loc["side", 8]:.1f} (medians over seeds, with intervals)."""
+    middle = table.pivot_table(index="by", columns="segments", values="gain", aggfunc="median")
+    caption = f"""Splitting never lowers what a budget buys, and gains only where it separates static profiles: four
+        segments by outcome buy {middle.loc["outcome", 4]:.1f} exposures per 1,000 users, two by side
+        {middle.loc["side", 2]:.1f}, all eight {middle.loc["side", 8]:.1f} (medians over seeds, with intervals)."""
     return describe(fig, caption=caption, alt="Exposures rise with segments, at the split that tells sides apart.")
 
 
@@ -142,8 +142,8 @@ def information(table: pd.DataFrame) -> Figure:
     top = table[table["rho"] == middle.index[-1]]["gain"]
     caption = f"""The limit for any segmentation of behaviour that knows the side exactly: nothing at
         $\\rho=0$, {middle.iloc[-1]:.0%} in the median at $\\rho={middle.index[-1]:g}$. Thin lines are
-        {table["draw"].nunique()} draws of the media, whose gains range from {top.min():.0%} to {top.max():.0%}: what is to be
-        gained depends on media that nobody has measured here."""
+        {table["draw"].nunique()} draws of the media, whose gains range from {top.min():.0%} to {top.max():.0%}: what
+        is to be gained depends on media that nobody has measured here."""
     return describe(fig, caption=caption, alt="Gain in exposures rises from zero with dependence, widely by media.")
 
 
@@ -178,9 +178,9 @@ def ascent(table: pd.DataFrame) -> Figure:
     axes[0, 0].legend(fontsize=8)
     last = table[table["steps"] == table["steps"].max()].groupby("response", sort=False)["far"].median()
     text = ", ".join(f"{name} {value:.1%}" for name, value in last.items())
-    caption = f"""Stochastic dual ascent approaches the exact program's price where the response uses what was seen so far, or
-        all users. A response to each batch alone keeps a bias: distance of the price after {table["steps"].max():,} steps,
-        medians: {text}."""
+    caption = f"""Stochastic dual ascent approaches the exact program's price where the response uses what was seen so
+        far, or all users. A response to each batch alone keeps a bias: distance of the price after
+        {table["steps"].max():,} steps, medians: {text}."""
     return describe(fig, caption=caption, alt=f"Distance of price and regret against steps. At the end: {text}.")
 
 
@@ -198,6 +198,6 @@ def charging(table: pd.DataFrame) -> Figure:
     axes[0, 0].legend(fontsize=8, title="charged for")
     spread = table.groupby("charge", sort=False)["before"].agg(lambda ratio: ratio.max() / ratio.min())
     text = ", ".join(f"{name} {value:.2f}" for name, value in spread.items())
-    caption = f"""What a medium charges for decides what delivery can gain. Left: best over worst segment in exposures per
-        money: {text}. Right: all match rates of the medium halved; dashed lines are the predictions."""
+    caption = f"""What a medium charges for decides what delivery can gain. Left: best over worst segment in exposures
+        per money: {text}. Right: all match rates of the medium halved; dashed lines are the predictions."""
     return describe(fig, caption=caption, alt=f"Exposures per money by charging basis, best over worst {text}.")
