@@ -1,6 +1,8 @@
 """Experiments of segmentation: parameters in, tidy table out."""
 
 from lib.segmentation.experiments.comparison import comparison
+from lib.segmentation.experiments.longer import longer_tables
+from lib.segmentation.experiments.real import real_tables
 from lib.segmentation.experiments.statements import (
     ascent_check,
     budget_check,
@@ -11,17 +13,20 @@ from lib.segmentation.experiments.statements import (
     refinement_check,
     regrouping_check,
 )
-from lib.segmentation.experiments.summaries import costs, summary
+from lib.segmentation.experiments.summaries import by_variant, costs, summary
 
 __all__ = [
     "ascent_check",
     "budget_check",
+    "by_variant",
     "charging_check",
     "comparison",
     "costs",
     "estimator_check",
     "information_check",
     "leaks",
+    "longer_tables",
+    "real_tables",
     "refinement_check",
     "regrouping_check",
     "summary",

@@ -32,7 +32,7 @@ def comparison(
 
     Args:
         lams: delivery weights of our method, 0 among them.
-        methods: baselines, see `lib.segmentation.baselines`, and "AC-TPC" and "post-hoc split".
+        methods: baselines beside the oracles, see `lib.segmentation.baselines`, and "AC-TPC" and "post-hoc split".
         seeds: number of draws of users and media.
         seed: the first of them.
         users: numbers of users to train and test on, of media, and options of the generator, see `benches`.
@@ -51,7 +51,7 @@ def comparison(
         raise ValueError("lams needs 0, discovery only: everything is compared with it")
     made = benches(range(seed, seed + seeds), **(users or {}))
     found = {}
-    for name in methods:
+    for name in [*methods, *ORACLES]:
         if name in METHODS | ORACLES:
             for s, bench in enumerate(made):
                 found[name, s] = baseline(name, bench.train, bench.test, segments=settings.segments, seed=bench.seed)

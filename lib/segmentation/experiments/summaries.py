@@ -37,6 +37,13 @@ def summary(methods: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def by_variant(table: pd.DataFrame) -> pd.DataFrame:
+    """Return medians over seeds by variant and weight: auc, exposed, valued_converters, and the least used segments."""
+    groups = table.groupby(["variant", "lam"], sort=False)
+    found = groups[["auc", "exposed", "valued_converters"]].median()
+    return found.assign(least_used=groups["used"].min()).reset_index()
+
+
 def costs(*, settings: Settings = DEFAULT, steps: int = 40, seed: int = 0, repeats: int = 20) -> pd.DataFrame:
     """Return processor seconds of the joint loop and of the allocation.
 

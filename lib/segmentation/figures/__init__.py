@@ -1,6 +1,7 @@
 """Figures of segmentation: tidy table in, captioned figure out."""
 
 from lib.segmentation.figures.comparison import audiences, budgets, fairness, segments, trade_off
+from lib.segmentation.figures.longer import gains, media_band
 from lib.segmentation.figures.statements import (
     ascent,
     charging,
@@ -19,8 +20,10 @@ __all__ = [
     "charging",
     "diagram",
     "fairness",
+    "gains",
     "information",
     "leaks",
+    "media_band",
     "program",
     "refinement",
     "regrouping",
