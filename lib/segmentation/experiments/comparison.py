@@ -14,6 +14,7 @@ from lib.segmentation.outcomes import TERMS, Segments, Terms, curve, deliver, de
 from lib.segmentation.post_hoc import post_hoc_split
 from lib.segmentation.settings import DEFAULT, Settings
 
+OTHERS = ("AC-TPC", "post-hoc split")
 ACTPC = Settings(encoder="flat", start="outcome", gam=0.0, baseline=False, static_weight=0.0)
 
 
@@ -49,6 +50,9 @@ def comparison(
     """
     if 0 not in lams:
         raise ValueError("lams needs 0, discovery only: everything is compared with it")
+    unknown = set(methods) - set(METHODS) - set(ORACLES) - set(OTHERS)
+    if unknown:
+        raise ValueError(f"unknown method {min(unknown)!r}: choose from {', '.join([*METHODS, *OTHERS])}")
     made = benches(range(seed, seed + seeds), **(users or {}))
     found = {}
     for name in [*methods, *ORACLES]:
