@@ -122,6 +122,25 @@ _COMPANION = (
         rules.concentration,
     ),
     Claim(
+        "lookalike",
+        "Look-alike audiences, for media that take no identifiers, are purer for segments that know of delivery",
+        COMPANION,
+        UNSTATED,
+        AT_EQUAL + "precision of look-alike audiences up by 0.02 in the median; close if up",
+        ("methods", "lookalikes"),
+        rules.lookalike,
+    ),
+    Claim(
+        "plans",
+        "Buying segments in the order of exposures per money is nearly optimal, splitting money evenly is not",
+        COMPANION,
+        UNSTATED,
+        "no plan above the program, greedy at least 99 % of it in the median and above equal and proportional split; "
+        "close from 95 %",
+        ("plans",),
+        rules.plans,
+    ),
+    Claim(
         "program",
         "Exposures are concave in the budget with the dual price as slope, and at most one segment is split (S1)",
         COMPANION,

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from lib.segmentation import losses
+from lib.segmentation.kmeans import kmeans
 from lib.segmentation.networks import Networks, represent
 from lib.segmentation.settings import Settings
 
@@ -59,15 +60,13 @@ def place_segments(networks: Networks, z: Tensor, seeds: Sequence[int], settings
     On "latent" representations a centroid is the mean of its users; on the predicted "outcome" it is the representation
     whose prediction is nearest to the centre, as in the source. Stored through the inverse of tanh.
     """
-    from sklearn.cluster import KMeans
-
     with torch.no_grad():
         predictions = torch.sigmoid(networks.user_logits(z)).numpy()
     labels = []
     for model, seed in enumerate(seeds):
         latent = z[model].numpy()
         points = latent if settings.start == "latent" else predictions[model][:, None]
-        found = KMeans(settings.segments, n_init=4, random_state=seed).fit(points)
+        found = kmeans(points, settings.segments, seed)
         centres = found.cluster_centers_
         if settings.start == "outcome":
             centres = latent[np.abs(points - centres.T).argmin(axis=0)]

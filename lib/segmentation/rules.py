@@ -165,6 +165,32 @@ def post_hoc(tables: Tables) -> Verdict:
     )
 
 
+def lookalike(tables: Tables) -> Verdict:
+    """Members among the audiences of static cells, at equal AUC."""
+    name = equal_auc(tables["methods"])
+    more = change(tables["lookalikes"], name, DISCOVERY, "precision")
+    precision = values(tables["lookalikes"], name, "precision").median()
+    measured = f"{name}: precision {precision:.2f} in the median, {np.median(more):+.3f} against discovery only"
+    middle = np.median(more)
+    return grade(middle, reproduced=bool(middle > 0.02), close=bool(middle > 0), measured=measured)
+
+
+def plans(tables: Tables) -> Verdict:
+    """What plans without an optimizer reach of the linear program's exposures."""
+    table = tables["plans"]
+    need(table, plan=("greedy", "equal split", "proportional to size"))
+    worst, middle = table["gain"].max(skipna=False), table.groupby("plan", sort=False)["gain"].median()
+    measured = "median share of the program's exposures: " + ", ".join(f"{one} {g:.3f}" for one, g in middle.items())
+    near, far = middle["greedy"], max(middle["equal split"], middle["proportional to size"])
+    never = worst <= 1 + 1e-9
+    return grade(
+        worst + near + far,
+        reproduced=bool(never and near >= 0.99 and far < near),
+        close=bool(never and near >= 0.95),
+        measured=measured,
+    )
+
+
 def concentration(tables: Tables) -> Verdict:
     """The largest share of exposures in one static cell."""
     table = tables["methods"]

@@ -1,4 +1,4 @@
-"""Losses against sums written out, the steps' parts, the delivery term against brute force, and what fitting promises."""
+"""Losses against sums written out, what each step moves, delivery against brute force, and what fitting promises."""
 
 import numpy as np
 import pytest
@@ -18,8 +18,8 @@ from lib.segmentation.networks import Networks, represent, stacked
 from lib.segmentation.settings import Settings, choices_table
 from lib.segmentation.theory import estimator_table, regrouping_table
 
-TINY = Settings(segments=4, embedding=4, recurrent=4, hidden=6, steps_init=20, steps_selector=10, steps_joint=12, batch=64,
-                lp_every=4)  # fmt: skip
+TINY = Settings(segments=4, embedding=4, recurrent=4, hidden=6, steps_init=20, steps_selector=10, steps_joint=12,
+                batch=64, lp_every=4)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,9 @@ def test_losses_by_hand():
     for i in range(2):
         for k in range(3):
             assert every[i, k] == pytest.approx(float(binary_cross_entropy(g[k], y[0, i])), abs=1e-6)
-    assert losses.predictive(y, logits, torch.tensor([[2, 0]]))[0] == pytest.approx(float((every[0, 2] + every[1, 0]) / 2))
+    assert losses.predictive(y, logits, torch.tensor([[2, 0]]))[0] == pytest.approx(
+        float((every[0, 2] + every[1, 0]) / 2)
+    )
     pairs = [(0, 1), (0, 2), (1, 2)]
     wanted = -sum(-(g[a] * torch.log(g[b]) + (1 - g[a]) * torch.log(1 - g[b])) for a, b in pairs) / (2 * 1)
     assert losses.distance(logits)[0] == pytest.approx(float(wanted), abs=1e-5)
@@ -120,7 +122,9 @@ def test_segments_are_placed_on_their_users(made, start):
 def test_initialisation_learns(made):
     pages, _, outcomes = stacked([b.train for b in made])
     networks = Networks(made[0].train, [0, 1], segments=4, widths=TINY.widths)
-    settings = Settings(segments=4, embedding=4, recurrent=4, hidden=6, steps_init=100, steps_selector=400, batch=200, lr_init=0.02)
+    settings = Settings(
+        segments=4, embedding=4, recurrent=4, hidden=6, steps_init=100, steps_selector=400, batch=200, lr_init=0.02
+    )
 
     def loss():
         with torch.no_grad():
@@ -177,9 +181,9 @@ def test_predicted_cells_average_over_the_map(made):
 
 def test_fitting_is_paired_and_reproducible(made):
     fitted, found = run(made)
-    again, same = run(made)
+    _, same = run(made)
     assert all((found[key].test == same[key].test).all() for key in found)
-    alone, one = run(made, lams=(0.0,))
+    _, one = run(made, lams=(0.0,))
     for s in (0, 1):  # discovery only is the same whatever runs beside it
         assert (found[s, 0.0].test == one[s, 0.0].test).all()
         assert np.allclose(found[s, 0.0].rates, one[s, 0.0].rates, atol=1e-5)
@@ -189,7 +193,9 @@ def test_fitting_is_paired_and_reproducible(made):
 
 def test_discovery_only_knows_nothing_of_media_or_cells(made):
     other = [made[0].__class__(b.seed, b.train, b.test, made[1 - i].media) for i, b in enumerate(made)]
-    shuffled = [b.train.__class__(b.train.pages, b.train.cell[::-1].copy(), b.train.outcome, b.train.n_pages, 8) for b in made]
+    shuffled = [
+        b.train.__class__(b.train.pages, b.train.cell[::-1].copy(), b.train.outcome, b.train.n_pages, 8) for b in made
+    ]
     blind = [b.__class__(b.seed, users, b.test, b.media) for b, users in zip(made, shuffled, strict=True)]
     _, found = run(made)
     for changed in (other, blind):
@@ -198,10 +204,20 @@ def test_discovery_only_knows_nothing_of_media_or_cells(made):
         assert any(not np.array_equal(found[s, 2.0].rates, theirs[s, 2.0].rates) for s in (0, 1))
 
 
-@pytest.mark.parametrize("change", [
-    {"actor": "exact"}, {"encoder": "flat"}, {"start": "outcome"}, {"static": "predicted"}, {"value": "conversions"},
-    {"bidirectional": True}, {"baseline": False}, {"beta": 0.0, "segments": 2}, {"steps_joint": 0},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"actor": "exact"},
+        {"encoder": "flat"},
+        {"start": "outcome"},
+        {"static": "predicted"},
+        {"value": "conversions"},
+        {"bidirectional": True},
+        {"baseline": False},
+        {"beta": 0.0, "segments": 2},
+        {"steps_joint": 0},
+    ],
+)
 def test_every_choice_runs(made, change):
     _, found = run(made, settings=Settings(**(vars(TINY) | change)))
     for one in found.values():
@@ -210,8 +226,12 @@ def test_every_choice_runs(made, change):
 
 def test_settings_and_fit_refuse(made):
     for change, words in (
-        ({"actor": "greedy"}, "reinforce"), ({"start": "random"}, "latent"), ({"segments": 2}, "3 segments"),
-        ({"batch": 0}, "at least 1"), ({"static": "guessed"}, "observed"), ({"value": "clicks"}, "exposures"),
+        ({"actor": "greedy"}, "reinforce"),
+        ({"start": "random"}, "latent"),
+        ({"segments": 2}, "3 segments"),
+        ({"batch": 0}, "at least 1"),
+        ({"static": "guessed"}, "observed"),
+        ({"value": "clicks"}, "exposures"),
     ):
         with pytest.raises(ValueError, match=words):
             Settings(**change)

@@ -53,11 +53,14 @@ def test_a_model_in_a_stack_computes_what_it_does_alone(encoder):
         assert torch.allclose(both[place], alone[0], atol=1e-6)
 
 
-@pytest.mark.parametrize(("encoder", "widths"), [
-    (HierarchicalAttention, Widths(4, 3, 5)),
-    (HierarchicalAttention, Widths(4, 3, 5, bidirectional=True)),
-    (FlatRecurrent, Widths(4, 3, 5)),
-])
+@pytest.mark.parametrize(
+    ("encoder", "widths"),
+    [
+        (HierarchicalAttention, Widths(4, 3, 5)),
+        (HierarchicalAttention, Widths(4, 3, 5, bidirectional=True)),
+        (FlatRecurrent, Widths(4, 3, 5)),
+    ],
+)
 def test_padding_changes_nothing(encoder, widths):
     users = generate(n=30, seed=2)
     pages = torch.from_numpy(users.pages)

@@ -29,7 +29,10 @@ def found(bench):
 @pytest.mark.parametrize("charge", ["targeted", "matched", "exposed"])
 def test_delivery_is_a_sum_over_users(bench, found, charge):
     terms = Terms(0.2, charge)
-    measured, (plan, _) = delivery(bench.test, found, bench.media, terms), deliver(bench.test, found, bench.media, terms)
+    measured, (plan, _) = (
+        delivery(bench.test, found, bench.media, terms),
+        deliver(bench.test, found, bench.media, terms),
+    )
     users, share = bench.test, plan.share[found.test]
     match, seen = bench.media.match[users.cell], bench.media.exposure[users.cell]
     targeted, exposed = share.sum(), (share * seen).sum()

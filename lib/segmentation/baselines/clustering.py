@@ -2,14 +2,14 @@
 
 import numpy as np
 from numpy import ndarray
-from sklearn.cluster import KMeans
 
+from lib.segmentation.kmeans import kmeans
 from lib.segmentation.users import Users, page_counts
 
 
 def kmeans_labels(train: ndarray, test: ndarray, segments: int, seed: int) -> tuple[ndarray, ndarray]:
     """Return k-means labels of both, from centres fitted on `train`."""
-    found = KMeans(segments, n_init=4, random_state=seed).fit(train)
+    found = kmeans(train, segments, seed)
     return found.labels_, found.predict(test)
 
 

@@ -10,10 +10,11 @@ from lib.segmentation.experiments.statements import (
     estimator_check,
     information_check,
     leaks,
+    plans_check,
     refinement_check,
     regrouping_check,
 )
-from lib.segmentation.experiments.summaries import by_variant, costs, summary
+from lib.segmentation.experiments.summaries import by_variant, costs, lookalikes, summary
 
 __all__ = [
     "ascent_check",
@@ -26,6 +27,8 @@ __all__ = [
     "information_check",
     "leaks",
     "longer_tables",
+    "lookalikes",
+    "plans_check",
     "real_tables",
     "refinement_check",
     "regrouping_check",

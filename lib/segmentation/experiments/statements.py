@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.segmentation.allocation import count_users, segment_totals
+from lib.segmentation.allocation_baselines import all_plans
 from lib.segmentation.delivery import funnel
 from lib.segmentation.experiments.benches import benches
 from lib.segmentation.media import draw_media, full_price
@@ -18,7 +19,7 @@ from lib.segmentation.theory_delivery import (
     refinement_table,
 )
 
-FRACTIONS = (0.02, 0.05, 0.1, 0.15, 0.25, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5)
+FRACTIONS = tuple(np.round(np.linspace(0.05, 1.5, 30), 2))
 SIDE = np.arange(8) // 4
 
 
@@ -91,6 +92,25 @@ def information_check(
         for draw, stream in enumerate(streams)
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def plans_check(*, fraction: float = 0.4, seeds: int = 5, seed: int = 0) -> pd.DataFrame:
+    """Return what plans without an optimizer reach on segments that know level and side, beside the linear program.
+
+    Returns one row a seed and plan (see `allocation_baselines`): gain as a share of the program's, spent as a share of
+    the budget.
+    """
+    rows = []
+    for one in range(seed, seed + seeds):
+        counts, _, media = _counts("level x side", one)
+        budget = fraction * full_price(counts, media)
+        plans = all_plans(segment_totals(counts, media), budget, counts.sum(axis=1))
+        best = plans["linear program"].gain
+        rows += [
+            {"plan": name, "seed": one, "gain": plan.gain / best, "spent": plan.spend / budget}
+            for name, plan in plans.items()
+        ]
+    return pd.DataFrame(rows)
 
 
 def ascent_check(

@@ -8,6 +8,7 @@ import pandas as pd
 from lib.segmentation.allocation import Totals, allocate
 from lib.segmentation.experiments.benches import benches
 from lib.segmentation.joint import fit
+from lib.segmentation.lookalike import lookalike
 from lib.segmentation.settings import DEFAULT, Settings
 
 SHOWN = {  # column: digits
@@ -34,6 +35,25 @@ def summary(methods: pd.DataFrame) -> pd.DataFrame:
             spread = f" ± {runs[column].std():.{digits}f}" if len(runs) > 1 else ""
             cells[column] = f"{runs[column].mean():.{digits}f}{spread}"
         rows.append({"method": name} | cells)
+    return pd.DataFrame(rows)
+
+
+def lookalikes(cells: pd.DataFrame, *, reach: float = 1.0) -> pd.DataFrame:
+    """Return how well audiences of static cells stand for segments, from the "cells" table of `comparison`.
+
+    For a medium that takes no identifiers: each segment's audience has `reach` times its size, from the cells where the
+    segment is densest (see `lookalike`).
+
+    Returns:
+        One row a method and seed: precision (members among the audience), waste (others), recall (members reached);
+        means over audiences weighted by their size.
+    """
+    rows = []
+    for (method, seed), part in cells.groupby(["method", "seed"], sort=False):
+        counts = part.pivot_table(index="segment", columns="cell", values="users").to_numpy()
+        found = lookalike(counts, reach=reach)
+        precision, recall = found.members.sum() / found.size.sum(), found.members.sum() / counts.sum()
+        rows.append({"method": method, "seed": seed, "precision": precision, "waste": 1 - precision, "recall": recall})
     return pd.DataFrame(rows)
 
 

@@ -46,7 +46,7 @@ def trade_off(table: pd.DataFrame) -> Figure:
             axis.annotate(
                 f"{table.loc[table['method'] == name, 'lam'].iloc[0]:g}",
                 (x, y),
-                (4, 4),
+                (4, 4) if index % 2 else (-10, -12),
                 textcoords="offset points",
                 fontsize=8,
             )
@@ -128,14 +128,12 @@ def audiences(cells: pd.DataFrame, methods: pd.DataFrame) -> Figure:
     """Draw P(static cell | segment) of the first seed, without and with the delivery term (F6)."""
     names, seed = [DISCOVERY, equal_auc(methods)], cells["seed"].min()
     fig, axes = new_figure(1, 2, width=8.4, height=3.4, sharey=True)
-    shares = []
+    shares, top = [], cells.loc[(cells["seed"] == seed) & cells["method"].isin(names), "share"].max()
     for axis, name in zip(axes[0], names, strict=True):
         rows = only(cells, method=name, seed=seed)
         grid = rows.pivot_table(index="segment", columns="cell", values="share")
         first = grid.iloc[:, : grid.shape[1] // 2].sum(axis=1).sort_values()
-        image = axis.imshow(
-            grid.loc[first.index], cmap="viridis", vmin=0, vmax=max(0.3, cells["share"].quantile(0.99)), aspect="auto"
-        )
+        image = axis.imshow(grid.loc[first.index], cmap="viridis", vmin=0, vmax=top, aspect="auto")
         axis.grid(False)
         axis.set(title=name, xlabel="static cell (first half: side 0)")
         axis.set_yticks(range(len(grid)), [str(k) for k in first.index])

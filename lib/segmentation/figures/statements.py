@@ -97,7 +97,8 @@ def program(table: pd.DataFrame) -> Figure:
     for index, (seed, rows) in enumerate(table.groupby("seed")):
         colour, marker = COLOURS[index % 8], MARKERS[index % 8]
         for axis, exact, found in ((axes[0, 0], "curve", "gain"), (axes[0, 1], "slope_right", "price")):
-            axis.plot(rows["fraction"], rows[exact], color=colour, linewidth=1)
+            steps = "steps-post" if found == "price" else "default"
+            axis.plot(rows["fraction"], rows[exact], color=colour, linewidth=1, drawstyle=steps)
             axis.plot(rows["fraction"], rows[found], marker, color=colour, markersize=4, label=f"seed {seed}")
     axes[0, 0].set(xlabel="budget (share of targeting all)", ylabel="exposed users")
     axes[0, 1].set(xlabel="budget (share of targeting all)", ylabel="price (exposures per money)")
@@ -195,7 +196,7 @@ def charging(table: pd.DataFrame) -> Figure:
         axes[0, 1].axhline(rows["predicted"].iloc[0], **GUIDE)
     axes[0, 0].set(xlabel="segment", ylabel="exposures per money", yscale="log")
     axes[0, 1].set(xlabel="segment", ylabel="change by the rescaling", ylim=(0, 1.15))
-    axes[0, 0].legend(fontsize=8, title="charged for")
+    axes[0, 1].legend(fontsize=8, title="charged for", loc="center")
     spread = table.groupby("charge", sort=False)["before"].agg(lambda ratio: ratio.max() / ratio.min())
     text = ", ".join(f"{name} {value:.2f}" for name, value in spread.items())
     caption = f"""What a medium charges for decides what delivery can gain. Left: best over worst segment in exposures
