@@ -171,8 +171,8 @@ def lookalike(tables: Tables) -> Verdict:
     more = change(tables["lookalikes"], name, DISCOVERY, "precision")
     precision = values(tables["lookalikes"], name, "precision").median()
     measured = f"{name}: precision {precision:.2f} in the median, {np.median(more):+.3f} against discovery only"
-    middle = np.median(more)
-    return grade(middle, reproduced=bool(middle > 0.02), close=bool(middle > 0), measured=measured)
+    middle, auc = np.median(more), np.median(change(tables["methods"], name, DISCOVERY, "auc"))
+    return grade(middle + auc, reproduced=bool(middle > 0.02), close=bool(middle > 0), measured=measured)
 
 
 def plans(tables: Tables) -> Verdict:
