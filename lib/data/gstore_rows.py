@@ -172,10 +172,10 @@ def read_hits(text: bytes, totals: bytes = b"") -> tuple[list[str], list[bool]]:
         kind = part.rfind(TYPE)
         if kind < 0:
             return _pages_of(_literal(text.replace(b'""', b'"')))
-        if part.startswith(b"PAGE'", kind + 9):
+        if part[kind + 9 : kind + 14] == b"PAGE'":
             pages.append(_page(_string(part)))
             action = part.rfind(ACTION, 0, kind)
-            bought.append(action >= 0 and part.startswith(b"6'", action + 16))
+            bought.append(action >= 0 and part[action + 16 : action + 18] == b"6'")
     return pages, bought
 
 
