@@ -14,7 +14,7 @@ from rich.table import Table
 
 from lib.batch import RunFailed, ensure, record
 from lib.cli_batch import diff, sweep
-from lib.jobs import PRESETS, Job, make_job, papers, preset_values
+from lib.jobs import PRESETS, Job, make_job, papers, parse_overrides, preset_values
 from lib.pool import FAILED
 from lib.progress import run_shown
 
@@ -187,17 +187,6 @@ def recorded_when(job: Job) -> str:
     kept = [read_result(path.parent) for path in (RESULTS / job.paper).glob("*/result.json")]
     days = [result["started"][:10] for result in kept if result.get("preset") == job.preset]
     return f", recorded {max(days)}" if days else ""
-
-
-def parse_overrides(pairs: list[str]) -> dict:
-    """Return the parameters given as NAME=VALUE; the value is read as YAML (numbers, lists, true, text)."""
-    overrides = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise ValueError(f"parameter {pair!r}: expected NAME=VALUE, for example -p seeds=5")
-        overrides[name.strip()] = yaml.safe_load(value)
-    return overrides
 
 
 def interrupt(*_) -> None:

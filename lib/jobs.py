@@ -67,6 +67,17 @@ def make_job(paper: str, preset: str = "quick", overrides: Mapping[str, Any] | N
     return Job(paper, preset, parameters, changed, content_hash(paper, preset, cells, parameters))
 
 
+def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
+    """Return the parameters given as NAME=VALUE; the value is read as YAML (numbers, lists, true, text)."""
+    overrides = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"parameter {pair!r}: expected NAME=VALUE, for example -p seeds=5")
+        overrides[name.strip()] = yaml.safe_load(value)
+    return overrides
+
+
 def known(name: str, names: Iterable[str], kind: str) -> None:
     """Raise ValueError, with the nearest known name as a suggestion, unless `name` is one of `names`."""
     names = list(names)

@@ -4,7 +4,7 @@ from typing import Any
 
 from lib.data.errors import DataError
 from lib.data.registry import REGISTRY, DataFile, DataSet, entry
-from lib.data.store import data_folder, used
+from lib.data.store import data_folder, note_used, used
 
 __all__ = [
     "REGISTRY",
@@ -15,6 +15,7 @@ __all__ = [
     "embeddings",
     "fetch",
     "load",
+    "note_used",
     "require",
     "status",
     "used",

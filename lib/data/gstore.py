@@ -6,6 +6,7 @@ and the public sample ``bigquery-public-data.google_analytics_sample``. Both are
 
 import gzip
 import zipfile
+import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -194,7 +195,7 @@ def _note(table: _Columns, reason: str, broken_share: float) -> None:
 def _line(stream: IO[bytes], name: str) -> bytes:
     try:
         line = stream.readline(LONGEST)
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{name} is damaged ({error}): download it again") from error
     if len(line) == LONGEST:
         raise DataError(f"{name} has a line of over {LONGEST >> 20} MiB: it is not in either published form")

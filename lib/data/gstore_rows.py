@@ -101,8 +101,9 @@ def split_csv(line: bytes, most: int = -1, *, braces: bool = False) -> list[byte
     otherwise is not told from the next. After `most` cells the rest of the line is the last one, as it stands. Raises
     ValueError at a stray quote.
     """
-    line, cells, at = line.rstrip(b"\r\n"), [], 0
-    end = len(line)
+    cells, at, end = [], 0, len(line)
+    while end and line[end - 1] in b"\r\n":  # no copy of a long line
+        end -= 1
     while len(cells) != most:
         if line[at : at + 1] == b'"':
             close, width = (b'}"', 2) if braces and line[at + 1 : at + 2] == b"{" else (b'"', 1)
@@ -122,7 +123,7 @@ def split_csv(line: bytes, most: int = -1, *, braces: bool = False) -> list[byte
         if line[stop : stop + 1] != b",":
             raise ValueError("text after the end of a quoted cell")
         at = stop + 1
-    cells.append(line[at:])
+    cells.append(line[at:end])
     return cells
 
 
@@ -171,10 +172,10 @@ def read_hits(text: bytes, totals: bytes = b"") -> tuple[list[str], list[bool]]:
         kind = part.rfind(TYPE)
         if kind < 0:
             return _pages_of(_literal(text.replace(b'""', b'"')))
-        if part.startswith(b"PAGE'", kind + 9):
+        if part[kind + 9 : kind + 14] == b"PAGE'":
             pages.append(_page(_string(part)))
             action = part.rfind(ACTION, 0, kind)
-            bought.append(action >= 0 and part.startswith(b"6'", action + 16))
+            bought.append(action >= 0 and part[action + 16 : action + 18] == b"6'")
     return pages, bought
 
 

@@ -145,3 +145,8 @@ def verify_user_file(path: str | Path, sha256: str) -> None:
 def used() -> dict[str, str]:
     """Return {relative file name: SHA-256} of every file read so far in this process, for run records."""
     return dict(_USED)
+
+
+def note_used(found: dict[str, str]) -> None:
+    """Count files that another process has verified, as `used` gives them, among those read by this one."""
+    _USED.update(found)

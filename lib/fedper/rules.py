@@ -207,11 +207,27 @@ def _tuned_fedrep(table: pd.DataFrame) -> dict[int, float]:
 def tuned_order(tables: Tables) -> Verdict:
     """FedPer 1 against FedAvg, each at the rate that was best on other partitions, with four and ten classes."""
     rows = tuned(tables["rates"])
+    arms = rows[rows["method"].isin(["FedPer 1", "FedAvg"])]
+    arms = arms.assign(method=arms["method"] + " with k =")
     gains = {k: paired(rows, "FedPer 1", "FedAvg", classes_per_client=k) for k in (4, 10)}
     gain = {k: round(float(np.median(values)), 6) for k, values in gains.items()}  # ties with a limit are not beyond it
     measured = "; ".join(f"k={k}, by seed: {_listed(values)}" for k, values in gains.items())
     good = gain[4] > 0.01 and gain[10] < -0.01
-    return grade(gain[4] + gain[10], reproduced=good, close=gain[4] > 0 > gain[10], measured=measured)
+    return grade(
+        gain[4] + gain[10],
+        reproduced=good,
+        close=gain[4] > 0 > gain[10],
+        measured=measured,
+        detail=at_ends(tables["rates"], arms, ["method", "classes_per_client"]),
+    )
+
+
+def at_ends(table: pd.DataFrame, chosen: pd.DataFrame, by: list[str]) -> str:
+    """Say which arms of `chosen` have a learning rate at an end of those tried: they might do better beyond."""
+    rates = table.loc[table["use"] == "tuning", "lr"]
+    arms = chosen.loc[chosen["lr"].isin([rates.min(), rates.max()]), by].drop_duplicates()
+    names = "; ".join(" ".join(map(str, arm)) for arm in arms.itertuples(index=False))
+    return f"at an end of the learning rates tried, so perhaps better beyond: {names}" if names else ""
 
 
 def networks(tables: Tables) -> Verdict:

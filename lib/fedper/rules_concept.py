@@ -1,9 +1,8 @@
 """The rules that judge the claims about concept shift, propositions and costs."""
 
 import numpy as np
-import pandas as pd
 
-from lib.fedper.rules import Tables, paired
+from lib.fedper.rules import Tables, at_ends, paired
 from lib.report import Missing, Verdict, at, fitted_slope, grade, last_round, need
 from lib.report.claims import NOT_JUDGED
 
@@ -99,17 +98,8 @@ def base_ablation(tables: Tables) -> Verdict:
         reproduced=drop >= 0.1,
         close=drop >= 0.03,
         measured=measured,
-        detail=_at_ends(tables["cifar10_base"]),
+        detail=at_ends(tables["cifar10_base"], rows.assign(base=rows["base"] + " base,"), ["base", "method"]),
     )
-
-
-def _at_ends(table: pd.DataFrame) -> str:
-    """Say which arms were tuned to an end of the rates at hand: they might do better beyond."""
-    rates = table.loc[table["use"] == "tuning", "lr"]
-    chosen = table[(table["use"] == "judging") & table["lr"].isin([rates.min(), rates.max()])]
-    arms = chosen[["base", "method"]].drop_duplicates().itertuples(index=False)
-    names = ", ".join(f"{base} base, {method}" for base, method in arms)
-    return f"at an end of the learning rates tried, so perhaps better beyond: {names}" if names else ""
 
 
 def savings(tables: Tables) -> Verdict:

@@ -26,16 +26,22 @@ def versions(names: tuple[str, ...] = NUMERICAL) -> dict[str, str]:
 
 
 def git_state(root: Path = ROOT) -> dict[str, Any]:
-    """Return commit and dirtiness of the work tree, or an empty commit outside a git checkout."""
+    """Return commit and dirtiness of the work tree.
+
+    Outside a git checkout the commit is what ``SCARCE_COMMIT`` says of the copy at hand, empty where it is not set.
+    """
 
     def git(*words: str) -> str:
         done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else ""
 
     try:
-        return {"commit": git("rev-parse", "--short=12", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+        commit = git("rev-parse", "--short=12", "HEAD")
+        if commit:
+            return {"commit": commit, "dirty": bool(git("status", "--porcelain"))}
     except FileNotFoundError:
-        return {"commit": "", "dirty": False}
+        pass
+    return {"commit": os.environ.get("SCARCE_COMMIT", ""), "dirty": False}
 
 
 def processor() -> str:

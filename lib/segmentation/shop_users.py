@@ -96,7 +96,7 @@ def shop_users(
     if not (part == TRAIN).any():
         raise ValueError("no user is left for training: take a later cut, fewer min_pages or another split")
     number, words = _vocabulary(visits.pages, page[part[visits.visitor[owner]] == TRAIN], vocabulary)
-    place = np.full(len(visits.visitors), -1)
+    place = np.full(len(visits.visitors), -1, dtype=np.int32)
     place[visitor] = np.arange(len(visitor))
     table = _table(place[visits.visitor[owner]], session[owner], number[page], len(visitor), sessions, length)
     bought = (visits.start >= cut) & (visits.start < cut + horizon_days * DAY)
@@ -141,18 +141,17 @@ def _sessions_before(visits: Visits, cut: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows of sessions that lie before the cut as a whole, in time, and the session number of every row."""
     order = np.lexsort((np.arange(len(visits)), visits.start, visits.visit, visits.visitor))
     same = (np.diff(visits.visitor[order]) == 0) & (np.diff(visits.visit[order]) == 0)
-    label = np.empty(len(visits), dtype=np.int64)
+    label = np.empty(len(visits), dtype=np.int32)
     label[order] = np.concatenate([[0], np.cumsum(~same)])
     count = int(label.max()) + 1
     first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, np.iinfo(np.int64).min)
     np.minimum.at(first, label, visits.start)
     np.maximum.at(last, label, visits.start)
     # Sessions are numbered in time within their visitor, rows of one session stay together.
-    rank = np.empty(count, dtype=np.int64)
-    owner = np.empty(count, dtype=np.int64)
+    rank, owner = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.int32)
     owner[label] = visits.visitor
     rank[np.lexsort((np.arange(count), first, owner))] = np.arange(count)
-    row = np.flatnonzero(last[label] < cut)
+    row = np.flatnonzero(last[label] < cut).astype(np.int32)
     session = rank[label]
     return row[np.lexsort((row, visits.start[row], session[row]))], session
 
@@ -191,12 +190,13 @@ def _table(user, session, number, users: int, sessions: int, length: int) -> np.
     kept = user >= 0
     user, session, number = user[kept], session[kept], number[kept]
     new = np.concatenate([[True], np.diff(session) != 0])[: len(session)]
-    which = np.cumsum(new) - 1
+    which = np.cumsum(new, dtype=np.int32) - 1
     owner, size = user[new], np.bincount(which)
     last = np.bincount(owner, minlength=users)
     before = np.cumsum(last) - last
     slot = np.arange(len(owner)) - before[owner] - np.maximum(last[owner] - sessions, 0)
-    position = np.arange(len(which)) - (np.cumsum(size) - size)[which] - np.maximum(size - length, 0)[which]
+    first = np.cumsum(size) - size + np.maximum(size - length, 0)  # entry of the first page that is kept
+    position = np.arange(len(which), dtype=np.int32) - first.astype(np.int32)[which]
     keep = (slot[which] >= 0) & (position >= 0)
     shape = (users, int(min(sessions, last.max())), int(min(length, size.max())))
     table = np.zeros(shape, dtype=np.int16)

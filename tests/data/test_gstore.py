@@ -99,9 +99,11 @@ def test_plain_zipped_several_and_by_name(tmp_path, monkeypatch):
     with pytest.raises(data.DataError, match="damaged"):
         archive.write_bytes(archive.read_bytes()[:200])
         data.load("gstore", path=archive)
-    with pytest.raises(data.DataError, match="damaged"):
-        zipped.write_bytes(zipped.read_bytes()[:-20])
-        data.load("gstore", path=zipped)
+    whole = zipped.read_bytes()
+    for spoilt in (whole[:-20], whole[:300] + bytes(40) + whole[340:]):
+        zipped.write_bytes(spoilt)
+        with pytest.raises(data.DataError, match="damaged"):
+            data.load("gstore", path=zipped)
 
 
 def broken_json(**changes):

@@ -334,6 +334,9 @@ def test_an_arm_tuned_to_an_end_of_the_rates_is_named():
     linear = (table["base"] == "linear") & (table["use"] == "judging")
     detail = rules_concept.base_ablation({"cifar10_base": table.assign(lr=table["lr"].mask(linear, 0.001))}).detail
     assert detail.endswith(": linear base, FedPer 1")
+    rates = {"use": ["tuning", "tuning", "tuning"], "lr": [0.1, 0.2, 0.4]}
+    chosen = pd.DataFrame({"method": ["FedAvg", "FedPer 1"], "lr": [0.4, 0.2]})
+    assert rules.at_ends(pd.DataFrame(rates), chosen, ["method"]).endswith("beyond: FedAvg")
 
 
 def test_a_rule_without_the_method_says_what_it_lacks():

@@ -19,6 +19,8 @@ from lib.fedper.federations import class_federation, digits
 from lib.fedper.fedper import fedper
 from lib.nets import UnitNet
 
+CIFAR10_ARMS = (("deep", "FedPer 1"), ("linear", "FedPer 1"), ("deep", "local only"))  # base, method
+
 
 def linear_base(inputs: int, features: int, classes: int) -> UnitNet:
     """Return a network whose base is one linear layer without nonlinearity, and its classifier."""
@@ -58,6 +60,7 @@ def base_on_cifar10(
     plan: Plan,
     rates: Sequence[float] = (0.001, 0.003, 0.01, 0.03, 0.1),
     tuning: int = 1,
+    arms: Sequence[tuple[str, str]] = CIFAR10_ARMS,
     classes_per_client: int = 4,
     seeds: int = 3,
     seed: int = 0,
@@ -67,17 +70,18 @@ def base_on_cifar10(
 
     The convolutional network alone on each client stands beside them: a base that does not beat it is worth nothing.
     Each arm has the rate of `plan` replaced by the best of `rates` on `tuning` other partitions.
+    `arms` names the arms (base, method) to run.
 
     Returns:
         One row a run: use ("tuning" or "judging"), lr, task, base ("deep" or "linear"), method, seed, and the columns
         of `arms.by_round`.
     """
     x, y = pooled("cifar10")
-    arms = {("deep", "FedPer 1"): CNN, ("linear", "FedPer 1"): linear_images, ("deep", "local only"): CNN}
+    nets = {"deep": CNN, "linear": linear_images}
 
     def runs(use: str, s: int, settings: list[tuple[tuple[str, str], float]]) -> list[pd.DataFrame]:
         federation = class_federation(x, y, classes_per_client=classes_per_client, seed=s, name="CIFAR-10")
-        return [_tuned_arm(arms[kind], kind, federation, replace(plan, lr=lr), s, use) for kind, lr in settings]
+        return [_tuned_arm(nets[kind[0]], kind, federation, replace(plan, lr=lr), s, use) for kind, lr in settings]
 
     grid = [(kind, lr) for kind in arms for lr in rates]
     parts = []

@@ -71,7 +71,8 @@ def by_round(history: History) -> pd.DataFrame:
 
     Columns: round, accuracy (mean over clients, each on its own test images), spread (standard deviation over clients),
     local_accuracy (the same mean before the bases are sent, NaN where it was not asked for), kib_up (KiB of
-    messages that a client sends in a round: its tensors and 8 or 16 bytes of counts and losses).
+    messages that a client sends in a round: its tensors and 8 or 16 bytes of counts and losses), examples (training
+    examples of all clients).
     """
     table = history.table
     table = table[table["personal_accuracy"].notna()]
@@ -84,6 +85,7 @@ def by_round(history: History) -> pd.DataFrame:
             "spread": grouped["personal_accuracy"].std(ddof=0),
             "local_accuracy": grouped["local_accuracy"].mean(),
             "kib_up": grouped["bytes_up"].mean() / 1024,
+            "examples": grouped["examples"].sum(min_count=1),
         }
     ).reset_index()
 

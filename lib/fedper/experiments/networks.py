@@ -17,13 +17,15 @@ NETWORKS = {
     "MobileNet-v1 / 8": functools.partial(mobilenet_v1, width=0.125),
 }
 
+NETWORK_METHODS = ("FedAvg", "FedPer 2")
+
 
 def networks_on_cifar10(
     *,
     plan: Plan,
     networks: Sequence[str] = ("ResNet-34 / 8",),
     classes_per_client: Sequence[int] = (4, 10),
-    methods: Sequence[str] = ("FedAvg", "FedPer 2"),
+    methods: Sequence[str] = NETWORK_METHODS,
     image_size: int = PIXELS,
     seeds: int = 3,
     seed: int = 0,

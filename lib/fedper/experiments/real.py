@@ -1,7 +1,9 @@
 """The same comparisons on real images: CIFAR-10, a subset of CIFAR-100, handwritten digits by writer."""
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,19 +12,22 @@ from lib import data
 from lib.federated.federation import make_federation
 from lib.federated.types import Federation
 from lib.fedper.baselines import method
-from lib.fedper.experiments.ablation import base_on_cifar10
+from lib.fedper.experiments.ablation import CIFAR10_ARMS, base_on_cifar10
 from lib.fedper.experiments.arms import Plan, Progress, natural_clients
 from lib.fedper.experiments.flickr import accuracy_on_flickr
 from lib.fedper.experiments.images import CNN, PIXELS, accuracy_on_images, pooled
-from lib.fedper.experiments.networks import networks_on_cifar10
+from lib.fedper.experiments.networks import NETWORK_METHODS, networks_on_cifar10
 from lib.fedper.experiments.rates import learning_rates
 from lib.fedper.federations import TEST_SHARE
 from lib.nets import small_cnn
+from lib.tasks import Task, run_tasks
 
+METHODS = ("FedAvg", "FedPer 1", "local only")
+CIFAR10_METHODS = ("FedAvg", "FedPer 1", "FedPer 2", "local only")
 KNOWN = ("digits", "cifar10", "cifar100", "femnist-digits", "flickr-aes")
 
 
-def real_tables(
+def real_tasks(
     data_sets: Sequence[str],
     *,
     plan: Plan,
@@ -31,40 +36,66 @@ def real_tables(
     image_size: int = PIXELS,
     seeds: int = 3,
     seed: int = 0,
-    progress: Progress | None = None,
-) -> dict[str, pd.DataFrame]:
-    """Return the tables of the longer experiments on the data sets named.
+) -> list[Task]:
+    """Return the pieces of the tables of the longer experiments on the data sets named, the longest first.
 
-    "cifar10" gives cifar10, cifar10_networks and cifar10_base, "cifar100", "femnist-digits" and "flickr-aes" the tables
-    cifar100, femnist and flickr; "digits" gives nothing here, `rates` adds the table rates (on the digits).
-    `image_size` is what the images are scaled to for `networks`. Raises ValueError for an unknown name, DataError where
-    a data set is absent.
+    "cifar10" gives cifar10, cifar10_networks (for `networks`, if any) and cifar10_base, "cifar100", "femnist-digits"
+    and "flickr-aes" the tables cifar100, femnist and flickr; "digits" gives nothing here, `rates` adds the table rates
+    (on the digits). `image_size` is what the images are scaled to for `networks`. Raises ValueError for an unknown
+    name.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
     if unknown:
         raise ValueError(f"unknown data set {unknown[0]!r}; choose from {', '.join(KNOWN)}")
-    options = {"plan": plan, "seeds": seeds, "seed": seed, "progress": progress}
-    tables = {}
+    tasks = []
+
+    def add(table: str, function: Callable[..., pd.DataFrame], **grid: Sequence) -> None:
+        """One task a seed and a combination of `grid`, each with sequences of length one."""
+        for values in itertools.product(*grid.values()):
+            one = {name: (value,) for name, value in zip(grid, values, strict=True)}
+            for s in range(seed, seed + seeds):
+                tasks.append(Task(table, function, {"plan": plan, "seeds": 1, "seed": s} | one))
+
     if rates:
-        tables["rates"] = learning_rates(rates=rates, seeds=seeds, seed=seed, progress=progress)
+        options = [{"rates": rates, "seeds": 1, "seed": s} for s in range(seed, seed + seeds)]
+        tasks += [Task("rates", learning_rates, one | {"classes_per_client": (k,)}) for one in options for k in (4, 10)]
     if "cifar10" in data_sets:
-        tables["cifar10"] = accuracy_on_cifar10(**options)
-        tables["cifar10_networks"] = networks_on_cifar10(**options, networks=networks, image_size=image_size)
-        tables["cifar10_base"] = base_on_cifar10(**options)
+        whole = {"plan": plan, "seeds": seeds, "seed": seed}  # an arm's rate is chosen once, for all its seeds
+        tasks += [Task("cifar10_base", base_on_cifar10, whole | {"arms": (arm,)}) for arm in CIFAR10_ARMS]
+        on_networks = functools.partial(networks_on_cifar10, image_size=image_size)
+        add("cifar10_networks", on_networks, networks=networks, classes_per_client=(4, 10), methods=NETWORK_METHODS)
+        add("cifar10", accuracy_on_cifar10, classes_per_client=(4, 8, 10), methods=CIFAR10_METHODS)
     if "cifar100" in data_sets:
-        tables["cifar100"] = accuracy_on_cifar100(**options)
+        add("cifar100", accuracy_on_cifar100, classes_per_client=(10, 100), methods=METHODS)
     if "femnist-digits" in data_sets:
-        tables["femnist"] = accuracy_on_femnist(**options)
+        add("femnist", accuracy_on_femnist, methods=METHODS)
     if "flickr-aes" in data_sets:
-        tables["flickr"] = accuracy_on_flickr(**options)
-    return tables
+        add("flickr", accuracy_on_flickr)
+    return tasks
+
+
+def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
+    """Return the `real_tasks` that the notebook's parameters ask for."""
+    names = ("rates", "networks", "image_size", "seeds")
+    plan = Plan(**parameters["real_plan"])
+    return real_tasks(parameters["data_sets"], plan=plan, **{name: parameters[name] for name in names})
+
+
+def real_tables(
+    data_sets: Sequence[str], *, workers: int = 1, progress: Progress | None = None, **options: Any
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of `real_tasks`, which takes the `options`, with `workers` processes at work.
+
+    Raises ValueError for an unknown name, DataError where a data set is absent.
+    """
+    return run_tasks(real_tasks(data_sets, **options), workers=workers, progress=progress)
 
 
 def accuracy_on_cifar10(
     *,
     plan: Plan,
     classes_per_client: Sequence[int] = (4, 8, 10),
-    methods: Sequence[str] = ("FedAvg", "FedPer 1", "FedPer 2", "local only"),
+    methods: Sequence[str] = CIFAR10_METHODS,
     seeds: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
@@ -90,7 +121,7 @@ def accuracy_on_cifar100(
     *,
     plan: Plan,
     classes_per_client: Sequence[int] = (10, 100),
-    methods: Sequence[str] = ("FedAvg", "FedPer 1", "local only"),
+    methods: Sequence[str] = METHODS,
     seeds: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
@@ -111,7 +142,7 @@ def accuracy_on_cifar100(
 def accuracy_on_femnist(
     *,
     plan: Plan,
-    methods: Sequence[str] = ("FedAvg", "FedPer 1", "local only"),
+    methods: Sequence[str] = METHODS,
     seeds: int = 3,
     seed: int = 0,
     progress: Progress | None = None,

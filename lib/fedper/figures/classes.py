@@ -95,7 +95,7 @@ def crossover(classes: pd.DataFrame, skew: pd.DataFrame, *, method: str = "FedPe
     whole_ticks(axes[0, 0])
     axes[0, 1].set_xscale("log")
     axes[0, 0].set_ylabel(f"accuracy of {method} minus FedAvg")
-    parts = [_sign_change(series_, name) for series_, name in zip(found, ("$k$", r"$\alpha$"), strict=True)]
+    parts = [_signs(series_, name) for series_, name in zip(found, ("$k$", r"$\alpha$"), strict=True)]
     caption = f"""The gain of FedPer over FedAvg on the same partitions. By number of classes a client the
         median gain is {listed(found[0])} ({parts[0]}); by Dirichlet concentration {listed(found[1])} ({parts[1]}). Dots
         are single seeds. {INTERVALS}"""
@@ -103,15 +103,12 @@ def crossover(classes: pd.DataFrame, skew: pd.DataFrame, *, method: str = "FedPe
     return describe(fig, caption=caption, alt=alt)
 
 
-def _sign_change(gain: pd.Series, name: str) -> str:
-    """Say between which neighbouring values of the index the sign of `gain` changes."""
-    signs = np.sign(gain.to_numpy())
-    places = [
-        f"between {name} = {gain.index[i]:g} and {gain.index[i + 1]:g}"
-        for i in range(len(gain) - 1)
-        if signs[i] * signs[i + 1] < 0
-    ]
-    return f"the sign changes {' and '.join(places)}" if places else "the sign does not change"
+def _signs(gain: pd.Series, name: str) -> str:
+    """Say at which values of the index `gain` is positive, negative and, to the digits shown, zero."""
+    signs = np.sign(gain.round(2))
+    words = {1: "a gain", -1: "a loss", 0: "even"}
+    found = [(word, ", ".join(f"{at:g}" for at in gain.index[signs == sign])) for sign, word in words.items()]
+    return ", ".join(f"{word} at {name} = {values}" for word, values in found if values)
 
 
 def comparison(table: pd.DataFrame) -> Figure:

@@ -87,7 +87,7 @@ def base_ablation(table: pd.DataFrame) -> Figure:
         levels = ", ".join(f"{kind} {value:.3f}".replace("\n", " ") for kind, value in wide.median().items())
         notes.append(f"{task} {(wide['deep'] - wide['linear']).median():+.3f} ({levels})")
     axes[0, 0].set_ylabel("accuracy" if "use" in table else "accuracy of FedPer 1")
-    tuned = ", each at its own learning rate, chosen on another partition" if "use" in table else ""
+    tuned = ", each at its own learning rate, chosen on another partition of the same images" if "use" in table else ""
     caption = f"""What a deep shared base gains over a single linear layer{tuned} (median over seeds of the
         paired difference; {length(table)}):
         {"; ".join(notes)}. A line joins the runs of one seed."""

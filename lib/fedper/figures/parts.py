@@ -54,8 +54,11 @@ def legend_above(fig: Figure, axis: Axes, *, columns: int = 4) -> None:
 
 
 def length(table: pd.DataFrame) -> str:
-    """Return how long and how often the runs of `table` were, as text: ``"3 seeds, 80 rounds"``."""
-    return f"{table['seed'].nunique()} seeds, {table['round'].max()} rounds"
+    """Return how often, how long and on how much the runs of `table` trained: ``"3 seeds, 80 rounds, 800 images"``."""
+    images = sorted(table["examples"].dropna().unique()) if "examples" in table else []
+    most = f"{images[0]:,.0f} to " if len(images) > 1 else ""
+    on = f", {most}{images[-1]:,.0f} training examples in all" if images else ""
+    return f"{table['seed'].nunique()} seeds, {table['round'].max()} rounds{on}"
 
 
 def medians(table: pd.DataFrame, by: str, value: str = "accuracy") -> pd.DataFrame:
@@ -64,9 +67,13 @@ def medians(table: pd.DataFrame, by: str, value: str = "accuracy") -> pd.DataFra
 
 
 def gains(table: pd.DataFrame, by: str, method: str, reference: str = "FedAvg") -> pd.DataFrame:
-    """Return the paired difference in final accuracy of `method` and `reference`: columns `by`, seed, gain."""
-    wide = last_round(table).pivot_table(index=[by, "seed"], columns="method", values="accuracy")
-    return (wide[method] - wide[reference]).rename("gain").dropna().reset_index()
+    """Return the paired difference in final accuracy of `method` and `reference`: columns `by`, seed, gain.
+
+    A seed that lacks one of the two has a gain of NaN.
+    """
+    final = last_round(table).set_index([by, "seed"])
+    ours, theirs = (final.loc[final["method"] == name, "accuracy"] for name in (method, reference))
+    return (ours - theirs).rename("gain").reset_index()
 
 
 def listed(values: pd.Series, digits: int = 2) -> str:

@@ -1,0 +1,106 @@
+"""Long tables in pieces: the same rows on one process and on two, and a recorded run without a notebook."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from lib import tables
+from lib.data import needed
+from lib.fedper.experiments import Plan
+from lib.fedper.experiments.rates import learning_rates
+from lib.fedper.experiments.real import real_tasks
+from lib.tasks import Task, run_tasks
+
+SMALL = ["-p", "seeds=2", "-p", "data_sets=[femnist-digits]", "-p", "real_plan={rounds: 1, steps: 1}"]
+
+
+def squares(*, upto):
+    if upto < 0:
+        raise ValueError("a negative number of rows")
+    return pd.DataFrame({"n": range(upto), "square": [n * n for n in range(upto)]})
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_rows_come_in_the_order_of_the_tasks(workers):
+    seen = {}
+    tasks = [Task(name, squares, {"upto": n}) for name, n in (("b", 3), ("a", 2), ("b", 1))]
+    found = run_tasks(tasks, workers=workers, on_table=seen.__setitem__)
+    assert list(found) == ["b", "a"] and set(seen) == {"a", "b"}
+    assert found["b"]["square"].tolist() == [0, 1, 4, 0] and found["a"]["n"].tolist() == [0, 1]
+    assert found["b"].index.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failure_names_its_table(workers):
+    tasks = [Task("fine", squares, {"upto": 1}), Task("wrong", squares, {"upto": -1})]
+    with pytest.raises(ValueError, match="a negative number") as caught:
+        run_tasks(tasks, workers=workers)
+    assert caught.value.__notes__[-1] == "while computing the table 'wrong'"
+    with pytest.raises(ValueError, match="at least one process"):
+        run_tasks(tasks, workers=0)
+
+
+def test_progress_sees_every_task():
+    lengths = []
+
+    def progress(items, label):
+        lengths.append(len(items))
+        return items
+
+    run_tasks([Task("t", squares, {"upto": 1})] * 3, progress=progress)
+    assert lengths == [3]
+
+
+def test_pieces_are_the_rows_of_the_whole():
+    options = {"rates": (0.05,), "methods": ("FedAvg", "FedPer 1"), "rounds": 1, "steps": 2}
+    whole = learning_rates(**options, seeds=2)
+    pieces = [
+        Task("rates", learning_rates, options | {"seeds": 1, "seed": s, "classes_per_client": (k,)})
+        for s in (0, 1)
+        for k in (4, 10)
+    ]
+    key = ["use", "classes_per_client", "method", "seed"]
+    found = run_tasks(pieces, workers=2)["rates"]
+    pd.testing.assert_frame_equal(
+        found.sort_values(key, ignore_index=True), whole.sort_values(key, ignore_index=True), check_exact=True
+    )
+
+
+@pytest.mark.parametrize("data_set", ["cifar10", "cifar100", "femnist-digits", "flickr-aes"])
+def test_the_pieces_of_a_data_set_are_the_grid_of_its_table(data_set):
+    options = {"plan": Plan(), "seeds": 2, "seed": 5}
+    tasks = real_tasks([data_set], **options, networks=["ResNet-34 / 8"])
+    assert len({str(sorted(task.options.items(), key=str)) + task.table for task in tasks}) == len(tasks)
+    by_table = {name: [task for task in tasks if task.table == name] for name in {task.table for task in tasks}}
+    sizes = {"cifar10": 3 * 4 * 2, "cifar10_networks": 2 * 2 * 2, "cifar10_base": 3}
+    sizes |= {"cifar100": 2 * 3 * 2, "femnist": 3 * 2, "flickr": 2}
+    assert {name: len(pieces) for name, pieces in by_table.items()} == {name: sizes[name] for name in by_table}
+
+
+def test_tables_of_a_preset_become_a_recorded_run(tmp_path, monkeypatch, capsys):
+    from lib.report import page
+
+    if needed.absent("femnist-digits"):
+        pytest.skip("needs femnist-digits: set SCARCE_DATA_MIRROR")
+    folder = tmp_path / "fedper" / "real"
+    tables.main(["fedper", "--preset", "quick", *SMALL, "--workers", "2", "--out", str(folder)])
+    result = json.loads((folder / "result.json").read_text())
+    assert (
+        result["parameters"]["real_plan"] == {"rounds": 1, "steps": 1}
+        and result["status"] == "ok"
+        and result["machine"]["cores"] >= 1
+    )
+    assert len(result["data"]) == 2
+    assert "femnist:" in capsys.readouterr().out
+    monkeypatch.setattr(page, "RESULTS", tmp_path)
+    read = page.recorded("fedper", "real")
+    assert list(read) == ["femnist"] and set(read["femnist"]["seed"]) == {0, 1}
+    with pytest.raises(ValueError, match="holds a run already"):
+        tables.main(["fedper", "--preset", "quick", *SMALL, "--out", str(folder)])
+
+
+def test_a_table_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no longer tables"):
+        tables.main(["fedper", "--preset", "quick", *SMALL, "--only", "femnists", "--out", str(tmp_path / "x")])
+    assert not (tmp_path / "x").exists()
