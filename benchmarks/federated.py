@@ -121,9 +121,11 @@ def plain_round(model: Model, federation: Federation, sgd: LocalSGD, weights: di
 def _row(name: str, clients: int, repeats: int) -> dict:
     model, shape, batch_size = NETWORKS[name]
     sgd, federation = replace(SGD, batch_size=batch_size), _federation(clients, shape)
-    fast = _seconds_a_round(model, federation, sgd, repeats)
-    expected, slow = _best_of(lambda: plain_round(model, federation, sgd, model.init(0)), repeats)
-    found = run(FedAvg(model=model, local=sgd), federation, rounds=1, evaluate_every=0).state.tensors
+    algorithm = FedAvg(model=model, local=sgd)
+    ours = functools.partial(run, algorithm, federation, rounds=2, evaluate_every=0)
+    (_, expected), (fast, slow) = _best_of([ours, lambda: plain_round(model, federation, sgd, model.init(0))], repeats)
+    fast /= 2  # rounds
+    found = run(algorithm, federation, rounds=1, evaluate_every=0).state.tensors
     difference = max(float((found[key] - expected[key]).abs().max()) for key in found)
     times = {"time_ratio": slow / fast, "seconds": fast, "plain_seconds": slow}
     return {"network": name} | times | {"difference": difference}
@@ -131,7 +133,7 @@ def _row(name: str, clients: int, repeats: int) -> dict:
 
 def _seconds_a_round(model: Model, federation: Federation, sgd: LocalSGD, repeats: int, rounds: int = 2) -> float:
     algorithm = FedAvg(model=model, local=sgd)
-    _, seconds = _best_of(lambda: run(algorithm, federation, rounds=rounds, evaluate_every=0), repeats)
+    _, (seconds,) = _best_of([lambda: run(algorithm, federation, rounds=rounds, evaluate_every=0)], repeats)
     return seconds / rounds
 
 
@@ -144,14 +146,18 @@ def _federation(clients: int, shape: tuple[int, ...], examples: int = 80) -> Fed
     return Federation("noise", tuple(made), 10)
 
 
-def _best_of(function: Callable, repeats: int) -> tuple:
-    function()
+def _best_of(functions: list[Callable], repeats: int) -> tuple[list, list[float]]:
+    """Return results and shortest times; the functions take turns, so that a busy machine slows all of them alike."""
+    results = [function() for function in functions]
     times = []
     for _ in range(repeats):
-        start = time.process_time()
-        result = function()
-        times.append(time.process_time() - start)
-    return result, min(times)
+        row = []
+        for function in functions:
+            start = time.process_time()
+            function()
+            row.append(time.process_time() - start)
+        times.append(row)
+    return results, [min(column) for column in zip(*times, strict=True)]
 
 
 if __name__ == "__main__":

@@ -28,20 +28,20 @@ def versions(names: tuple[str, ...] = NUMERICAL) -> dict[str, str]:
 def git_state(root: Path = ROOT) -> dict[str, Any]:
     """Return commit and dirtiness of the work tree.
 
-    Outside a git checkout the commit is what ``SCARCE_COMMIT`` says of the copy at hand, empty where it is not set.
+    ``SCARCE_COMMIT`` names the commit of a copy that has lost its history; without it, and outside a git checkout, the
+    commit is empty.
     """
 
     def git(*words: str) -> str:
         done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else ""
 
+    if copied := os.environ.get("SCARCE_COMMIT"):
+        return {"commit": copied, "dirty": False}
     try:
-        commit = git("rev-parse", "--short=12", "HEAD")
-        if commit:
-            return {"commit": commit, "dirty": bool(git("status", "--porcelain"))}
+        return {"commit": git("rev-parse", "--short=12", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
     except FileNotFoundError:
-        pass
-    return {"commit": os.environ.get("SCARCE_COMMIT", ""), "dirty": False}
+        return {"commit": "", "dirty": False}
 
 
 def processor() -> str:
