@@ -3,7 +3,7 @@
 Source: Lee and van der Schaar (ICML 2020), algorithm 1; the delivery term in the actor's cost is ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -96,7 +96,15 @@ class Steps:
             )
         )
 
-    def take(self, pages: Tensor, outcomes: Tensor, cells: Tensor, uniforms: Tensor, reward=None, static=None) -> None:
+    def take(
+        self,
+        pages: Tensor,
+        outcomes: Tensor,
+        cells: Tensor,
+        uniforms: Tensor,
+        reward: Callable[[Tensor], Tensor] | None = None,
+        static: Tensor | None = None,
+    ) -> None:
         """Take one critic, actor, embedding and map step on a batch.
 
         `reward` maps representations to what delivery gives each user in each segment, ``(models, n, segments)``, in

@@ -57,7 +57,15 @@ def generate(
     return Users(pages, cell, outcome, n_pages, n_cells, {"level": level, "side": side, "topic": topic})
 
 
-def _sessions(level, side, topic, n_topics: int, reveal: float, stray: float, rng: np.random.Generator) -> np.ndarray:
+def _sessions(
+    level: np.ndarray,
+    side: np.ndarray,
+    topic: np.ndarray,
+    n_topics: int,
+    reveal: float,
+    stray: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Return the pages of all sessions, shape ``(users, SESSIONS, LENGTH)``."""
     shape = (len(level), SESSIONS)
     landing = np.where(rng.random(shape) < reveal, side[:, None], 1 - side[:, None])

@@ -81,7 +81,16 @@ def fit(
 class Delivery:
     """The current allocation of every model, and what it gives a user in each segment."""
 
-    def __init__(self, media, lams, cells, outcomes, budget_fraction, charge, settings):
+    def __init__(
+        self,
+        media: Sequence[Media],
+        lams: Sequence[float],
+        cells: Tensor,
+        outcomes: Tensor,
+        budget_fraction: float,
+        charge: str,
+        settings: Settings,
+    ):
         self.settings, times = settings, len(lams)
         exposed = np.stack([one.exposure for one in media])
         charged = np.stack([one.charge(charge) for one in media])
@@ -95,7 +104,7 @@ class Delivery:
         self.unit = pick(self.exposed, cells).mean(dim=(1, 2))
         if settings.value == "conversions":
             self.unit = self.unit * outcomes.mean(dim=1)
-        self.share = self.price = None
+        self.share = self.price = torch.zeros(0)  # until the first allocation
 
     def allocate(self, networks: Networks, z: Tensor) -> None:
         """Solve the allocation of every model on all training users."""
