@@ -196,7 +196,7 @@ def charging(table: pd.DataFrame) -> Figure:
         axes[0, 1].axhline(rows["predicted"].iloc[0], **GUIDE)
     axes[0, 0].set(xlabel="segment", ylabel="exposures per money", yscale="log")
     axes[0, 1].set(xlabel="segment", ylabel="change by the rescaling", ylim=(0, 1.15))
-    axes[0, 1].legend(fontsize=8, title="charged for", loc="center")
+    axes[0, 1].legend(fontsize=8, title="charged for", loc="lower center", ncols=3)
     spread = table.groupby("charge", sort=False)["before"].agg(lambda ratio: ratio.max() / ratio.min())
     text = ", ".join(f"{name} {value:.2f}" for name, value in spread.items())
     caption = f"""What a medium charges for decides what delivery can gain. Left: best over worst segment in exposures
