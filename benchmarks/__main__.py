@@ -23,6 +23,7 @@ from benchmarks import (  # noqa: E402  (threads are fixed before numpy is impor
     profiling,
     regret,
     runner,
+    segmentation,
 )
 from lib.report.page import write_json  # noqa: E402
 from lib.report.paths import RESULTS  # noqa: E402
@@ -39,6 +40,7 @@ PARTS = (
     forward_mode,
     poisoning,
     compression,
+    segmentation,
     runner,
     book,
 )

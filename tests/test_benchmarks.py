@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import agreement, book, design, forward_mode, poisoning, profiling, regret, runner
+from benchmarks import agreement, book, design, forward_mode, poisoning, profiling, regret, runner, segmentation
 from lib import book_fragments
 
 DESIGN = {
@@ -92,6 +92,23 @@ def test_rows_on_forward_mode():
     found = forward_mode.rows(FORWARD_MODE)
     assert [row["reached"] for row in found] == [True, True, False, False]
     assert found[0]["measured"] == "2.4, PyTorch's 3.6" and found[0]["agreement"] == "derivatives within 2e-07"
+
+
+def test_rows_on_segmentation():
+    forms = {"csv": {"bytes": 15_000.0, "rate": 30_000.0}, "lean": {"bytes": 800.0, "rate": 60_000.0}}
+    made = {"users": 1_000_000, "seconds": 0.1, "soft_seconds": 0.2, "difference": 1e-9, "bytes_a_user": 17.0}
+    made |= {"memory_growth": 1.0, "forms": forms, "long": {"visits": 1000, "peak_mib": 500.0}}
+    found = segmentation.rows(made)
+    assert [row["reached"] for row in found] == [True, True, False, True, True]
+    assert found[2]["measured"] == "30,000 visits/s, 450 MB/s"
+    wrong = made | {"difference": 1e-3, "memory_growth": 1.2, "long": {"visits": 1000, "peak_mib": 1025.0}}
+    assert [row["reached"] for row in segmentation.rows(wrong)] == [False, False, False, True, False]
+
+
+def test_segmentation_times_only_what_it_has_read():
+    found = segmentation.measure(users=2000, repeats=1, visits=50, long=120)
+    assert found["difference"] < 1e-9 and found["seconds"] > 0 and found["bytes_a_user"] > 8
+    assert len(found["forms"]) == 3 and all(form["rate"] > 0 for form in found["forms"].values())
 
 
 def test_the_costs_page_has_one_table_of_each_kind(tmp_path, monkeypatch):

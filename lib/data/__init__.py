@@ -28,8 +28,9 @@ def load(name: str, **options: Any) -> Any:
     Names: ``digits`` (bundled), ``voc2012`` (option `scores`), ``movielens-small``, ``sst2``, ``ag-news`` (options
     `train`, `test`), ``multirc``, ``cifar10``, ``cifar100``, ``mnist``, ``femnist-digits`` (options `train`, `test`),
     ``flickr-aes``, ``tinyshakespeare``, and from files that the user names (options `train`, `test`) ``emnist``,
-    ``stackoverflow``, ``shakespeare``, ``reddit``. Files are looked for in the data folder (``SCARCE_DATA``, default
-    ``data`` beside the package), then in ``SCARCE_DATA_MIRROR``. Nothing is downloaded.
+    ``stackoverflow``, ``shakespeare``, ``reddit``, and (option `path`) ``gstore``; ``online-shoppers``. Files are
+    looked for in the data folder (``SCARCE_DATA``, default ``data`` beside the package), then in
+    ``SCARCE_DATA_MIRROR``. Nothing is downloaded.
 
     Raises DataError, a ValueError, if a file is missing, truncated or altered.
     """

@@ -13,6 +13,8 @@ import numpy as np
 from lib.data import by_client, loaders_images, loaders_texts, speakers, store
 from lib.data.errors import DataError
 from lib.data.flickr_aes import flickr_aes
+from lib.data.gstore import gstore
+from lib.data.online_shoppers import online_shoppers
 from lib.data.voc_boxes import CLASSES, parse_boxes
 
 if TYPE_CHECKING:
@@ -184,4 +186,6 @@ LOADERS = {
     "stackoverflow": by_client.stack_overflow,
     "shakespeare": by_client.shakespeare,
     "reddit": by_client.reddit,
+    "gstore": gstore,
+    "online-shoppers": online_shoppers,
 }

@@ -5,6 +5,7 @@ from lib.data.errors import DataError
 from lib.data.registry_by_client import BY_CLIENT
 from lib.data.registry_images import IMAGES
 from lib.data.registry_texts import TEXTS
+from lib.data.registry_visits import VISITS
 
 __all__ = ["REGISTRY", "DataFile", "DataSet", "entry"]
 
@@ -84,7 +85,7 @@ SST2 = DataSet(
 )
 
 REGISTRY: dict[str, DataSet] = {
-    entry.name: entry for entry in (DIGITS, VOC2012, MOVIELENS_SMALL, SST2, *TEXTS, *IMAGES, *BY_CLIENT)
+    entry.name: entry for entry in (DIGITS, VOC2012, MOVIELENS_SMALL, SST2, *TEXTS, *IMAGES, *BY_CLIENT, *VISITS)
 }
 
 

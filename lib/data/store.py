@@ -130,6 +130,18 @@ def read_user_file(path: str | Path) -> bytes:
     return content
 
 
+def verify_user_file(path: str | Path, sha256: str) -> None:
+    """Refuse a file that the user supplies unless it has this checksum, which is noted; it is hashed as a stream."""
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise DataError(f"{path} does not exist: pass the path of an existing file")
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != sha256.lower():
+        raise DataError(f"checksum mismatch of {path}: SHA-256 {found}, expected {sha256}; download it again")
+    _USED[path.name] = found
+
+
 def used() -> dict[str, str]:
     """Return {relative file name: SHA-256} of every file read so far in this process, for run records."""
     return dict(_USED)

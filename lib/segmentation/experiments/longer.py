@@ -1,0 +1,125 @@
+"""Tables that take longer than a build may: other methods, one choice at a time, dependence, media, charging bases."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from lib.segmentation.experiments.benches import Bench, Progress, benches, name_of
+from lib.segmentation.experiments.comparison import comparison, learned, tables
+from lib.segmentation.media import CHARGES, draw_media
+from lib.segmentation.outcomes import Terms
+from lib.segmentation.settings import DEFAULT, Settings
+
+DEEP = ("k-means on pages", "RFM", "autoencoder + k-means", "DEC", "IDEC", "AC-TPC")
+LAMS = (0.0, 3.0)  # discovery only, and the largest weight of the quick preset
+
+
+def variants() -> dict[str, Settings]:
+    """Return one change of the method at a time, by name."""
+    return {
+        "as here": DEFAULT,
+        "exact actor": replace(DEFAULT, actor="exact"),
+        "no baseline in the actor": replace(DEFAULT, baseline=False),
+        "no balance": replace(DEFAULT, gam=0.0),
+        "no balance, alpha 1": replace(DEFAULT, gam=0.0, alpha=1.0),
+        "k-means on outcomes": replace(DEFAULT, start="outcome"),
+        "map does not teach": replace(DEFAULT, static_weight=0.0),
+        "cells predicted": replace(DEFAULT, static="predicted"),
+        "paid for conversions": replace(DEFAULT, value="conversions"),
+        "one recurrence": replace(DEFAULT, encoder="flat"),
+        "4 segments": replace(DEFAULT, segments=4),
+        "16 segments": replace(DEFAULT, segments=16),
+        "twice the steps": replace(DEFAULT, steps_joint=700),
+    }
+
+
+def deep(*, seeds: int = 5, seed: int = 20, progress: Progress | None = None) -> pd.DataFrame:
+    """Return the "methods" table of `comparison` with the deep baselines, beside two weights of ours."""
+    return comparison(lams=LAMS, methods=DEEP, seeds=seeds, seed=seed, progress=progress)["methods"]
+
+
+def ablation(
+    *, names: Sequence[str] | None = None, seeds: int = 5, seed: int = 20, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Return what each variant reaches without and with delivery: the "methods" table with the column variant."""
+    known = variants()
+    names = list(known) if names is None else list(names)
+    unknown = set(names) - set(known)
+    if unknown:
+        raise ValueError(f"unknown variant {min(unknown)!r}: choose from {', '.join(known)}")
+    made, terms = benches(range(seed, seed + seeds)), Terms()
+    return pd.concat(
+        [_scored(made, terms, known[name]).assign(variant=name) for name in _tracked(names, "variants", progress)],
+        ignore_index=True,
+    )
+
+
+def dependence(
+    *,
+    rhos: Sequence[float] = (0.0, 0.5, 0.9, 1.0),
+    seeds: int = 5,
+    seed: int = 20,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the "methods" table of learned segments by the dependence rho of static cell and behaviour."""
+    parts = [
+        _scored(benches(range(seed, seed + seeds), rho=rho), Terms(), DEFAULT).assign(rho=rho)
+        for rho in _tracked(rhos, "dependence", progress)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def over_media(*, draws: int = 20, seed: int = 20, progress: Progress | None = None) -> pd.DataFrame:
+    """Return the "methods" table for the users of one seed and several draws of the media, learned anew for each.
+
+    The column seed counts the draws.
+    """
+    one = benches([seed])[0]
+    side = np.arange(one.test.n_cells) // (one.test.n_cells // 2)
+    streams = np.random.SeedSequence(seed).spawn(draws)
+    made = [
+        replace(one, seed=draw, media=draw_media(np.random.default_rng(stream), side))
+        for draw, stream in enumerate(streams)
+    ]
+    return _scored(made, Terms(), DEFAULT, progress)
+
+
+def by_charge(*, seeds: int = 5, seed: int = 20, progress: Progress | None = None) -> pd.DataFrame:
+    """Return the "methods" table by charging basis, each learned under its own."""
+    made = benches(range(seed, seed + seeds))
+    parts = [
+        _scored(made, Terms(charge=charge), DEFAULT).assign(charge=charge)
+        for charge in _tracked(CHARGES, "charging", progress)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+TABLES: dict[str, Callable[..., pd.DataFrame]] = {
+    "deep": deep,
+    "ablation": ablation,
+    "dependence": dependence,
+    "media": over_media,
+    "charges": by_charge,
+}
+
+
+def longer_tables(
+    names: Sequence[str], *, seeds: int = 5, seed: int = 20, progress: Progress | None = None
+) -> dict[str, pd.DataFrame]:
+    """Return the tables called `names`, see `TABLES`; `seeds` counts draws of users (of media there are 20)."""
+    unknown = set(names) - set(TABLES)
+    if unknown:
+        raise ValueError(f"no table {min(unknown)!r}: choose from {', '.join(TABLES)}")
+    counted = {name: {} if name == "media" else {"seeds": seeds} for name in names}
+    return {name: TABLES[name](seed=seed, progress=progress, **counted[name]) for name in names}
+
+
+def _scored(made: Sequence[Bench], terms: Terms, settings: Settings, progress: Progress | None = None) -> pd.DataFrame:
+    found = learned(made, LAMS, terms, settings, progress)
+    return tables(made, {(name_of(lam), s): one for (s, lam), one in found.items()}, terms)["methods"]
+
+
+def _tracked(items: Sequence, label: str, progress: Progress | None) -> Iterable:
+    return progress(items, label) if progress else items
