@@ -33,7 +33,7 @@ def test_the_folder_is_a_recorded_run_with_the_tables_of_the_notebook(tmp_path, 
     for name, table in expected.items():
         pd.testing.assert_frame_equal(found[name], table, rtol=1e-6, check_dtype=False)
     result = json.loads((tmp_path / "flow" / "real" / "result.json").read_text())
-    assert result["git"] == {"commit": "0123456789ab", "dirty": False} and result["status"] == "ok"
+    assert result["git"] == {"commit": "0123456789ab", "dirty": None} and result["status"] == "ok"
     assert result["parameters"]["seeds"] == 1 and result["machine"]["cores"] and result["versions"]["torch"]
     assert {"hash", "preset", "started", "seconds", "peak_mib", "data"} <= set(result)
     assert not list((tmp_path / "flow" / "real").rglob(".*"))
