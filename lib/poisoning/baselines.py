@@ -36,7 +36,6 @@ PUBLISHED = (*AGNOSTIC, *DRAWN, "Fang", "PGA", "sign flip", "label flip", "dynam
 GENERATORS = {"hybrid": "ddpm", "DCGAN": "dcgan", "bootstrap": "bootstrap", "noise": "noise"}
 
 
-@functools.lru_cache(maxsize=128)
 def make_attacker(
     name: str, population: Population, plan: Plan, *, seed: int = 0, device: str = "cpu"
 ) -> Attacker | None:
@@ -44,6 +43,11 @@ def make_attacker(
 
     Its data lie on `device`, where the run must be as well. The last ones made are kept, with their generators' images.
     """
+    return _made(name, population, plan, seed, device)
+
+
+@functools.lru_cache(maxsize=128)
+def _made(name: str, population: Population, plan: Plan, seed: int, device: str) -> Attacker | None:
     common = {"kind": plan.kind, "malicious": plan.malicious}
     kind, _, amount = name.partition(" ")
     if name == "none" or plan.malicious == 0:

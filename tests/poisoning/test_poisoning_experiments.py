@@ -50,7 +50,9 @@ NAMES = ("none", "MPAF", "compromised 5", "hybrid 5", "compromised 20 %", "omnis
 def images():
     plan = experiments.Plan(virtual=4, images_each=5)
     table = experiments.synthetic_images(adversaries=("bootstrap 1", "bootstrap 2"), plan=plan)
-    return table.replace({"source": {"bootstrap": "ddpm"}})
+    made = table.replace({"source": {"bootstrap": "ddpm"}})
+    second = made[(made["compromised"] == 2) & (made["source"] == "ddpm")].assign(source="dcgan")  # not for each number
+    return pd.concat([made, second], ignore_index=True)
 
 
 @functools.cache
@@ -119,7 +121,7 @@ def test_empty_tables_are_refused(name):
 
 def test_images_carry_their_distances():
     table = images()
-    assert set(table["source"]) == {"real", "held out", "ddpm"}
+    assert set(table["source"]) == {"real", "held out", "ddpm", "dcgan"}
     assert table.loc[table["source"] == "real", "distance"].isna().all()
     assert table.loc[table["source"] == "ddpm", "distance"].max() < 1e-6  # the bootstrap stands in: real images
     near = experiments.nearness(table)

@@ -372,3 +372,9 @@ def test_dynamic_flippers_follow_the_model():
 def test_mpaf_takes_its_scale_from_its_name():
     assert make_attacker("MPAF 1", population(), Plan()).scale == 1.0
     assert make_attacker("MPAF", population(), Plan(mpaf_scale=7.0)).scale == 7.0
+
+
+def test_an_attacker_is_made_once_however_it_is_asked_for():
+    first = make_attacker("bootstrap 2", population(), Plan(virtual=2, images_each=3), seed=4)
+    assert make_attacker("bootstrap 2", population(), Plan(virtual=2, images_each=3), seed=4, device="cpu") is first
+    assert make_attacker("bootstrap 2", population(), Plan(virtual=2, images_each=3), seed=5) is not first

@@ -36,7 +36,7 @@ def rule_costs(
     return pd.DataFrame(rows)
 
 
-def search_cost(*, benign: int = 80, count: int = 20, d: int = 30_000, repeats: int = 2) -> pd.DataFrame:
+def search_cost(*, benign: int = 80, count: int = 20, d: int = 50_000, repeats: int = 2) -> pd.DataFrame:
     """Return the processor time of the search against Multi-Krum, on inner products and by re-running the rule.
 
     Both searches are made: the second forms the cohort and all its distances anew for every strength that it tries.

@@ -48,9 +48,9 @@ def distances(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("share of images at most so far")
     axes[0, -1].legend(fontsize=8)
     middle = grid(nearness(table), "compromised", "source", "distance")[sources]
-    text = "; ".join(f"{count}: {listed(row)}" for count, row in middle.rename(columns=NAMES).iterrows())
+    text = "; ".join(f"{count}: {listed(row.dropna())}" for count, row in middle.rename(columns=NAMES).iterrows())
     made = [source for source in sources if source != "held out"]
-    said = "; ".join(f"{NAMES[name]} {listed(middle[name] / middle['held out'])}" for name in made)
+    said = "; ".join(f"{NAMES[name]} {listed((middle[name] / middle['held out']).dropna())}" for name in made)
     caption = f"""Distance to the nearest image that the generator learnt from; samples nearer than held-out images are
         learnt by heart. Medians by number of clients: {text}. A generator's median over that of held-out images, by
         number of clients: {said}."""
