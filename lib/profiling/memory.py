@@ -49,7 +49,7 @@ class peak_memory:
 
     **kind="torch", device="cuda"**: `peak_bytes` is the CUDA caching allocator's own peak of allocated bytes
     (``torch.cuda.max_memory_allocated``); categories come from the same tracker, and ``untracked`` holds the
-    difference (kernel workspaces, rounding, tensors that were not declared). Written for CUDA but never run on it.
+    difference (kernel workspaces, rounding, tensors that were not declared).
 
     **kind="numpy"**: bytes that Python and NumPy allocate in the block, seen by ``tracemalloc`` (a few kB of Python
     objects included), plus the declared `inputs`, which are taken to live throughout. Blocks of this kind do not nest.
