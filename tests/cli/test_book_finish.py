@@ -4,7 +4,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from lib import book, book_fragments, book_finish
+from lib import book, book_finish, book_fragments
 
 PAGE = """<head><script defer src="../_static/scripts/fontawesome.js?digest=1"></script>
 <script defer="defer" src="../_static/mathjax/tex-mml-chtml.js?v=1"></script>
