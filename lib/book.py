@@ -15,7 +15,7 @@ import yaml
 from lib import book_fragments
 from lib.batch import RunFailed, replace_folder
 from lib.book_api import write_reference
-from lib.book_weight import lighten
+from lib.book_finish import finish
 from lib.jobs import make_job, papers, read_result
 from lib.report.paths import BUILD, NOTEBOOKS, ROOT
 from lib.report.provenance import versions
@@ -47,7 +47,7 @@ def render(*, force: bool = False) -> tuple[Path, bool]:
             return HTML / "index.html", False
         html = build(stage, work)
         strip_thebe(html)
-        lighten(html)
+        finish(html)
         index = html / "index.html"  # it only sends the reader on; without an icon, browsers ask for one in vain
         index.write_text(index.read_text(encoding="utf-8") + ICON, encoding="utf-8")
         (html / ".stamp").write_text(stamp)

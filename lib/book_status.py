@@ -134,7 +134,7 @@ def history_figure(runs: pd.DataFrame):
         for index, (paper, own) in enumerate(quick.groupby("paper", sort=True)):
             style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
             axis.plot(range(1 - len(own), 1), own[column], label=paper, markersize=5, **style)
-        axis.set(xlabel="runs before the newest", ylabel=label)
+        axis.set(xlabel="run (0 is the newest)", ylabel=label)
         axis.set_ylim(bottom=0)
         axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -1,4 +1,4 @@
-"""Take out of the rendered pages what no reader needs: scripts that nothing uses, icons that no page shows."""
+"""Finish the rendered pages: out with scripts and icons that nothing uses, clear roles and names for screen readers."""
 
 import re
 from pathlib import Path
@@ -9,21 +9,23 @@ MATHJAX = re.compile(r"\s*<script[^>]*mathjax/tex-mml-chtml\.js[^>]*></script>")
 FORMULA = re.compile(r"""class=["'][^"']*\bmath\b""")
 # The index of all words is for the search page; elsewhere the field only leads there.
 SEARCH = re.compile(r"""\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>""")
-# Roles that the standard for screen readers has withdrawn; docutils still writes them.
-WITHDRAWN = re.compile(r' role="doc-(?:biblioentry|endnote)"')
+# A role that the standard for screen readers has withdrawn; docutils writes it for the items of its role="list".
+WITHDRAWN = ('role="doc-biblioentry"', 'role="listitem"')
+# The theme's switch for the pages below one in the navigation shows an arrow and has no name.
+NAMELESS = ('<summary><span class="toctree-toggle"', '<summary aria-label="pages below"><span class="toctree-toggle"')
 ICON_RULE = re.compile(r"((?:\.fa-[\w-]+:{1,2}before,?)+)\{(?:content|--fa):\"(\\[0-9a-f]+)\"\}")
 FACE = re.compile(r"@font-face\{[^}]*?url\(\.\./vendor/fontawesome/webfonts/(fa-[\w-]+)\.woff2\)[^}]*\}")
 
 
-def lighten(html: Path) -> None:
-    """Lighten every page below `html`, the theme's style sheet and its icon fonts."""
+def finish(html: Path) -> None:
+    """Finish every page below `html`, the theme's style sheet and its icon fonts."""
     icons: set[str] = set()
     for page in sorted(html.rglob("*.html")):
         text = page.read_text(encoding="utf-8")
         icons |= set(re.findall(r"\bfa-[\w-]+", text))
-        light = lighten_page(text, search=page.name == "search.html")
-        if light != text:
-            page.write_text(light, encoding="utf-8")
+        finished = name_roles(lighten_page(text, search=page.name == "search.html"))
+        if finished != text:
+            page.write_text(finished, encoding="utf-8")
     for script in sorted((html / "_static").rglob("*.js")):
         if script.name != "fontawesome.js":
             icons |= set(re.findall(r"\bfa-[\w-]+", script.read_text(encoding="utf-8")))
@@ -33,14 +35,19 @@ def lighten(html: Path) -> None:
 
 
 def lighten_page(text: str, *, search: bool) -> str:
-    """Return a page without icon script, withdrawn roles, MathJax if it has no formula, and the search index.
+    """Return a page without the icon script, without MathJax if it has no formula, and without the search index.
 
     `search` keeps the index.
     """
-    text = WITHDRAWN.sub("", ICON_SCRIPT.sub("", text))
+    text = ICON_SCRIPT.sub("", text)
     if not FORMULA.search(text):
         text = MATHJAX.sub("", text)
     return text if search else SEARCH.sub("", text)
+
+
+def name_roles(text: str) -> str:
+    """Return a page whose lists of references have items, and whose switches in the navigation have a name."""
+    return text.replace(*WITHDRAWN).replace(*NAMELESS)
 
 
 def lighten_icons(static: Path, used: set[str]) -> None:

@@ -2,8 +2,9 @@ import re
 
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 
-from lib import book, book_fragments, book_weight
+from lib import book, book_finish, book_fragments
 
 PAGE = """<head><script defer src="../_static/scripts/fontawesome.js?digest=1"></script>
 <script defer="defer" src="../_static/mathjax/tex-mml-chtml.js?v=1"></script>
@@ -23,14 +24,19 @@ PAGE = """<head><script defer src="../_static/scripts/fontawesome.js?digest=1"><
     ],
 )
 def test_a_page_keeps_the_scripts_that_it_uses(body, search, kept):
-    light = book_weight.lighten_page(PAGE.format(body), search=search)
+    light = book_finish.lighten_page(PAGE.format(body), search=search)
     assert set(re.findall(r'src="[^"]*?([\w-]+)\.js', light)) == kept
     assert body in light
 
 
-def test_roles_that_were_withdrawn_are_taken_out_and_others_stay():
-    page = '<div class="citation" role="doc-biblioentry"><a role="doc-backlink"></a></div>'
-    assert book_weight.lighten_page(page, search=False) == '<div class="citation"><a role="doc-backlink"></a></div>'
+def test_items_of_references_and_switches_of_the_navigation_are_named():
+    page = '<div role="list"><div role="doc-biblioentry"><a role="doc-backlink"></a></div></div>'
+    assert (
+        book_finish.name_roles(page) == '<div role="list"><div role="listitem"><a role="doc-backlink"></a></div></div>'
+    )
+    switch = '<summary><span class="toctree-toggle" role="presentation"></span></summary><summary>own</summary>'
+    named = BeautifulSoup(book_finish.name_roles(switch), "html.parser").find_all("summary")
+    assert [tag.get("aria-label") for tag in named] == ["pages below", None]
 
 
 def test_icons_that_no_page_shows_leave_style_sheet_and_fonts(tmp_path):
@@ -40,7 +46,7 @@ def test_icons_that_no_page_shows_leave_style_sheet_and_fonts(tmp_path):
     theme = book.Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static"
     book.shutil.copytree(theme, tmp_path / "_static")
     (tmp_path / "page.html").write_text('<i class="fa-solid fa-bars"></i><i class="fas fa-expand"></i>')
-    book_weight.lighten(tmp_path)
+    book_finish.finish(tmp_path)
     css = (tmp_path / "_static" / "styles" / "pydata-sphinx-theme.css").read_text()
     assert ".fa-bars:before" in css and ".fa-expand:before" in css and ".fa-anchor:before" not in css
     fonts = tmp_path / "_static" / "vendor" / "fontawesome" / "webfonts"
