@@ -51,24 +51,47 @@ def test_a_disk_that_fills_up_costs_only_the_run_it_hit_and_the_next_start_finis
     assert (done / "result.json").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("fault", ["limit", "worker killed"])
-def test_no_kernel_outlives_its_run(toy, fault):
+@pytest.fixture
+def sleeper(toy):
+    """A job whose kernel writes down its number, then sleeps; and the place of that number."""
     mark = toy / "kernel"
     sleep = f"import os, pathlib, time\npathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(600)"
     write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3", sleep)
-    job = jobs.make_job("toy")
+    return jobs.make_job("toy"), mark
+
+
+def started(mark):
+    return mark.exists() and mark.read_text()
+
+
+def check_only_the_log_is_left(job, mark):
+    wait_for(lambda: not alive(int(mark.read_text())), seconds=30)
+    assert not job.done and [path.name for path in job.folder.parent.iterdir()] == [f"{job.hash}.failed"]
+
+
+def test_no_kernel_outlives_a_run_that_is_given_up(sleeper):
+    job, mark = sleeper
+
+    def limit(step):  # what passing the limit does, as soon as the kernel is at work
+        if started(mark):
+            raise batch.RunFailed("passed its limit")
+
+    with pytest.raises(batch.RunFailed, match="passed its limit"):
+        batch.ensure(job, progress=limit)
+    check_only_the_log_is_left(job, mark)
+
+
+def test_no_kernel_outlives_a_worker_that_is_killed(sleeper):
+    job, mark = sleeper
 
     def kill_worker():
-        wait_for(lambda: mark.exists() and mark.read_text(), seconds=120)
+        wait_for(lambda: started(mark), seconds=120)
         (worker,) = job.folder.parent.glob(f".{job.hash}.*/{batch.WORKER}")
         os.kill(int(worker.read_text()), signal.SIGKILL)
 
     killer = threading.Thread(target=kill_worker)
-    if fault == "worker killed":
-        killer.start()
-    (outcome,) = pool.run_all([job], retries=0, limit=25 if fault == "limit" else None)
-    assert outcome.state == "failed" and not job.done
-    if fault == "worker killed":
-        killer.join()
-    wait_for(lambda: not alive(int(mark.read_text())), seconds=30)
-    assert [path.name for path in job.folder.parent.iterdir()] == [f"{job.hash}.failed"]
+    killer.start()
+    (outcome,) = pool.run_all([job], retries=0)
+    killer.join()
+    assert outcome.state == "failed" and outcome.message.startswith("toy (quick) failed: the worker ended with")
+    check_only_the_log_is_left(job, mark)
