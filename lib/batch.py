@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -26,6 +27,7 @@ from lib.report.provenance import git_state, versions
 POLL_SECONDS = 0.2
 ORPHAN_SECONDS = 10.0  # how long a worker without a parent may take to stop its kernel
 WORKER = "worker.pid"
+HOST = re.sub(r"\W", "-", platform.node()) or "here"  # in the name of a temporary folder, since machines may share it
 # Two linear-algebra threads slow the small matrices of these notebooks down; the user's own setting wins.
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 QUIET = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -77,7 +79,7 @@ def execute(job: Job, *, progress: Callable[[str], None] = lambda text: None) ->
     final = job.folder
     final.parent.mkdir(parents=True, exist_ok=True)
     clean_leftovers(final.parent)
-    work = final.with_name(f".{job.hash}.{os.getpid()}")
+    work = final.with_name(f".{job.hash}.{HOST}.{os.getpid()}")
     work.mkdir()
     try:
         write_json(work / "job.json", {"job": vars(job), "started": datetime.now(UTC).isoformat(timespec="seconds")})
@@ -144,13 +146,23 @@ def last_error(work: Path) -> str:
 
 
 def clean_leftovers(folder: Path) -> None:
-    """Remove temporary folders that no live process writes: neither the one in the name nor the worker inside."""
+    """Remove temporary folders that no live process writes: neither the one in the name nor the worker inside.
+
+    Those of another machine that shares the file system stay: whether its processes live cannot be seen from here.
+    """
     for leftover in folder.glob(".*.*"):
-        writers = [leftover.name.rsplit(".", 1)[1]]
+        host, begun = writer(leftover)
+        writers = [begun]
         with contextlib.suppress(OSError):  # no worker has started there
             writers.append((leftover / WORKER).read_text(encoding="utf-8"))
-        if leftover.is_dir() and writers[0].isdigit() and not any(map(alive, writers)):
+        if host == HOST and leftover.is_dir() and begun.isdigit() and not any(map(alive, writers)):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def writer(temporary: Path) -> tuple[str, str]:
+    """Return machine and process number in the name of a temporary folder; without a machine it is this one's."""
+    parts = temporary.name.split(".")
+    return (parts[-2] if len(parts) > 3 else HOST), parts[-1]
 
 
 def alive(process: str) -> bool:
@@ -166,7 +178,7 @@ def alive(process: str) -> bool:
 
 def replace_folder(source: Path, target: Path) -> None:
     """Move `source` to `target`; an older target is moved aside first and removed after."""
-    old = target.with_name(f".{target.name}.old.{os.getpid()}")
+    old = target.with_name(f".{target.name}.old.{HOST}.{os.getpid()}")
     if target.exists():
         target.rename(old)
     source.rename(target)
@@ -234,7 +246,7 @@ def worker_process(work: Path) -> None:
 
     Without its parent nobody would take the result or the folder away, so the worker removes the folder itself.
     """
-    parent = int(work.name.rsplit(".", 1)[1])
+    parent = int(writer(work)[1])
     # A polite termination must unwind papermill's clean-up, else the kernel would be orphaned.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     (work / WORKER).write_text(str(os.getpid()), encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.batch import WORKER, alive, current_step, last_error
+from lib.batch import HOST, WORKER, alive, current_step, last_error, writer
 from lib.jobs import PRESETS, Job, make_job, papers, preset_values, read_result
 from lib.report import paths
 
@@ -33,24 +33,31 @@ def standing() -> Standing:
 def running() -> pd.DataFrame:
     """Return one row a temporary run folder: paper, preset, changed, since, state, step and folder.
 
-    The state is "running" while the worker lives, "starting" before it has begun, and "left over" where the process
-    that began it is gone, or is on another machine.
+    The state is "running" while the worker lives, "starting" before it has begun, "left over" where the process that
+    began it is gone, and "on HOST" where that is another machine, whose processes cannot be seen from here.
     """
     columns = ["paper", "preset", "changed", "since", "state", "step", "folder"]
     rows = []
     for folder in sorted(paths.runs_dir().glob("*/*/.*.*")):
-        begun = folder.name.rsplit(".", 1)[1]
+        host, begun = writer(folder)
         try:
             described = json.loads((folder / "job.json").read_text(encoding="utf-8"))
             job = described["job"]
         except (OSError, ValueError):  # it has just begun, or just ended
             continue
-        worker = (folder / WORKER).read_text(encoding="utf-8") if (folder / WORKER).is_file() else ""
-        state = "running" if alive(worker) else "starting" if not worker and alive(begun) else "left over"
+        state = f"on {host}" if host != HOST else state_here(folder, begun)
         changed = ", ".join(f"{name}={value}" for name, value in job["changed"].items())
-        step = current_step(folder) if state == "running" else ""
+        step = current_step(folder) if state in ("running", f"on {host}") else ""
         rows.append([job["paper"], job["preset"], changed, described["started"], state, step, str(folder)])
     return pd.DataFrame(rows, columns=columns)
+
+
+def state_here(folder: Path, begun: str) -> str:
+    """Return the state of a temporary folder of this machine that the process with number `begun` made."""
+    worker = (folder / WORKER).read_text(encoding="utf-8") if (folder / WORKER).is_file() else ""
+    if alive(worker):
+        return "running"
+    return "starting" if not worker and alive(begun) else "left over"
 
 
 def failed() -> pd.DataFrame:

@@ -99,8 +99,9 @@ def test_leftovers_of_a_killed_process_are_removed(toy):
     dead.wait()
     leftover = job.folder.with_name(f".{job.hash}.{dead.pid}")
     own = job.folder.with_name(f".{job.hash}.{os.getppid()}")
-    worked_on = job.folder.with_name(f".other.{dead.pid}")
-    for folder in (leftover, own, worked_on):
+    worked_on = job.folder.with_name(f".other.{batch.HOST}.{dead.pid}")
+    named, far = (job.folder.with_name(f".{job.hash}.{host}.{dead.pid}") for host in (batch.HOST, "far"))
+    for folder in (leftover, own, worked_on, named, far):
         folder.mkdir(parents=True)
     (leftover / batch.WORKER).write_text(str(dead.pid))
     (worked_on / batch.WORKER).write_text(str(os.getpid()))
@@ -108,6 +109,8 @@ def test_leftovers_of_a_killed_process_are_removed(toy):
     assert not leftover.exists()
     assert own.exists()
     assert worked_on.exists()
+    assert not named.exists()
+    assert far.exists()  # another machine that shares the folder writes it
 
 
 def test_runs_folder_that_cannot_be_written(toy, monkeypatch):

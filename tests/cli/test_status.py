@@ -50,15 +50,16 @@ def test_a_folder_whose_processes_are_gone_is_left_over(toy):
     dead = subprocess.Popen(["true"])
     dead.wait()
     described = json.dumps({"job": vars(job), "started": "2030-01-02T03:04:05+00:00"})
-    for pid, expected in ((dead.pid, "left over"), (os.getpid(), "starting")):
-        folder = job.folder.with_name(f".{job.hash}.{pid}")
+    here = f"{batch.HOST}.{dead.pid}"
+    for name, expected in ((here, "left over"), (os.getpid(), "starting"), (f"far.{dead.pid}", "on far")):
+        folder = job.folder.with_name(f".{job.hash}.{name}")
         folder.mkdir(parents=True)
         (folder / "job.json").write_text(described)
         found = status.running().set_index("folder")
         assert found.loc[str(folder), "state"] == expected
         assert found.loc[str(folder), "changed"] == "seeds=4"
     (job.folder.with_name(f".empty.{dead.pid}")).mkdir()  # it has just begun: nothing to tell
-    assert len(status.running()) == 2
+    assert len(status.running()) == 3
 
 
 def test_a_failed_run_is_named_with_its_log_until_it_succeeds(toy, scarce, monkeypatch):
