@@ -226,6 +226,8 @@ CASES = {
     ),
     "beyond-random": (beyond("final", "random search"), BEYOND),
     "beyond-minimal": (beyond("final", "remove all"), BEYOND),
+    "beyond-random-seeds": (beyond("methods", "random search"), BEYOND),
+    "beyond-minimal-seeds": (beyond("methods", "remove all"), BEYOND),
     "resnet18-loss": (long(loss("gpu_final")), {YES: [(0.01,)], NEARLY: [(0.05,)], NO: [(0.07,)]}),
     "resnet18-minimal": (long(beyond("gpu_final", "remove all")), BEYOND),
     "resnet18-random": (long(beyond("gpu_final", "random search")), BEYOND),

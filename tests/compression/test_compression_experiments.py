@@ -11,9 +11,10 @@ from lib.compression import data, experiments, figures, layers, networks
 from lib.compression.baselines import all_students
 from lib.compression.experiments import methods
 from lib.compression.experiments.cifar import cifar10_tables
-from lib.compression.experiments.frontier import pareto
+from lib.compression.experiments.frontier import LADDER, pareto
 from lib.compression.experiments.oracle import TINY, _text
 from lib.compression.experiments.published import published_rows
+from lib.compression.experiments.real import tasks_of, threshold_rows
 from lib.compression.reward import Thresholds, ddc
 from lib.compression.search import best
 from lib.compression.students import StudentTrainer, trained_teacher
@@ -150,8 +151,18 @@ def test_names_of_the_experiments_load():
     with pytest.raises(AttributeError, match="has no attribute"):
         experiments.luck  # noqa: B018
     with pytest.raises(ValueError, match="choose from"):
-        experiments.longer_tables(["luck"])
-    assert experiments.longer_tables([]) == {} and experiments.real_tables(["digits"]) == {}
+        experiments.real_tables(["luck"])
+    assert experiments.real_tables([]) == {}
+
+
+def test_longer_tables_are_pieces_by_seed():
+    parameters = {"longer": ["methods", "subsets", "thresholds"], "data_sets": ["digits"], "longer_seeds": 2}
+    tasks = tasks_of(parameters | {"iterations": 3, "minutes": 1, "device": "cpu"})
+    counts = pd.Series([task.table for task in tasks]).value_counts()
+    assert counts.to_dict() == {"searched_frontier": 2 * len(LADDER), "methods": 2, "more_subsets": 2}
+    assert {task.options["seed"] for task in tasks} == {0, 1}
+    rows = threshold_rows(step=1, seed=1, iterations=1)
+    assert rows["seed"].tolist() == [1] and rows["thresholds"].tolist() == ["0.95, 0.45, 0.6"]
 
 
 @pytest.mark.skipif(not os.environ.get("SCARCE_DATA_MIRROR"), reason="CIFAR-10 is not at hand")

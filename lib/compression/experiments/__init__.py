@@ -11,7 +11,7 @@ _WHERE = {
     "edge": ("edge_costs", "final_networks"),
     "frontier": ("preferred", "searched"),
     "latency": ("costs_of_students", "latency_predictors", "measured_surrogate", "student_costs"),
-    "longer": ("longer_tables", "real_tables"),
+    "real": ("real_tables",),
     "oracle": ("enumeration", "tabular_searches"),
     "published": ("published_rows",),
     "rewards": ("reward_curves", "reward_surface"),
