@@ -1,14 +1,21 @@
 """The longer tables of a paper without its notebook: many processes at once, on machines that have no Jupyter.
 
-``python -m lib.tables fedper --preset real --out results/fedper/real`` needs what the experiments need (torch, numpy,
-pandas, scipy, scikit-learn) and pyyaml, and writes a recorded run as ``scarce run --record`` does.
+``python -m lib.tables fedper --preset real --out DIR`` needs what the experiments need (torch, numpy, pandas, scipy,
+scikit-learn) and pyyaml, and writes a recorded run as ``scarce run --record`` does. Interrupted, it goes on with the
+tables that are missing when the same command is given again.
 """
 
 import argparse
 import os
-import resource
 import sys
+
+if __name__ == "__main__":  # numpy reads these when it is first imported
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+
+import json
+import resource
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -16,54 +23,92 @@ from typing import Any
 
 import pandas as pd
 
-from lib.jobs import PRESETS, Job, make_job, parse_overrides
+from lib.jobs import PRESETS, Job, known, make_job, parse_overrides
 from lib.report.page import write_json
 from lib.report.provenance import data_checksums, git_state, machine, versions
-from lib.tasks import THREAD_VARIABLES, run_tasks
+from lib.tasks import Task, run_tasks
 
 
 def main(words: list[str] | None = None) -> None:
-    """Compute the tables of a preset and write each as soon as it is complete."""
+    """Compute the tables of a preset, write each when it is complete, and say so in ``result.json``."""
     given = _parser().parse_args(words)
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     job = make_job(given.paper, given.preset, parse_overrides(given.parameter))
-    tasks = import_module(f"lib.{given.paper}.experiments.real").tasks_of(job.parameters)
-    wanted = set(given.only.split(",")) if given.only else {task.table for task in tasks}
-    tasks = [task for task in tasks if task.table in wanted]
-    if not tasks:
-        raise ValueError(f"{given.paper} ({given.preset}) has no longer tables of that name: see --help")
-    if (given.out / "result.json").exists():
-        raise ValueError(f"{given.out} holds a run already: remove it or choose another folder")
-    start, begun = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+    tasks = chosen(job, [name for name in given.only.split(",") if name])
     (given.out / "tables").mkdir(parents=True, exist_ok=True)
+    before = former(given.out, job)
+    todo = [task for task in tasks if not _path(given.out, task.table).is_file()]
+    start, result = time.monotonic(), facts(job, given.workers) | before
+    write_json(given.out / "result.json", result | {"status": "partial"})
+
+    def now(status: str) -> dict[str, Any]:
+        return result | {
+            "status": status,
+            "seconds": round(before.get("seconds", 0) + time.monotonic() - start, 2),
+            "peak_mib": max(before.get("peak_mib", 0), _peak_mib()),
+            "data": before.get("data", {}) | data_checksums(),
+        }
 
     def keep(name: str, table: pd.DataFrame) -> None:
-        path = given.out / "tables" / f"{name}.csv"
-        table.to_csv(path.with_suffix(".part"), index=False, float_format="%.8g")
-        path.with_suffix(".part").replace(path)
-        write_json(given.out / "result.json", result(job, begun, time.monotonic() - start))
+        part = _path(given.out, name).with_suffix(".part")
+        table.to_csv(part, index=False, float_format="%.8g")
+        part.replace(_path(given.out, name))
+        write_json(given.out / "result.json", now("partial"))
         print(f"{time.monotonic() - start:7.1f} s  {name}: {len(table)} rows", flush=True)
 
-    run_tasks(tasks, workers=given.workers, progress=_bar, on_table=keep)
+    run_tasks(todo, workers=given.workers, progress=_bar, on_table=keep)
+    write_json(given.out / "result.json", now("ok"))
 
 
-def result(job: Job, begun: str, seconds: float) -> dict[str, Any]:
-    """Return what a run's ``result.json`` holds (`lib.batch`), for tables computed here."""
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+def chosen(job: Job, only: Iterable[str]) -> list[Task]:
+    """Return the pieces of the tables of `job`, those called `only` if any are.
+
+    Raises ValueError for a paper whose tables are not made of pieces, and for a table that it does not have.
+    """
+    module = import_module(f"lib.{job.paper}.experiments.real")
+    if not hasattr(module, "tasks_of"):
+        raise ValueError(f"the tables of {job.paper} are not made of pieces: scarce run {job.paper} computes them")
+    tasks = module.tasks_of(job.parameters)
+    for name in only:
+        known(name, {task.table for task in tasks}, f"table of {job.paper} ({job.preset})")
+    if not tasks:
+        raise ValueError(f"{job.paper} ({job.preset}) has no longer tables: choose another preset or data sets")
+    return [task for task in tasks if not only or task.table in only]
+
+
+def former(folder: Path, job: Job) -> dict[str, Any]:
+    """Return the result of the same job in `folder`, empty if there is none; ValueError for that of another job."""
+    path = folder / "result.json"
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found.get("hash") != job.hash:
+        raise ValueError(f"{folder} holds a run of other code or parameters: remove it or choose another folder")
+    return found
+
+
+def facts(job: Job, workers: int) -> dict[str, Any]:
+    """Return what a run's ``result.json`` holds (`lib.batch`) before anything is computed."""
     return {
-        "status": "ok",
+        "status": "partial",
         "paper": job.paper,
         "preset": job.preset,
         "hash": job.hash,
-        "started": begun,
-        "seconds": round(seconds, 2),
-        "peak_mib": round(peak / 1024, 1),
-        "parameters": job.parameters,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "parameters": job.parameters | {"workers": workers},
         "versions": versions(),
         "git": git_state(),
-        "data": data_checksums(),
         "machine": machine(),
     }
+
+
+def _path(folder: Path, table: str) -> Path:
+    return folder / "tables" / f"{table}.csv"
+
+
+def _peak_mib() -> float:
+    """Return the largest resident set of this process or of any one of those that shared the work."""
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return round(peak / 1024, 1)
 
 
 def _bar(items: Any, label: str) -> Any:

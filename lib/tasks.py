@@ -9,9 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.report.provenance import data_checksums
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from lib.report.provenance import THREAD_VARIABLES, data_checksums
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def run_tasks(
     done = _in_processes(tasks, workers) if workers > 1 and len(tasks) > 1 else _here(tasks)
     counted = _Counted(done, len(tasks))
     rows: dict[int, pd.DataFrame] = {}
-    tables = {}
+    tables: dict[str, pd.DataFrame] = {}
     for place, found in progress(counted, "tables") if progress else counted:
         rows[place] = found
         name = tasks[place].table

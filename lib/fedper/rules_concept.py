@@ -111,7 +111,7 @@ def savings(tables: Tables) -> Verdict:
         raise Missing("two personal units")
     worst = float(saved.max())
     detail = "the last blocks are the widest: they hold much of these networks"
-    return grade(worst, reproduced=worst < 0.1, close=worst < 0.15, measured=measured, detail=detail)
+    return grade(worst, reproduced=worst <= 0.1, close=worst <= 0.15, measured=measured, detail=detail)
 
 
 def block_descent(tables: Tables) -> Verdict:

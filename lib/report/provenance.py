@@ -28,8 +28,8 @@ def versions(names: tuple[str, ...] = NUMERICAL) -> dict[str, str]:
 def git_state(root: Path = ROOT) -> dict[str, Any]:
     """Return commit and dirtiness of the work tree.
 
-    ``SCARCE_COMMIT`` names the commit of a copy that has lost its history; without it, and outside a git checkout, the
-    commit is empty.
+    ``SCARCE_COMMIT`` names the commit of a copy that has lost its history, and wins over what git says; without it, and
+    outside a git checkout, the commit is empty.
     """
 
     def git(*words: str) -> str:
@@ -37,7 +37,7 @@ def git_state(root: Path = ROOT) -> dict[str, Any]:
         return done.stdout.strip() if done.returncode == 0 else ""
 
     if copied := os.environ.get("SCARCE_COMMIT"):
-        return {"commit": copied, "dirty": False}
+        return {"commit": copied, "dirty": None}  # nothing tells whether the copy was changed
     try:
         return {"commit": git("rev-parse", "--short=12", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
     except FileNotFoundError:

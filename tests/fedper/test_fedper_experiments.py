@@ -36,13 +36,13 @@ from lib.fedper.experiments import (
 from lib.fedper.experiments.ablation import linear_base
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, arm
 from lib.fedper.experiments.flickr import accuracy_on_flickr, raters_federation
-from lib.fedper.experiments.images import at_size
+from lib.fedper.experiments.images import accuracy_on_images, at_size
 from lib.fedper.experiments.rates import learning_rates
 from lib.fedper.experiments.real import networks_on_cifar10
 from lib.fedper.experiments.stationarity import squared_gradient
 from lib.fedper.federations import class_federation, digits, dirichlet_federation, permuted
 from lib.fedper.rules import paired
-from lib.nets import mlp, resnet34
+from lib.nets import mlp, resnet34, small_cnn
 
 resnet = functools.partial(resnet34, width=0.125)
 TINY = {"rounds": 2, "steps": 2, "seeds": 1}
@@ -169,7 +169,9 @@ def test_transfer_counts_are_exact():
 
 
 def test_head_steps_cost_less():
-    table = step_costs(width=0.25, batch_size=4, personal_units=(1,), repeats=1).set_index("personal_units")
+    table = step_costs(width=0.25, batch_size=4, personal_units=(1, 2, 4), repeats=1).set_index("personal_units")
+    assert table["personal_kib"].loc[[1, 2, 4]].is_monotonic_increasing and table["personal_kib"].is_unique
+    assert table["mflop"].loc[[1, 2, 4, 0]].is_monotonic_increasing and table["mflop"].is_unique
     assert table.loc[1, "extra_mib"] < table.loc[0, "extra_mib"] and table.loc[1, "mflop"] < table.loc[0, "mflop"] / 2
     assert table.loc[1, "personal_kib"] == pytest.approx(4 * (256 * 10 + 10) / 1024)
 
@@ -205,6 +207,17 @@ def test_a_plan_counts_minibatches_or_passes():
     assert (Plan(steps=7).local.steps, Plan(steps=7).local.epochs) == (7, None)
     paper = Plan(epochs=4, batch_size=128, lr=0.01)
     assert paper.local == LocalSGD(lr=0.01, momentum=0.9, batch_size=128, epochs=4)
+
+
+def test_fine_tuning_after_passes_is_counted_in_minibatches():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 3, 32, 32)).astype(np.float32), np.repeat(np.arange(10), 20)
+    plan = Plan(rounds=1, epochs=1, batch_size=16)
+    build = functools.partial(small_cnn, (4,), pixels=32)
+    table = accuracy_on_images(
+        "noise", x, y, build, plan, classes_per_client=(10,), methods=("FedAvg", "FedPer 1"), seeds=(0,)
+    )
+    assert set(table["method"]) == {"FedAvg", "FedAvg + FT", "FedPer 1", "FedPer 1 + FT"}
 
 
 def test_images_are_scaled_in_front_of_a_network():

@@ -101,9 +101,10 @@ def step_costs(
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(batch_size, 3, image_size, image_size, generator=generator)
     y = torch.randint(10, (batch_size,), generator=generator)
+    # Before any step, because a step freezes what it does not train, and what is frozen belongs to no side.
+    splits = {units: last_units(net, units or len(net.blocks)).personal for units in (0, *personal_units)}
     rows = []
-    for units in track([0, *personal_units], "step costs", progress):
-        trained = last_units(net, units).personal if units else last_units(net, len(net.blocks)).personal
+    for units, trained in track(list(splits.items()), "step costs", progress):
         step = _step(net, x, y, set(trained))
         with peak_memory(modules=net, inputs=(x, y)) as memory:
             step()

@@ -20,7 +20,7 @@ def finetuned(
     name = rows["method"].iloc[0]
     if name == "FedAvg":
         tuned: Algorithm = FineTuned(
-            model=algorithm.model, local=plan.local, finetune=replace(plan.local, steps=FINETUNE_STEPS)
+            model=algorithm.model, local=plan.local, finetune=replace(plan.local, steps=FINETUNE_STEPS, epochs=None)
         )
     elif name == "FedPer 1":
         tuned = replace(algorithm, ft_epochs_eval=1)
