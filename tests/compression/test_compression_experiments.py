@@ -165,6 +165,7 @@ def test_longer_tables_are_pieces_by_seed():
     assert rows["seed"].tolist() == [1] and rows["thresholds"].tolist() == ["0.95, 0.45, 0.6"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("SCARCE_DATA_MIRROR"), reason="CIFAR-10 is not at hand")
 def test_cifar_tables_within_a_time_limit():
     store.require("cifar10")
