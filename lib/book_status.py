@@ -51,7 +51,7 @@ def has(paper: str, rows: pd.DataFrame) -> dict[str, Any]:
 
 def used_gpu(result: dict[str, Any]) -> bool:
     """Return whether the run of `result` was told to use a GPU on a machine that has one; idle ones do not count."""
-    return result["machine"]["accelerator"] != "none" and '"cuda' in json.dumps(result["parameters"])
+    return result["machine"]["accelerator"] != "none" and '"cuda' in json.dumps(result.get("parameters", {}))
 
 
 def sections(notebook: dict[str, Any], start: str) -> int:

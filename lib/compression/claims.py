@@ -3,8 +3,9 @@
 The rules were stated before the results were seen.
 """
 
-from lib.compression import rules, rules_subsets, rules_theory
-from lib.report import COMPANION, Claim, value_text
+from lib.compression import rules, rules_subsets
+from lib.compression.claims_companion import COMPANIONS
+from lib.report import Claim, value_text
 
 DIRECTION = "direction only"
 _NONE = "no such comparison"
@@ -178,133 +179,4 @@ _PAPER = (
         changed=_SHORT,
     ),
 )
-
-_COMPANION = (
-    Claim(
-        "floors",
-        "ResNet-18 cannot be compressed more than 6.46 times by removing layers (6.32 at 100 classes)",
-        COMPANION,
-        "",
-        "closed forms equal the counts 1,728,970 and 1,775,140",
-        ("floors",),
-        rules_theory.floors,
-    ),
-    Claim(
-        "grows",
-        "The reward of drawn students grows several times over",
-        COMPANION,
-        "",
-        "mean of the last fifth of the iterations at least 3 times that of the first in every seed; close from 1.5",
-        ("history",),
-        rules.grows,
-    ),
-    Claim(
-        "floor",
-        "The policy ends at the floor: it removes (nearly) all that it may",
-        COMPANION,
-        "",
-        "at least half of the last fifth's students within 10 % of the fewest parameters; close from a fifth",
-        ("history",),
-        rules.floor,
-    ),
-    Claim(
-        "cache",
-        "Remembering trained students saves trainings in a search of the paper's form",
-        COMPANION,
-        "",
-        "at least 1.3 students drawn for one trained in every seed; close from 1.1",
-        ("savings",),
-        rules.cache,
-    ),
-    Claim(
-        "variance",
-        "Sharing the mean advantage, as the code does, multiplies the gradient's variance by about the five students",
-        COMPANION,
-        "",
-        "ratio between 4 and 6, exact and simulated; close if one of them",
-        ("noise",),
-        rules_theory.variance,
-    ),
-    Claim(
-        "slow-start",
-        "A fresh policy sees next to no reward under the paper's product, but much of it under N2N's (surrogate)",
-        COMPANION,
-        "",
-        "smallest network worth at least 10 times the fresh policy's mean, N2N at most 3; close from 3 times N2N's",
-        ("first",),
-        rules_theory.slow_start,
-    ),
-    Claim(
-        "updates",
-        "The released update needs at least twice the iterations of the paper's formula (surrogate)",
-        COMPANION,
-        "",
-        "median iterations to 90 % of the smallest network's reward at least doubled; close if more",
-        ("speed",),
-        rules_theory.updates,
-    ),
-    Claim(
-        "transfer-at-once",
-        "A policy that has collapsed to the floor needs no search on a subset (surrogate)",
-        COMPANION,
-        "",
-        "at 90 % of the smallest network's reward after at most 1 iteration, scratch after 5 or more; close at a fifth",
-        ("transfer_speed",),
-        rules_theory.transfer,
-    ),
-    Claim(
-        "latency",
-        "The number of layers kept ranks latency better than the number of parameters",
-        COMPANION,
-        "",
-        "higher rank correlation in every runtime; close if in one",
-        ("predictors",),
-        rules_theory.latency,
-    ),
-    Claim(
-        "edge",
-        "In ONNX Runtime, one image and one thread, the minimal student is several times as fast as the teacher",
-        COMPANION,
-        "",
-        "between 0.1 and 0.5 of the teacher's time; close below 0.7",
-        ("edge",),
-        rules_theory.edge,
-    ),
-    Claim(
-        "oracle",
-        "Where all students are known, the search finds the best one, and more often than random search does",
-        COMPANION,
-        "",
-        "in at least 80 % of the seeds and more often than random search; close if more often",
-        ("oracle",),
-        rules_theory.oracle,
-    ),
-    Claim(
-        "masking",
-        "Masking absent classes in the test makes students for a class subset more accurate for free",
-        COMPANION,
-        "",
-        "median gain above 0.005 in every subset; close above 0",
-        ("heads",),
-        rules_subsets.masking,
-    ),
-    Claim(
-        "slicing",
-        "A classifier sliced to the subset is as accurate as a masked one, and smaller",
-        COMPANION,
-        "",
-        "median not more than 0.005 below in every subset; close to 0.015",
-        ("heads",),
-        rules_subsets.slicing,
-    ),
-    Claim(
-        "cold",
-        "The first pass of a process, by which the code times the teacher, takes twice as long as a warm one or longer",
-        COMPANION,
-        "",
-        "at least 2 times; close from 1.3",
-        ("gpu_times",),
-        rules_theory.cold,
-    ),
-)
-CLAIMS = _PAPER + _COMPANION
+CLAIMS = _PAPER + COMPANIONS
