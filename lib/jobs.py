@@ -175,7 +175,8 @@ def recorded_files(paper: str, preset: str) -> list[Path]:
 def import_closure(source: str) -> list[Path]:
     """Return the files of `lib` that `source` reaches through imports, also those inside functions.
 
-    Data files that lie in a package reached (``published.yaml``) belong to it.
+    A package whose ``__init__`` loads modules by name, when they are first used, counts as a whole. Data files that lie
+    in a package reached (``published.yaml``) belong to it.
     """
     found: set[Path] = set()
     waiting = modules_of(source)
@@ -184,7 +185,10 @@ def import_closure(source: str) -> list[Path]:
         if path in found:
             continue
         found.add(path)
-        waiting |= modules_of(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        waiting |= modules_of(text)
+        if path.name == "__init__.py" and "import_module(" in text:
+            waiting |= set(path.parent.rglob("*.py"))
     packages = {path.parent for path in found if path.name == "__init__.py"}
     return sorted(found | {data for package in packages for data in package.glob("*.yaml")})
 

@@ -102,6 +102,14 @@ def test_import_closure_reaches_lazy_imports_and_data_files():
     assert jobs.import_closure("import numpy") == []
 
 
+@pytest.mark.parametrize("paper", jobs.papers())
+def test_import_closure_reaches_what_a_package_loads_by_name(paper):
+    names = {str(path.relative_to(ROOT)) for path in jobs.import_closure(f"from lib import {paper}, report")}
+    assert {f"lib/{paper}/claims.py", "lib/report/page.py", "lib/report/style.py", "lib/report/claims.py"} <= names
+    assert any(name.startswith(f"lib/{paper}/experiments") for name in names)
+    assert any(name.startswith(f"lib/{paper}/figures") for name in names)
+
+
 def test_a_record_of_the_same_preset_does_not_change_the_hash(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "RESULTS", tmp_path)
     for preset in ("real", "paper"):
