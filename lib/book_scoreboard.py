@@ -23,7 +23,8 @@ STATUS_COLOURS = {
 }
 # Where claims come from: the paper's own text that we read, what others report of it, and the companion.
 ORIGINS = {"paper": "the paper says", "secondary": "others report", COMPANION: "the companion adds"}
-RANKS = {preset: rank for rank, preset in enumerate(PRESETS)}
+SCALES = ("quick", "real", "gpu", "paper")  # of judged claims: the presets, and what only a GPU can show
+RANKS = {scale: rank for rank, scale in enumerate(SCALES)}
 COLUMNS = ["paper", "id", "statement", "source", "published", "rule", "changed", "measured", "status", "detail"]
 COLUMNS += ["scale", "date"]
 
@@ -31,26 +32,33 @@ COLUMNS += ["scale", "date"]
 def scoreboard(names: Iterable[str]) -> pd.DataFrame:
     """Return one row a judged claim of the papers' up-to-date quick runs and of their recorded runs.
 
-    Columns are `COLUMNS`; `scale` is the preset, `date` the day of the run. A recorded run adds a row only where it
-    judged the claim.
+    Columns are `COLUMNS`; `scale` is one of `SCALES`, `date` the day of the run. What the page of a quick run judges
+    from recorded tables counts at their scale. The recorded run of a preset adds a row where it judges a claim that the
+    page has judged from the quick run's tables.
     """
     parts = []
     for paper in names:
         job = make_job(paper)
         if job.done:
             judged = pd.read_json(job.folder / "claims.json", dtype=False)
-            # What the quick page judges from recorded tables has a row of its own below.
-            parts.append((judged[judged["scale"] == ""], read_result(job.folder)))
+            parts.append(_dated(judged, paper, f"quick, {read_result(job.folder)['started'][:10]}"))
         for folder in sorted(path.parent for path in (RESULTS / paper).glob("*/result.json")):
-            claims = importlib.import_module(f"lib.{paper}.claims").CLAIMS
-            judged = judge(claims, recorded(paper, folder.name))
-            parts.append((judged[judged["status"] != NOT_RUN], read_result(folder)))
-    rows = [
-        judged.assign(paper=result["paper"], scale=result["preset"], date=result["started"][:10])
-        for judged, result in parts
-    ]
-    empty = pd.DataFrame(columns=COLUMNS)
-    return pd.concat(rows, ignore_index=True).reindex(columns=COLUMNS).fillna({"changed": ""}) if rows else empty
+            if folder.name in PRESETS:
+                claims = importlib.import_module(f"lib.{paper}.claims").CLAIMS
+                judged = judge(claims, recorded(paper, folder.name)).assign(scale="")
+                result = read_result(folder)
+                rows = _dated(judged, paper, f"{result['preset']}, {result['started'][:10]}")
+                parts.append(rows[rows["status"] != NOT_RUN])
+    if not parts:
+        return pd.DataFrame(columns=COLUMNS)
+    table = pd.concat(parts, ignore_index=True).drop_duplicates(["paper", "id", "scale"])  # the page's row comes first
+    return table.reindex(columns=COLUMNS).fillna({"changed": ""})
+
+
+def _dated(judged: pd.DataFrame, paper: str, run: str) -> pd.DataFrame:
+    """Return `judged` with paper, scale and date: those of the recorded tables that a claim rests on, or of the run."""
+    rests = judged["scale"].map(lambda recorded_in: (recorded_in or run).split("; ")[-1].split(", "))
+    return judged.assign(paper=paper, scale=rests.str[0], date=rests.str[1])
 
 
 def origin(source: str) -> str:
@@ -140,7 +148,7 @@ def scoreboard_text(rows: pd.DataFrame) -> str:
 def claim_table(rows: pd.DataFrame, *, with_published: bool) -> list[str]:
     """Return the lines of a table with one row a claim: verdict and measurement in a column for each scale."""
     dates = {
-        scale: rows.loc[rows["scale"] == scale, "date"].max() for scale in PRESETS if (rows["scale"] == scale).any()
+        scale: rows.loc[rows["scale"] == scale, "date"].max() for scale in SCALES if (rows["scale"] == scale).any()
     }
     heads = [
         "claim",

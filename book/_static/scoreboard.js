@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const SCALES = ["quick", "real", "paper"];
+  const SCALES = ["quick", "real", "gpu", "paper"];
   const ANY = "";
 
   function start() {
