@@ -91,7 +91,7 @@ COSTS = (
         paper="segmentation",
         table="costs",
         method="what",
-        unit="as named",
+        unit="the work that its row names",
         shown={"seconds": "processor time (s)"},
     ),
     Costs(

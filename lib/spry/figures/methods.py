@@ -85,7 +85,7 @@ def texts(table: pd.DataFrame | None, data: str) -> Figure:
     counts = rows.groupby("method")["seed"].nunique()
     some = f"{counts.min()} to {counts.max()}" if counts.min() < counts.max() else f"{counts.max()}"
     size = f"{some} seed{'s' if counts.max() > 1 else ''}, {rows['round'].max()} rounds"
-    caption = f"{fig.scarce_caption} Here: {size}. Dotted: share of the commonest label ({floors.median():.2f})."
+    caption = f"{fig.scarce_caption} Here: {size}. Dashed: share of the commonest label ({floors.median():.2f})."
     return describe(fig, caption=caption, alt=fig.scarce_alt)
 
 
