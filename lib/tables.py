@@ -26,7 +26,7 @@ import pandas as pd
 from lib.jobs import PRESETS, Job, known, make_job, parse_overrides
 from lib.report.page import write_json
 from lib.report.provenance import data_checksums, git_state, machine, versions
-from lib.tasks import Task, run_tasks
+from lib.report.tasks import Task, run_tasks
 
 
 def main(words: list[str] | None = None) -> None:

@@ -7,7 +7,6 @@ from lib.compression import rules, rules_subsets
 from lib.compression.claims_companion import COMPANIONS
 from lib.report import Claim, value_text
 
-DIRECTION = "direction only"
 _NONE = "no such comparison"
 _SHORT = "not judged below 20 iterations: the first recorded run had 6, far too few for a policy to learn"
 _NOISY = "added with the rules of the two claims above when one seed had proved to be noisy"

@@ -10,7 +10,7 @@ from lib.data import needed
 from lib.fedper.experiments import Plan
 from lib.fedper.experiments.rates import learning_rates
 from lib.fedper.experiments.real import real_tasks
-from lib.tasks import Task, run_tasks
+from lib.report.tasks import Task, run_tasks
 
 SMALL = ["-p", "seeds=2", "-p", "data_sets=[femnist-digits]", "-p", "real_plan={rounds: 1, steps: 1}"]
 

@@ -18,7 +18,7 @@ from lib.flow.experiments.tuning import chosen, settings_of, stored_settings, tu
 from lib.flow.federations import dirichlet_digits
 from lib.flow.flow import Flow
 from lib.report import judge
-from lib.tasks import run_tasks
+from lib.report.tasks import run_tasks
 
 TINY = {"seeds": 2, "rounds": 1, "seed": 50}
 

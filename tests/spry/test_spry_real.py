@@ -9,6 +9,7 @@ pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
 from lib.data.needed import absent
+from lib.report.tasks import run_tasks
 from lib.spry import figures, long_run, minilm, text_data
 from lib.spry.cached_states import cache_file, load_states, save_states
 from lib.spry.experiments import real, real_tables
@@ -18,7 +19,6 @@ from lib.spry.experiments.encoder import encoder_costs
 from lib.spry.last_layer import frozen_states, last_layer
 from lib.spry.pooled import pooled_states, whitened
 from lib.spry.text_model import text_model
-from lib.tasks import run_tasks
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # transformers and peft warn about themselves
 HAVE = minilm.minilm_folder() is not None and not absent("ag-news")

@@ -14,7 +14,7 @@ from lib.compression.experiments.second_stage import second_stage
 from lib.compression.experiments.subsets import subset_searches
 from lib.compression.layers import minimal, parameter_count
 from lib.compression.pruning.comparison import thinning
-from lib.tasks import Task, run_tasks
+from lib.report.tasks import Task, run_tasks
 
 LONGER = ("methods", "subsets", "thresholds")
 DATA_SETS = ("digits", "cifar10")

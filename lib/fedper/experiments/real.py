@@ -20,7 +20,7 @@ from lib.fedper.experiments.networks import NETWORK_METHODS, networks_on_cifar10
 from lib.fedper.experiments.rates import learning_rates
 from lib.fedper.federations import TEST_SHARE
 from lib.nets import small_cnn
-from lib.tasks import Task, run_tasks
+from lib.report.tasks import Task, run_tasks
 
 METHODS = ("FedAvg", "FedPer 1", "local only")
 CIFAR10_METHODS = ("FedAvg", "FedPer 1", "FedPer 2", "local only")

@@ -11,7 +11,7 @@ from lib.flow.experiments.curves import AT_EACH_ROUND, over_rounds
 from lib.flow.experiments.preference import preference
 from lib.flow.experiments.shifts import digit_shifts
 from lib.flow.outcomes import by_run
-from lib.tasks import Task, run_tasks
+from lib.report.tasks import Task, run_tasks
 
 KNOWN = ("methods", "deltas", "rounds", "ablation", "digits")
 CELL = ["rho", "delta", "method", "seed"]
@@ -28,7 +28,7 @@ def longer_tables(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables named: `KNOWN` says which there are. `workers` processes share the work, see `lib.tasks`.
+    """Return the tables named: `KNOWN` says which there are. `workers` processes share the work.
 
     ``methods`` (all methods on instance preferences, one row a run), ``deltas`` and
     ``delta_routes`` (FedAvg, fine-tuning and Flow against the distance of the clients' rules, rho = 0.5), ``ablation``

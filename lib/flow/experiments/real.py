@@ -9,7 +9,7 @@ from lib.flow.experiments.arms import Progress, Run, compared, groups_of, traine
 from lib.flow.experiments.datasets import REAL, real_federation
 from lib.flow.experiments.tasks import bench_of, fits
 from lib.flow.experiments.tuning import Settings, settings_of, tuning
-from lib.tasks import Task, run_tasks
+from lib.report.tasks import Task, run_tasks
 
 KNOWN = ("digits", "femnist-digits", "cifar10", "tinyshakespeare")
 METHODS = (
@@ -34,7 +34,7 @@ def real_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables ``femnist``, ``cifar10`` and ``shakespeare`` of the data sets named, and their ``..._tuning``.
 
-    Settings are tuned on federations of their own first. `workers` processes share the work, see `lib.tasks`; the tasks
+    Settings are tuned on federations of their own first. `workers` processes share the work; the tasks
     `beside` are done along with the last ones, and `on_table` is called with each table once it is complete. Raises
     ValueError for an unknown name, DataError where a data set is absent.
 

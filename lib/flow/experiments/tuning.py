@@ -12,7 +12,7 @@ from lib.flow.baselines.methods import METHODS
 from lib.flow.experiments.arms import Progress, Run, compared, groups_of, trained
 from lib.flow.experiments.tasks import EMBEDDED, bench_of, cohort_of, fits, tuning_federations
 from lib.flow.outcomes import by_run
-from lib.tasks import Task, run_tasks
+from lib.report.tasks import Task, run_tasks
 
 STORED = Path(__file__).parents[1] / "tuned.csv"
 Settings = dict[str, dict]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from lib.report.tasks import Task
 from lib.spry.experiments.arms import Arm, Problem, tuned_arm
-from lib.tasks import Task
 
 RANKS = (0, 1, 8)  # 0 trains the classifier alone
 

@@ -12,7 +12,7 @@ from lib.federated.tuning import FIRST_SEED as TUNING
 from lib.federated.tuning import best_settings
 from lib.federated.tuning import tuning_seeds as tuning_partitions
 from lib.federated.types import Federation
-from lib.tasks import Task, run_tasks
+from lib.report.tasks import Task, run_tasks
 
 MORE = "Spry, more directions"  # as many as Baffle+ and FwdLLM+ take
 JVP, BACKWARD = 2, 1  # operations of a pass with one tangent and of a backward pass, in forward passes

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from lib.federated.types import Federation
+from lib.report.tasks import Task, run_tasks
 from lib.spry.experiments.adapted import adapted_tasks
 from lib.spry.experiments.arms import MORE, TUNING, Problem, Progress, arm_options, named_arms, tuned_arm
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
-from lib.tasks import Task, run_tasks
 
 # All methods but those that differ by their server alone on the first data set; the others do without those, too, that
 # the first tells apart from their neighbours.
