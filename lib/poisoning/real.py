@@ -1,20 +1,23 @@
 """The runs on real data as a command: ``python -m lib.poisoning.real --out results/poisoning/real --device cuda``.
 
 Several processes work on the jobs of `lib.poisoning.experiments.real`. Tables are written again, through a temporary
-name, as rows arrive, and the command ends by itself at its limit with what is done by then. The folder is a recorded
-run: a page that finds it in ``results/poisoning/real`` shows it.
+name, as rows arrive, and the command ends by itself at its limit with what is done by then; given again, with the same
+words, it goes on with the jobs that are left. The folder is a recorded run: a page that finds it in
+``results/poisoning/real`` shows it.
 """
 
 import argparse
+import json
 import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -32,11 +35,35 @@ class Tally:
     """What came back from the jobs so far, and where it is kept."""
 
     out: Path
+    facts: dict[str, Any]
     parts: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    asked: int = 0
     done: int = 0
     peak_mib: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+    earlier: list[dict[str, Any]] = field(default_factory=list)
+
+    def resume(self, settings: Mapping[str, Any]) -> None:
+        """Take what a former command left in the folder; ValueError if its runs had other `settings`."""
+        tables = {path.stem: path for path in sorted((self.out / "tables").glob("*.csv"))}
+        if not tables:
+            return
+        former = json.loads((self.out / "result.json").read_text(encoding="utf-8"))
+        needed = ("rounds", "every", *(("generator_steps", "generator_widths") if "real_images" in tables else ()))
+        for name in needed:
+            if former["parameters"][name] != settings[name]:
+                words = f"its {name} is {former['parameters'][name]}, not {settings[name]}"
+                raise ValueError(f"{self.out} holds other runs ({words}): choose another folder")
+        self.parts = {name: [pd.read_csv(path)] for name, path in tables.items()}
+        self.done, self.data, self.peak_mib = former["jobs"]["done"], former["data"], former["peak_mib"]
+        kept = {name: former[name] for name in ("started", "seconds", "git", "machine", "versions")}
+        self.earlier = [*former.get("earlier", []), kept]
+
+    def left(self, jobs: Sequence[real.Job]) -> list[real.Job]:
+        """Return the jobs without rows yet."""
+        return real.left(jobs, {name: self.table(name) for name in self.parts})
 
     def table(self, name: str) -> pd.DataFrame:
         """Return the rows of one table so far."""
@@ -55,8 +82,12 @@ class Tally:
         self.data |= data
         self.peak_mib, self.done = max(self.peak_mib, peak), self.done + 1
 
-    def write(self) -> None:
-        """Write every table through a temporary name."""
+    def write(self, *, finished: bool = False) -> None:
+        """Write ``result.json`` and every table, each through a temporary name."""
+        result = self.facts | {"status": "ok" if finished and not self.failures else "partial"}
+        result |= {"seconds": round(time.monotonic() - self.began, 2), "peak_mib": round(self.peak_mib, 1)}
+        result |= {"jobs": {"asked": self.asked, "done": self.done}, "data": self.data}
+        write_json(self.out / "result.json", result | {"failures": self.failures, "earlier": self.earlier})
         for name in self.parts:
             path = self.out / "tables" / f"{name}.csv"
             temporary = path.with_name(f".{name}.{os.getpid()}")
@@ -67,33 +98,40 @@ class Tally:
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 if all was done, 3 if the limit came first, 1 if a job failed."""
     asked = parser().parse_args(words)
-    began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-    ends = began + asked.limit
+    tally = Tally(Path(asked.out), facts=facts(asked))
+    tally.resume(vars(asked))
+    (tally.out / "tables").mkdir(parents=True, exist_ok=True)
     sizes = {"generator_steps": asked.generator_steps, "generator_widths": tuple(asked.generator_widths)}
     plan = Plan(rounds=asked.rounds, evaluate_every=asked.every, **sizes)
-    tally = Tally(Path(asked.out))
-    (tally.out / "tables").mkdir(parents=True, exist_ok=True)
+    tuning = real.tuning_jobs(asked.data, rules=("mean", *real.ROBUST, *real.OTHERS))
+    attacks = real.attack_jobs(asked.data, taken=asked.taken, seeds=asked.seeds, whole=asked.whole)
+    tally.asked, ends, finished = len(tuning) + len(attacks), tally.began + asked.limit, False
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(asked.workers, mp_context=context, initializer=_one_thread)
     try:
-        todo = real.tuning_jobs(asked.data, rules=("mean", *real.ROBUST, *real.OTHERS))
-        finished = _work(pool, todo, plan, {}, asked.device, tally, ends)
+        finished = _work(pool, tally.left(tuning), plan, {}, asked.device, tally, ends)
         if finished and tally.parts:
             rates = tuned(tally.table("real_rates"))
-            jobs = real.attack_jobs(asked.data, taken=asked.taken, seeds=asked.seeds)
-            finished, todo = _work(pool, jobs, plan, rates, asked.device, tally, ends), [*todo, *jobs]
+            finished = _work(pool, tally.left(attacks), plan, rates, asked.device, tally, ends)
     finally:
         _stop(pool)
-        tally.write()
-    seconds = time.monotonic() - began
-    result = {"status": "ok" if finished and not tally.failures else "partial", "paper": "poisoning", "preset": "real"}
-    result |= {"started": started, "seconds": round(seconds, 2), "peak_mib": round(tally.peak_mib, 1)}
-    result |= {"parameters": vars(asked) | {"out": ""}, "jobs": {"asked": len(todo), "done": tally.done}}
-    result |= {"failures": tally.failures, "versions": provenance.versions((*provenance.NUMERICAL, "diffusers"))}
-    result |= {"git": provenance.git_state(), "data": tally.data, "machine": provenance.machine()}
-    write_json(tally.out / "result.json", result)
-    print(f"{tally.done} of {len(todo)} jobs in {seconds:.0f} s, {len(tally.failures)} failed", flush=True)
-    return 1 if tally.failures else 0 if finished else 3
+        tally.write(finished=finished)
+    spent, failed = time.monotonic() - tally.began, len(tally.failures)
+    print(f"{tally.done} of {tally.asked} jobs in {spent:.0f} s, {failed} failed", flush=True)
+    return 1 if failed else 0 if finished else 3
+
+
+def facts(asked: argparse.Namespace) -> dict[str, Any]:
+    """Return what ``result.json`` holds before anything is computed."""
+    return {
+        "paper": "poisoning",
+        "preset": "real",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "parameters": vars(asked) | {"out": ""},
+        "versions": provenance.versions((*provenance.NUMERICAL, "diffusers")),
+        "git": provenance.git_state(),
+        "machine": provenance.machine(),
+    }
 
 
 def parser() -> argparse.ArgumentParser:
@@ -101,9 +139,10 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(prog="python -m lib.poisoning.real", description=__doc__.splitlines()[0])
     found.add_argument("--out", required=True, help="folder for result.json and tables/")
     found.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    found.add_argument("--device", default="cpu", help="of generators and convolutional networks: cpu, cuda")
+    found.add_argument("--device", default="cpu", help="of generators: cpu, cuda")
     found.add_argument("--limit", type=float, default=3600.0, help="seconds after which the command ends by itself")
     found.add_argument("--data", nargs="+", default=list(real.KNOWN), choices=real.KNOWN)
+    found.add_argument("--whole", nargs="*", default=list(real.KNOWN), choices=real.KNOWN, help="beyond the spectrum")
     found.add_argument("--seeds", type=int, default=3)
     found.add_argument("--rounds", type=int, default=60)
     found.add_argument("--every", type=int, default=3, help="rounds between two evaluations")
@@ -161,4 +200,7 @@ def _stop(pool: ProcessPoolExecutor) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ValueError as error:
+        sys.exit(f"error: {error}")

@@ -28,8 +28,10 @@ def test_no_job_is_done_twice_and_the_spectrum_comes_first():
     tables = list(dict.fromkeys(job.table for job in jobs))
     assert tables == ["real", "real_attacks", "real_alike", "real_directions", "real_rules", "real_shares"]
     assert {job.seed for job in jobs} == {0, 1, 2}
-    few = real.attack_jobs(real.KNOWN, taken=(1, 5, 10), seeds=3, whole=False)
+    few = real.attack_jobs(real.KNOWN, taken=(1, 5, 10), seeds=3, whole=())
     assert few == [job for job in jobs if job.table == "real"]
+    some = real.attack_jobs(real.KNOWN, taken=(1, 5, 10), seeds=3, whole=["mnist"])
+    assert some == [job for job in jobs if job.table == "real" or job.data == "mnist"]
     for data in real.KNOWN:
         names = {job.adversary for job in few if job.data == data}
         assert {"hybrid 5", "DCGAN 5", "bootstrap 5", *real.SPECTRUM} <= names
@@ -107,6 +109,16 @@ def test_the_command_leaves_a_recorded_run_and_tells_what_failed(tmp_path, monke
     assert result["status"] == "partial" and result["jobs"] == {"asked": 5, "done": 4}
     assert "martians" in result["failures"][0] and any("femnist" in name for name in result["data"])
     assert not list(out.glob("tables/.*"))
+    rates = tables["real_rates"]
+    names = ("none", "bootstrap 2", "noise")
+    assert command.main(words) == 0  # goes on with the one job that is left
+    again = json.loads((out / "result.json").read_text())
+    assert again["jobs"] == {"asked": 5, "done": 5} and again["status"] == "ok" and len(again["earlier"]) == 1
+    tables = page.recorded("poisoning", "real")
+    assert list(tables["real"]["adversary"].unique()) == ["none", "bootstrap 2", "noise"]
+    assert tables["real_rates"].equals(rates)
+    with pytest.raises(ValueError, match="its rounds is 2, not 3"):
+        command.main([*words, "--rounds", "3"])
 
 
 def test_the_command_ends_at_its_limit(tmp_path):

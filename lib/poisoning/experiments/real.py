@@ -47,8 +47,10 @@ def tuning_jobs(data_sets: Sequence[str], *, rules: Sequence[str], rates: Sequen
     return [Job(data=data, rules=(rule,), rate=lr, **shared) for data in data_sets for rule in rules for lr in rates]
 
 
-def attack_jobs(data_sets: Sequence[str], *, taken: Sequence[int], seeds: int, whole: bool = True) -> list[Job]:
-    """Return the runs under attack, the longest and the most telling first; `whole` adds all but the spectrum.
+def attack_jobs(
+    data_sets: Sequence[str], *, taken: Sequence[int], seeds: int, whole: Sequence[str] = KNOWN
+) -> list[Job]:
+    """Return the runs under attack, the longest and the most telling first; all but the spectrum only on `whole`.
 
     The spectrum and its generators fill the table real, with every number of `taken` clients on `SIZED` and five on the
     others. Further attacks fill real_attacks, clients that are alike real_alike, and on `SWEPT` other malicious shares
@@ -57,9 +59,8 @@ def attack_jobs(data_sets: Sequence[str], *, taken: Sequence[int], seeds: int, w
     found: list[Job] = []
 
     def add(table: str, adversaries: Iterable[str], among: Iterable[str] = KNOWN, **options: object) -> None:
-        shared = [
-            {"table": table, "seed": s, "data": data} for s in range(seeds) for data in data_sets if data in among
-        ]
+        chosen = [data for data in data_sets if data in among and (table == "real" or data in whole)]
+        shared = [{"table": table, "seed": s, "data": data} for s in range(seeds) for data in chosen]
         found.extend(Job(adversary=one, **options, **place) for place in shared for one in adversaries)
 
     others = [count for count in taken if count != 5]
@@ -69,22 +70,37 @@ def attack_jobs(data_sets: Sequence[str], *, taken: Sequence[int], seeds: int, w
     add("real", SPECTRUM)
     add("real", [f"bootstrap {count}" for count in others], among=SIZED)
     add("real", ["none", "MPAF"], rules=("mean",))
-    if whole:
-        add("real_attacks", PUBLISHED)
-        add("real_alike", ["none", "MPAF", "bootstrap 5", "omniscient"], beta=np.inf)
-        for kind in ("std", "sign"):
-            add("real_directions", ["bootstrap 5", "omniscient"], kind=kind, among=SWEPT)
-        add("real_rules", ["none", "MPAF", "bootstrap 5", "omniscient"], rules=OTHERS, among=SWEPT)
-        for share in (0.08, 0.4):
-            add("real_shares", ["MPAF", "noise", "bootstrap 5"], share=share, among=SWEPT)
+    add("real_attacks", PUBLISHED)
+    add("real_alike", ["none", "MPAF", "bootstrap 5", "omniscient"], beta=np.inf)
+    for kind in ("std", "sign"):
+        add("real_directions", ["bootstrap 5", "omniscient"], kind=kind, among=SWEPT)
+    add("real_rules", ["none", "MPAF", "bootstrap 5", "omniscient"], rules=OTHERS, among=SWEPT)
+    for share in (0.08, 0.4):
+        add("real_shares", ["MPAF", "noise", "bootstrap 5"], share=share, among=SWEPT)
     return found
+
+
+def left(jobs: Sequence[Job], tables: Mapping[str, pd.DataFrame]) -> list[Job]:
+    """Return those of `jobs` of which `tables`, as `do` returns them, have no rows yet."""
+    known = set()
+    for name, table in tables.items():
+        if name != "real_images":
+            apart = "rate" if name == "real_rates" else "share"
+            keys = table[["data", "adversary", "kind", "seed", "rule", apart]].drop_duplicates()
+            known |= {(name, *row) for row in keys.itertuples(index=False)}
+
+    def done(job: Job) -> bool:
+        apart = job.rate if job.table == "real_rates" else 0.0 if job.adversary == "none" else job.share
+        return all((job.table, job.data, job.adversary, job.kind, job.seed, rule, apart) in known for rule in job.rules)
+
+    return [job for job in jobs if not done(job)]
 
 
 def do(job: Job, plan: Plan, rates: Rates, *, device: str = "cpu") -> dict[str, pd.DataFrame]:
     """Return the tables of one job: its own, and real_images of an adversary that synthesizes images.
 
-    Generators and convolutional networks work on `device`; perceptrons stay on the processor, because their steps are
-    too small for an accelerator that jobs share. An infinite beta is ten where a data set has no users.
+    Generators work on `device`; what clients train stays on the processor, because those steps are too small for an
+    accelerator that jobs share. An infinite beta is ten where a data set has no users.
 
     Returns:
         Its own table has one row a rule and evaluated round: data, rule, adversary, kind, beta, share, seed, rate,
@@ -92,16 +108,15 @@ def do(job: Job, plan: Plan, rates: Rates, *, device: str = "cpu") -> dict[str, 
     """
     beta = 10.0 if job.beta == np.inf and job.data != "femnist-digits" else job.beta
     clients = population(job.data, beta=beta, seed=job.seed)
-    place = device if job.data == "cifar10" else "cpu"
     plan = dataclasses.replace(plan, share=job.share, kind=job.kind)
     kind, _, amount = job.adversary.partition(" ")
     learns = kind in ("hybrid", "DCGAN")
-    attacker = make_attacker(job.adversary, clients, plan, seed=job.seed, device=device if learns else place)
-    attacker = attacker.to(place) if attacker else None
+    attacker = make_attacker(job.adversary, clients, plan, seed=job.seed, device=device if learns else "cpu")
+    attacker = attacker.to("cpu") if attacker else None
     parts = []
     for rule in job.rules:
         own = dataclasses.replace(plan, lr=job.rate or rates[job.data, rule])
-        curve = accuracy_by_round(clients, rule, attacker, own, seed=job.seed, device=place)
+        curve = accuracy_by_round(clients, rule, attacker, own, seed=job.seed)
         labels = {"data": job.data, "rule": rule, "adversary": job.adversary, "kind": job.kind, "beta": beta}
         labels |= {"share": 0.0 if attacker is None else job.share, "seed": job.seed, "rate": own.lr}
         parts.append(curve.assign(**labels)[[*labels, "round", "accuracy"]])
@@ -137,7 +152,7 @@ def real_tables(
         do(job, plan, {}, device=device) for job in track(tuning_jobs(wanted, rules=rules), "learning rates", progress)
     )
     rates = tuned(tables["real_rates"])
-    jobs = attack_jobs(wanted, taken=taken, seeds=seeds, whole=whole)
+    jobs = attack_jobs(wanted, taken=taken, seeds=seeds, whole=wanted if whole else ())
     return tables | collected(do(job, plan, rates, device=device) for job in track(jobs, "real data", progress))
 
 
