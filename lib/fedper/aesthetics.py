@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from lib.federated.types import ClientData, Federation
 
@@ -93,6 +93,6 @@ def level_probabilities(pool: Pool, weights: np.ndarray, *, noise: float = 0.3, 
     means = pool.factors @ weights.T
     noisy = means + noise * rng.standard_normal(means.shape)
     cuts = np.quantile(noisy, np.arange(1, LEVELS) / LEVELS, axis=0)
-    below = norm.cdf((cuts[:, :, None] - means.T[None]) / noise).astype(np.float32)
+    below = ndtr((cuts[:, :, None] - means.T[None]) / noise).astype(np.float32)
     edges = np.concatenate([np.zeros_like(below[:1]), below, np.ones_like(below[:1])])
     return np.diff(edges, axis=0).transpose(1, 2, 0)

@@ -49,41 +49,49 @@ def stationarity(
         One row a method, seed and horizon: method, seed, rounds (R), lr, squared_gradient.
     """
     x, y = digits()
+    every = range(seed, seed + seeds)
+    federations = [
+        class_federation(x, y, clients=clients, classes_per_client=classes_per_client, seed=s) for s in every
+    ]
     rows = []
-    for s in track(range(seed, seed + seeds), "stationarity", progress):
-        federation = class_federation(x, y, clients=clients, classes_per_client=classes_per_client, seed=s)
-        for rounds in horizons:
-            lr = scale / float(np.sqrt(rounds))
-            sgd = LocalSGD(lr=lr, batch_size=batch_size, epochs=None, steps=steps)
-            shared = {"model": Model(NET), "local": sgd, "personal": last_units(NET(), 1).personal, "personal_init": s}
-            for name, algorithm in {"FedPer": FedPer(**shared), "FedRep": FedRep(head=sgd, **shared)}.items():
-                found = _mean_squared_gradient(algorithm, federation, rounds, cohort_size, s)
-                rows.append([name, s, rounds, lr, found])
+    for rounds in track(horizons, "stationarity", progress):
+        lr = scale / float(np.sqrt(rounds))
+        sgd = LocalSGD(lr=lr, batch_size=batch_size, epochs=None, steps=steps)
+        shared = {"model": Model(NET), "local": sgd, "personal": last_units(NET(), 1).personal}
+        for name, algorithm in {"FedPer": FedPer(**shared), "FedRep": FedRep(head=sgd, **shared)}.items():
+            found = _mean_squared_gradients(algorithm, federations, every, rounds, cohort_size)
+            rows += [[name, s, rounds, lr, value] for s, value in zip(every, found, strict=True)]
     return pd.DataFrame(rows, columns=["method", "seed", "rounds", "lr", "squared_gradient"])
 
 
-def _mean_squared_gradient(
-    algorithm: PartiallyShared, federation: Federation, rounds: int, cohort_size: int, seed: int
-) -> float:
-    state, first = algorithm.init(seed), algorithm.model.init(seed)
-    heads = [{name: first[name] for name in algorithm.personal} for _ in federation.clients]
+def _mean_squared_gradients(
+    algorithm: PartiallyShared, federations: Sequence[Federation], seeds: Sequence[int], rounds: int, cohort_size: int
+) -> np.ndarray:
+    """Return the mean over the probed rounds of each federation's run, all trained as one stack of clients."""
+    states = [algorithm.init(seed) for seed in seeds]
+    heads = []
+    for seed, federation in zip(seeds, federations, strict=True):
+        first = algorithm.model.init(seed)
+        heads.append([{name: first[name] for name in algorithm.personal} for _ in federation.clients])
     probed = set(np.linspace(1, rounds, min(PROBES, rounds)).astype(int))
     found = []
     for round in range(1, rounds + 1):
         if round in probed:
-            found.append(squared_gradient(algorithm.model, federation, state.tensors, heads))
-        cohort = sample_cohort(len(federation), cohort_size, cohort_rng(seed, round))
-        sent = algorithm.configure(state, round, cohort, configure_rng(seed, round))
-        results = algorithm.train_cohort(
-            [sent[c] for c in cohort],
-            [federation.clients[c] for c in cohort],
-            [heads[c] for c in cohort],
-            [client_rng(seed, round, c) for c in cohort],
-        )
-        state = algorithm.aggregate(state, {c: update for c, (update, _) in zip(cohort, results, strict=True)})
-        for c, (_, head) in zip(cohort, results, strict=True):
-            heads[c] = head
-    return float(np.mean(found))
+            runs = zip(federations, states, heads, strict=True)
+            found.append([squared_gradient(algorithm.model, one, state.tensors, own) for one, state, own in runs])
+        work = []  # run, client, and what its training takes
+        for run, (seed, federation) in enumerate(zip(seeds, federations, strict=True)):
+            cohort = sample_cohort(len(federation), cohort_size, cohort_rng(seed, round))
+            sent = algorithm.configure(states[run], round, cohort, configure_rng(seed, round))
+            work += [
+                (run, c, sent[c], federation.clients[c], heads[run][c], client_rng(seed, round, c)) for c in cohort
+            ]
+        results = algorithm.train_cohort(*(list(column) for column in list(zip(*work, strict=True))[2:]))
+        updates: list[dict] = [{} for _ in seeds]
+        for (run, client, *_), (update, head) in zip(work, results, strict=True):
+            updates[run][client], heads[run][client] = update, head
+        states = [algorithm.aggregate(state, own) for state, own in zip(states, updates, strict=True)]
+    return np.mean(found, axis=0)
 
 
 def squared_gradient(model: Model, federation: Federation, base: Tensors, heads: Sequence[Tensors]) -> float:
