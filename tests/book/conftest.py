@@ -28,9 +28,10 @@ FLAGS = (
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that asks for `page_name` once for every page."""
+    """Run a test that asks for `page_name` once for every page, in one process all tests of the page, opened once."""
     if "page_name" in metafunc.fixturenames:
-        metafunc.parametrize("page_name", built_pages() or ["index.html"])
+        pages = built_pages() or ["index.html"]
+        metafunc.parametrize("page_name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in pages])
 
 
 @pytest.fixture(scope="session")
