@@ -19,8 +19,8 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
+from lib.files import write_json
 from lib.jobs import Job, read_result
-from lib.report.page import write_json
 from lib.report.paths import NOTEBOOKS, RESULTS, ROOT, runs_dir
 from lib.report.provenance import git_state, versions
 

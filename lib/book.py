@@ -16,6 +16,7 @@ from lib import book_fragments
 from lib.batch import RunFailed, replace_folder
 from lib.book_api import write_reference
 from lib.book_finish import finish
+from lib.files import write_text
 from lib.jobs import make_job, papers, read_result
 from lib.report.paths import BUILD, NOTEBOOKS, ROOT
 from lib.report.provenance import versions
@@ -152,10 +153,7 @@ def store_outputs(paper: str, run: Path) -> Path:
         for output in cell["outputs"]:
             if "execution_count" in output:
                 output["execution_count"] = count
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
-    return path
+    return write_text(path, json.dumps(page, indent=1, ensure_ascii=False) + "\n")
 
 
 def _code(notebook: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """A job list as a Snakefile: for sites with Slurm, or another batch system that Snakemake knows, and no Ray."""
 
 import math
-import os
 import shlex
 import sys
 from collections.abc import Iterable
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from lib.files import write_text
 from lib.jobs import Job, make_job
 from lib.pool import UNKNOWN_MIB, estimate
 
@@ -87,9 +87,7 @@ _OneLine.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:
 
 def write_snakefile(path: Path, name: str, jobs: Iterable[Job]) -> Path:
     """Write the Snakefile of `jobs` to `path`, through another name, and return it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(snakefile(name, jobs), encoding="utf-8")
-    return temporary.replace(path)
+    return write_text(path, snakefile(name, jobs))
 
 
 def _result(job: Job) -> str:

@@ -1,12 +1,12 @@
 """What a sweep leaves behind: a summary, all verdicts, a picture over a swept parameter, and a page that shows them."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from lib.files import write_text
 from lib.jobs import Job, read_result
 from lib.pool import DONE, UP_TO_DATE, Outcome
 from lib.progress import changes
@@ -27,15 +27,15 @@ def write_report(sweep: Sweep, outcomes: Sequence[Outcome]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     finished = [outcome.job for outcome in outcomes if outcome.state in (DONE, UP_TO_DATE)]
     summary, claims = summary_table(outcomes), claims_table(finished)
-    _replace(folder / "summary.csv", summary.to_csv(index=False))
-    _replace(folder / "claims.csv", claims.to_csv(index=False))
+    write_text(folder / "summary.csv", summary.to_csv(index=False))
+    write_text(folder / "claims.csv", claims.to_csv(index=False))
     picture = None
     if sweep.plot:
         data = swept_table(finished, sweep.plot)
         if len(data):
             picture = folder / "plot.png"
             swept_figure(data, sweep.plot).savefig(picture, dpi=DPI, metadata={"Software": "Scarce"})
-    return _replace(folder / "index.md", page(sweep, summary, claims, picture))
+    return write_text(folder / "index.md", page(sweep, summary, claims, picture))
 
 
 def summary_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
@@ -136,9 +136,3 @@ def _markdown(table: pd.DataFrame) -> list[str]:
     cells = [[str(value).replace("|", "\\|").replace("\n", " ") for value in row] for row in table.to_numpy()]
     heads = [str(name).strip() for name in table.columns]
     return [f"| {' | '.join(row)} |" for row in [heads, ["---"] * len(heads), *cells]]
-
-
-def _replace(path: Path, text: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    return temporary.replace(path)

@@ -23,8 +23,8 @@ from typing import Any
 
 import pandas as pd
 
+from lib.files import write_json
 from lib.jobs import PRESETS, Job, known, make_job, parse_overrides
-from lib.report.page import write_json
 from lib.report.provenance import data_checksums, git_state, machine, versions
 from lib.report.tasks import Task, run_tasks
 

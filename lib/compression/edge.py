@@ -11,9 +11,10 @@ import pandas as pd
 import torch
 from torch import nn
 
+from lib.files import write_bytes
 from lib.profiling import count_flops, peak_memory
 from lib.profiling.interleaved import block_ratios, interleaved
-from lib.profiling.onnx_file import export_onnx, onnx_session, quantize_onnx, write_file
+from lib.profiling.onnx_file import export_onnx, onnx_session, quantize_onnx
 from lib.report.intervals import median_interval
 
 PRECISIONS = ("float32", "int8")
@@ -102,7 +103,7 @@ def edge_profile(
     for (name, precision), content in files.items():
         key, session = f"{name}|{precision}", sessions[name, precision]
         if folder is not None:
-            write_file(folder / f"{name}-{precision}.onnx", content)
+            write_bytes(folder / f"{name}-{precision}.onnx", content)
         costs = static_costs(models[name], example) | {"file_bytes": len(content)}
         timing = _timing(seconds[key], ratios[key])
         checks = {"max_abs_difference": _difference(session, models[name], example)}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lib.data.errors import DataError
 from lib.data.registry import DataFile, DataSet, entry
+from lib.files import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 DERIVED = "derived.json"
@@ -50,9 +51,7 @@ def derived_checksums(folder: Path) -> dict[str, str]:
 def record_derived(folder: Path, relative: str, sha256: str) -> None:
     """Add one converted file's checksum to the manifest of `folder`, written whole and then renamed."""
     known = derived_checksums(folder) | {relative: sha256}
-    temporary = folder / f"{DERIVED}.{os.getpid()}.part"
-    temporary.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    temporary.replace(folder / DERIVED)
+    write_json(folder / DERIVED, dict(sorted(known.items())))
 
 
 def _folder_of(path: Path, relative: str) -> Path:

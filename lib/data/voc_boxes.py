@@ -1,6 +1,5 @@
 """VOC 2012 annotation XML to one compact text file, and back to arrays."""
 
-import os
 import tarfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.data.errors import DataError
+from lib.files import write_text
 
 # The official alphabetical order; an object's class index is its position here.
 CLASSES = [
@@ -76,11 +76,7 @@ def convert(archive: Path, target: Path) -> int:
     if not wanted or absent:
         what = f"the annotations of {len(absent)} images" if wanted else "ImageSets/Main/trainval.txt"
         raise DataError(f"{archive} lacks {what}: delete it and fetch it again")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
-    text = "".join(f"{name} {lines[name]}".rstrip() + "\n" for name in sorted(wanted))
-    temporary.write_text(text, encoding="ascii")
-    temporary.replace(target)
+    write_text(target, "".join(f"{name} {lines[name]}".rstrip() + "\n" for name in sorted(wanted)))
     return len(wanted)
 
 

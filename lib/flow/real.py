@@ -8,7 +8,6 @@ As ``results/flow/real`` the folder is shown on the page; one of a single data s
 """
 
 import argparse
-import json
 import os
 import resource
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.files import write_json, write_text
 from lib.report import provenance
 
 
@@ -47,11 +47,8 @@ def main(given: list[str] | None = None) -> None:
     beside = longer_tasks(options.longer, seeds=options.seeds, rounds=options.rounds, device=options.device)
 
     def keep(name: str, table: pd.DataFrame) -> None:
-        (options.out / "tables").mkdir(parents=True, exist_ok=True)
-        _write(options.out / "tables" / f"{name}.csv", table.to_csv(index=False, float_format="%.8g"))
-        _write(
-            options.out / "result.json", json.dumps(result(options, begun, time.monotonic() - start), indent=1) + "\n"
-        )
+        write_text(options.out / "tables" / f"{name}.csv", table.to_csv(index=False, float_format="%.8g"))
+        write_json(options.out / "result.json", result(options, begun, time.monotonic() - start))
         print(f"{time.monotonic() - start:.0f} s: {name}, {len(table)} rows", flush=True)
 
     real_tables(
@@ -85,12 +82,6 @@ def result(options: argparse.Namespace, begun: datetime, seconds: float) -> dict
         "data": provenance.data_checksums(),
         "machine": provenance.machine(),
     }
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _said(items, label: str):

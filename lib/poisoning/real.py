@@ -21,11 +21,11 @@ from typing import Any
 
 import pandas as pd
 
+from lib.files import write_json
 from lib.poisoning.experiments import real
 from lib.poisoning.experiments.spectrum import Rates, tuned
 from lib.poisoning.plan import Plan
 from lib.report import provenance
-from lib.report.page import write_json
 
 EVERY = 10.0  # seconds between two writings of the tables
 

@@ -1,7 +1,6 @@
 """ONNX files as bytes: export of a torch module, dynamic int8 quantization, a session, atomic writing."""
 
 import logging
-import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -60,14 +59,6 @@ def onnx_session(content: bytes, *, threads: int = 1) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
-def write_file(path: Path, content: bytes) -> Path:
-    """Write `content` to `path` through a temporary name, so that a reader never sees half a file; return `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    return temporary.replace(path)
 
 
 def _onnx() -> Any:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.files import write_json
 from lib.report import provenance
 from lib.report.claims import COMPANION, Claim, judge
 from lib.report.paths import RESULTS, current_run
@@ -171,13 +172,6 @@ def track(items: Iterable[Item], label: str) -> Iterator[Item]:
         (run / "progress").write_text(f"{label} {done}/{len(items)}", encoding="utf-8")
         yield item
     (run / "progress").write_text("", encoding="utf-8")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` as JSON through a temporary name, so that a reader never sees half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
-    temporary.replace(path)
 
 
 def _png(fig: Figure) -> bytes:

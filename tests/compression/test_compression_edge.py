@@ -9,7 +9,7 @@ from torch import nn
 from lib.compression.edge import edge_profile, exported_accuracy, repeatability, static_costs
 from lib.compression.predictors import predictors, rank_correlations
 from lib.profiling.interleaved import block_ratios, interleaved
-from lib.profiling.onnx_file import export_onnx, onnx_session, quantize_onnx, write_file
+from lib.profiling.onnx_file import export_onnx, onnx_session, quantize_onnx
 
 IMAGE = torch.linspace(-1, 1, 64).reshape(1, 1, 8, 8)
 
@@ -83,14 +83,6 @@ def test_profiles_refuse_what_they_cannot_compare():
         edge_profile({"small": net()}, IMAGE, reference="big")
     with pytest.raises(ValueError, match="give both or neither"):
         edge_profile({"small": net()}, IMAGE, reference="small", images=IMAGE)
-
-
-def test_a_broken_write_leaves_the_former_file(tmp_path, monkeypatch):
-    path = write_file(tmp_path / "a" / "model.onnx", b"one")
-    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
-    with pytest.raises(OSError, match="full"):
-        write_file(path, b"two")
-    assert path.read_bytes() == b"one"
 
 
 def test_interleaving_calls_each_as_often_as_told_and_in_blocks():

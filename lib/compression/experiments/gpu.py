@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import platform
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ import pandas as pd
 import torch
 
 from lib.compression.experiments.cifar import cifar10_tables
+from lib.files import write_json, write_text
 
 
 def main() -> None:
@@ -44,8 +44,8 @@ def main() -> None:
 
     def write(name: str, table: pd.DataFrame) -> None:
         seconds = round(time.monotonic() - start, 1)
-        _replace(out / "tables" / f"{name}.csv", table.to_csv(index=False, float_format="%.8g"))
-        _replace(out / "result.json", json.dumps(facts | {"seconds": seconds}, indent=1) + "\n")
+        write_text(out / "tables" / f"{name}.csv", table.to_csv(index=False, float_format="%.8g"))
+        write_json(out / "result.json", facts | {"seconds": seconds})
         print(f"{seconds:7.1f} s  {name}: {len(table)} rows", flush=True)
 
     cifar10_tables(write=write, **options)
@@ -61,12 +61,6 @@ def _accelerator(device: str) -> str:
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     return torch.cuda.get_device_name(device)
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 if __name__ == "__main__":
