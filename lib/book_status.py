@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from functools import cache
 from typing import Any
 
@@ -42,7 +43,7 @@ def has(paper: str, rows: pd.DataFrame) -> dict[str, Any]:
         *(sections(notebook, start) for start in ("Theory", "Experiments", "Costs")),
         f"{judged} of {own['id'].nunique()}" if judged else "",
         max((result["started"][:10] for result in recorded if result["preset"] == "real"), default=""),
-        ", ".join(f"{result['started'][:10]}, {result['machine']['accelerator']}" for result in on_gpu),
+        ", ".join(f"{result['started'][:10]} ({short(result['machine']['accelerator'])})" for result in on_gpu),
         sum(count_tests(path.read_text(encoding="utf-8")) for path in (ROOT / "tests" / paper).glob("test_*.py")),
         benchmark_rows(paper),
     ]
@@ -52,6 +53,11 @@ def has(paper: str, rows: pd.DataFrame) -> dict[str, Any]:
 def used_gpu(result: dict[str, Any]) -> bool:
     """Return whether the run of `result` was told to use a GPU on a machine that has one; idle ones do not count."""
     return result["machine"]["accelerator"] != "none" and '"cuda' in json.dumps(result.get("parameters", {}))
+
+
+def short(accelerator: str) -> str:
+    """Return a card's name without maker and memory: "H100" for "NVIDIA H100 80GB HBM3"."""
+    return re.sub(r"NVIDIA |( \d+GB)( HBM\w*)?", "", accelerator)
 
 
 def sections(notebook: dict[str, Any], start: str) -> int:
