@@ -199,7 +199,7 @@ def test_discovery_only_knows_nothing_of_media_or_cells(made):
     shuffled = [
         b.train.__class__(b.train.pages, b.train.cell[::-1].copy(), b.train.outcome, b.train.n_pages, 8) for b in made
     ]
-    blind = [b.__class__(b.seed, users, b.test, b.media) for b, users in zip(made, shuffled, strict=True)]
+    blind = [replace(b, train=users) for b, users in zip(made, shuffled, strict=True)]
     _, found = run(made)
     for changed in (other, blind):
         _, theirs = run(changed)
@@ -244,7 +244,7 @@ def test_settings_and_fit_refuse(made):
 
 
 def test_early_stopping_keeps_each_models_best_by_users_it_did_not_learn_from(made):
-    settings = replace(TINY, look_every=4)
+    settings = replace(TINY, look_every=4, steps_init=60, lr_init=0.02, lr=0.05)
     seen = []
 
     class Watched(stopping.Best):
