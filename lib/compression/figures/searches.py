@@ -70,5 +70,14 @@ def comparison(final: pd.DataFrame, *, label: str = "") -> Figure:
     notes = ", ".join(f"{name} {value:.3f}" for name, value in middle.items() if np.isfinite(value))
     caption = f"""{label}The student that each method chose on validation images, trained anew and judged on test
         images (dashed: the teacher's accuracy). Reward: {notes}.
-        {over_seeds(final)}"""
+        {_effort(final)}{over_seeds(final)}"""
     return describe(fig, caption=caption, alt=f"Accuracy, time, compression and reward by method. Reward: {notes}.")
+
+
+def _effort(final: pd.DataFrame) -> str:
+    """Return how many students the searches trained, without which nothing can be said about them."""
+    if "trainings" not in final:
+        return ""
+    count = final[final["trainings"] > 0].groupby("method", sort=False)["trainings"].median()
+    told = ", ".join(f"{name} {trained:.0f}" for name, trained in count.items())
+    return f"Students trained by a search: {told}. " if told else ""

@@ -34,11 +34,19 @@ def subset_policies(final: pd.DataFrame, *, label: str = "") -> Figure:
         f"{subset}: " + ", ".join(f"{arm} {middle[subset, arm]:.2f}" for arm in arms if (subset, arm) in middle)
         for subset in subsets
     )
+    own = '; the "subset policy" is that search after all its iterations' if "subset policy" in arms else ""
     caption = f"""{label}Students for class subsets, trained anew on the subset. Time relative to the teacher:
         {notes}. The "full policy" is the student found on all classes; "transfer" continues the policy of all classes
-        and "scratch" starts anew with as many iterations; the "subset policy" is that search after all its
-        iterations. {over_seeds(final)}"""
+        and "scratch" starts anew with as many iterations{_count(final)}{own}.
+        {over_seeds(final)}"""
     return describe(fig, caption=caption, alt=f"Accuracy, time and compression by subset and policy. Time: {notes}.")
+
+
+def _count(final: pd.DataFrame) -> str:
+    """Return the number of iterations of a transferred policy in brackets, where the table has it."""
+    rows = final[final["arm"] == "transfer"]
+    known = "iterations" in final and rows["iterations"].notna().any()
+    return f" ({rows['iterations'].median():.0f} in the median)" if known else ""
 
 
 def transfer_learning(history: pd.DataFrame, *, label: str = "") -> Figure:
