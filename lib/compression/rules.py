@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from lib.report import Verdict, grade, need
+from lib.report import Claim, Verdict, grade, need
 from lib.report.claims import NOT_JUDGED, NOT_REPRODUCED
 
 Tables = Mapping[str, pd.DataFrame]
@@ -114,6 +115,17 @@ def beyond(name: str, other: str) -> Rule:
         )
 
     return rule
+
+
+def limited(claim: Claim) -> Claim:
+    """Return `claim` with a verdict that says so where a table it rests on has one seed, and so no spread."""
+
+    def holds(tables: Tables) -> Verdict:
+        verdict = claim.holds(tables)
+        seeds = [tables[name]["seed"].nunique() for name in claim.needs if "seed" in tables[name]]
+        return replace(verdict, measured=f"{verdict.measured} (one seed)") if 1 in seeds else verdict
+
+    return replace(claim, holds=holds)
 
 
 def grows(tables: Tables) -> Verdict:

@@ -86,13 +86,18 @@ def transfer_reward(name: str) -> Rule:
     return rule
 
 
+def _teachers(table: pd.DataFrame) -> str:
+    """Return a remark if all trainings, a hundred seeds a teacher, had one teacher."""
+    return " (one teacher)" if len(set(table["seed"] // 100)) == 1 else ""
+
+
 def masking(tables: Tables) -> Verdict:
     """Judge what a mask on the outputs of absent classes is worth without any training."""
     table = tables["heads"]
     need(table, head=("full", "masked"))
     found = gains(table.rename(columns={"head": "arm"}), "masked", "full", "test")
     worst = min(np.median(values) for values in found.values())
-    measured = f"accuracy, masked minus full: {_text(found)}"
+    measured = f"accuracy, masked minus full: {_text(found)}{_teachers(table)}"
     return grade(float(worst), reproduced=worst > 0.005, close=worst > 0, measured=measured)
 
 
@@ -103,6 +108,7 @@ def slicing(tables: Tables) -> Verdict:
     size = _all(gains(table, "sliced", "masked", "parameters")).max()
     worst = min(np.median(values) for values in found.values())
     measured = f"accuracy, sliced minus masked: {_text(found)}; parameters at least {-size:.0f} fewer"
+    measured += _teachers(table)
     return grade(
         float(worst + 0 * size),
         reproduced=worst >= -0.005 and size < 0,

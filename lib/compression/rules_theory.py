@@ -84,6 +84,7 @@ def latency(tables: Tables) -> Verdict:
         for (runtime, batch), row in wide.iterrows()
     )
     worst = float(gain.min(skipna=False))
+    measured += " (students of one teacher, timed once)"
     return grade(worst, reproduced=worst > 0, close=gain.max() > 0, measured=measured)
 
 
@@ -103,7 +104,9 @@ def cold(tables: Tables) -> Verdict:
     """Judge how much longer the first pass of a process takes than a warm one of the same network."""
     row = tables["gpu_times"].iloc[0]
     ratio, gain = float(row["first_pass_s"] / row["teacher_s"]), float(row["teacher_s"] / row["minimal_s"])
-    measured = f"first pass {ratio:.1f} times the warm one; minimal student {gain:.1f} times as fast once warm"
+    measured = (
+        f"first pass {ratio:.1f} times the warm one; minimal student {gain:.1f} times as fast once warm (one process)"
+    )
     return grade(ratio + gain, reproduced=ratio >= 2, close=ratio >= 1.3, measured=measured)
 
 
@@ -113,5 +116,5 @@ def edge(tables: Tables) -> Verdict:
     need(table, model="minimal")
     rows = table[(table["model"] == "minimal") & (table["precision"] == "float32")]
     ratio = float(rows["time_ratio"].iloc[0])
-    measured = f"minimal student {ratio:.2f} of the teacher's time at batch 1 in ONNX Runtime"
+    measured = f"minimal student {ratio:.2f} of the teacher's time at batch 1 in ONNX Runtime (one network each)"
     return grade(ratio, reproduced=0.1 <= ratio <= 0.5, close=ratio < 0.7, measured=measured)

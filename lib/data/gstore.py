@@ -8,9 +8,10 @@ import gzip
 import zipfile
 import zlib
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,7 @@ from lib.data.registry import entry
 
 LONGEST = 64 << 20  # bytes of one line; a longer one is no visit
 REPORT = 50_000  # rows between two reports of progress
+BATCH = 100  # rows that are put into the columns at once; more would wake the garbage collector
 Source = str | Path | IO[bytes]
 
 
@@ -126,20 +128,22 @@ class _Columns:
         self.number, self.transactions, self.bought = array("i"), array("i"), array("b")
         self.rows, self.broken, self.reasons = 0, 0, []
 
-    def add(self, row: Row) -> None:
-        visitor, visit, number, start, transactions, revenue, device, place, pages, bought = row
-        self.number.append(number)
-        self.transactions.append(transactions)
-        self.visit.append(visit)
-        self.start.append(start)
-        self.revenue.append(revenue)
-        self.visitor.append(self.visitors.setdefault(visitor, len(self.visitors)))
-        self.device.append(self.devices.setdefault(device, len(self.devices)))
-        self.place.append(self.places.setdefault(place, len(self.places)))
-        known = self.pages
-        self.page.extend([known.setdefault(page, len(known)) for page in pages])
-        self.bought.extend(bought)
-        self.offset.append(len(self.page))
+    def extend(self, rows: list[Row]) -> None:
+        """Append many rows at once, and empty the list."""
+        if rows:
+            visitor, visit, number, start, transactions, revenue, device, place, pages, bought = zip(*rows, strict=True)
+            self.visit.extend(visit)
+            self.number.extend(number)
+            self.start.extend(start)
+            self.transactions.extend(transactions)
+            self.revenue.extend(revenue)
+            self.visitor.extend(_numbers(self.visitors, visitor))
+            self.device.extend(_numbers(self.devices, device))
+            self.place.extend(_numbers(self.places, place))
+            self.page.extend(_numbers(self.pages, chain.from_iterable(pages)))
+            self.bought.extend(chain.from_iterable(bought))
+            self.offset.extend(islice(accumulate(map(len, pages), initial=self.offset[-1]), 1, None))
+            rows.clear()
 
     def visits(self) -> Visits:
         kinds = {"i": np.int32, "q": np.int64, "b": np.bool_}
@@ -164,22 +168,31 @@ def _read(source: Source, table: _Columns, broken_share: float, progress: Callab
                     f"{name} is neither the competition's CSV ({error}) nor the warehouse's JSON lines"
                 ) from error
             line = _line(stream, name)
-        number = 0
+        number, rows = 0, []
         while line:
             number += 1
             try:
-                table.add(_whole_row(parse(line)))
+                rows.append(_whole_row(parse(line)))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
                 _note(table, f"{name}, row {number}: {type(error).__name__}, {error}", broken_share)
             table.rows += 1
+            if len(rows) == BATCH:
+                table.extend(rows)
             if progress is not None and table.rows % REPORT == 0:
                 progress(table.rows)
             line = _line(stream, name)
+        table.extend(rows)
+
+
+def _numbers(known: dict, values: Iterable) -> list[int]:
+    """Return the number of each value; a new one gets the next."""
+    return [known.setdefault(value, len(known)) for value in values]
 
 
 def _whole_row(row: Row) -> Row:
     """Refuse numbers that do not fit before any column has grown."""
-    if not (row.number < 1 << 31 and row.transactions < 1 << 31 and max(row.visit, row.start, row.revenue) < 1 << 63):
+    _, visit, number, start, transactions, revenue, *_ = row
+    if not (number < 1 << 31 and transactions < 1 << 31 and max(visit, start, revenue) < 1 << 63):
         raise ValueError("a number is too large")
     return row
 

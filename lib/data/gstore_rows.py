@@ -2,9 +2,9 @@
 
 The competition's CSV has JSON in the columns ``device``, ``geoNetwork``, ``totals`` and ``trafficSource``, and in its
 second version Python literals in ``hits`` and ``customDimensions``. The warehouse exports one JSON object a line. A
-visit of the second version takes about 15 kB, nearly all of it in ``hits``. So that text is passed once: its end is
-looked for from the right end of the line, pages are cut out of it, and it is parsed only where cutting could go wrong.
-Cells keep their doubled quotes until somebody reads them.
+visit of the second version takes about 15 kB, nearly all of it in ``hits``. So that text is passed once and never
+copied: its end is looked for from the right end of the line, pages are cut out of it, and it is parsed only where
+cutting could go wrong. Cells keep their doubled quotes until somebody reads them.
 """
 
 import ast
@@ -12,32 +12,29 @@ import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any
 
-NEEDED = ("device", "fullVisitorId", "geoNetwork", "totals", "visitId", "visitNumber", "visitStartTime")
+OFFICIAL = (
+    "channelGrouping", "customDimensions", "date", "device", "fullVisitorId", "geoNetwork", "hits",
+    "socialEngagementType", "totals", "trafficSource", "visitId", "visitNumber", "visitStartTime",
+)  # fmt: skip
+NEEDED = ("fullVisitorId", "visitId", "visitNumber", "visitStartTime", "totals", "device", "geoNetwork")
 DEVICE = ("deviceCategory", "operatingSystem", "browser")
 PLACE = ("continent", "subContinent", "country")
 UNKNOWN = "(not set)"
 PURCHASE = "6"  # action_type of a completed purchase
 CACHED = 50_000
-HIT, PAGE_PATH, TYPE, ACTION = b"{'hitNumber': '", b"'page': {'pagePath': ", b"'type': '", b"'action_type': '"
+HIT, PAGE_PATH, TYPE, ACTION = b"[{'hitNumber': '", b"'page': {'pagePath': ", b"'type': '", b"'action_type': '"
 HITS_IN_TOTALS = re.compile(rb'""hits"": ""(\d+)""')
 TOKEN = re.compile(rb"'(?:[^'\\]|\\.)*'|\"\"(?:[^\"\\]|\\.)*\"\"", re.DOTALL)
 
 
-class Row(NamedTuple):
-    """One visit: ids, place in time, what was bought (revenue in millionths), static fields, pages in order."""
-
-    visitor: bytes
-    visit: int
-    number: int
-    start: int
-    transactions: int
-    revenue: int
-    device: tuple[str, ...]
-    place: tuple[str, ...]
-    pages: list[str]
-    bought: list[bool]
+# One visit: visitor, visit, number, start, transactions, revenue in millionths, device, place, pages in order, and for
+# each whether it completed a purchase. Plain tuples, since millions of them are made.
+Row = tuple[bytes, int, int, int, int, int, tuple[str, ...], tuple[str, ...], list[str], list[bool]]
+# Its line cut up: the cells of `NEEDED`, quotes inside still doubled, and where the hits begin and end in the line.
+Cut = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, int, int]
 
 
 def csv_parser(header: bytes) -> Callable[[bytes], Row]:
@@ -46,32 +43,36 @@ def csv_parser(header: bytes) -> Callable[[bytes], Row]:
     absent = [name for name in NEEDED if name not in names]
     if absent:
         raise ValueError(f"the header lacks {', '.join(absent)}")
-    device, visitor, place, totals, visit, number, start = (names.index(name) for name in NEEDED)
-    hits, width = names.index("hits") if "hits" in names else None, len(names)
+    wanted, width = itemgetter(*(names.index(name) for name in NEEDED)), len(names)
+    hits, official = names.index("hits") if "hits" in names else None, names == list(OFFICIAL)
 
-    def read(cells: list[bytes]) -> Row:
+    def whole(line: bytes, *, braces: bool = False) -> Row:
+        cells = split_csv(line, braces=braces)
         if len(cells) != width:
             raise ValueError(f"{len(cells)} columns, expected {width}")
-        pages, bought = ([], []) if hits is None else read_hits(cells[hits], cells[totals])
-        return Row(
-            _digits(cells[visitor], "fullVisitorId"),
-            int(_digits(cells[visit], "visitId")),
-            int(_digits(cells[number], "visitNumber")),
-            int(_digits(cells[start], "visitStartTime")),
-            *_totals_in(cells[totals]),
-            _device_of(cells[device]),
-            _place_in(cells[place]),
-            pages,
-            bought,
-        )
+        text = b"" if hits is None else cells[hits]
+        return _row(text, (*wanted(cells), 0, len(text)))
 
     def parse(line: bytes) -> Row:
         try:
-            return read(split_quickly(line, hits, width))
+            return _row(line, cut_official(line)) if official else whole(line, braces=True)
         except ValueError:  # a form that only the scan of every quote can tell, or a broken row, which it refuses
-            return read(split_csv(line))
+            return whole(line)
 
     return parse
+
+
+def _row(line: bytes, cut: Cut) -> Row:
+    visitor, visit, number, start, totals, device, place, begin, end = cut
+    if not (visitor and (visitor + visit + number + start).isdigit()):
+        for value, name in zip(cut[:4], NEEDED[:4], strict=True):
+            _digits(value, name)
+    transactions, revenue = _totals_in(totals)
+    pages, bought = read_hits(line, totals, begin, end) if begin < end else ([], [])
+    return (
+        visitor, int(visit), int(number), int(start), transactions, revenue, _device_of(device), _place_in(place),
+        pages, bought,
+    )  # fmt: skip
 
 
 def json_parser(line: bytes) -> Row:
@@ -80,31 +81,25 @@ def json_parser(line: bytes) -> Row:
     if not isinstance(found, dict):
         raise ValueError("no JSON object")
     pages, bought = _pages_of(found.get("hits") or [])
-    return Row(
-        _digits(found["fullVisitorId"], "fullVisitorId"),
-        _whole(found["visitId"]),
-        _whole(found["visitNumber"]),
-        _whole(found["visitStartTime"]),
-        *_bought_in(found.get("totals") or {}),
-        _fields(found.get("device") or {}, DEVICE),
-        _fields(found.get("geoNetwork") or {}, PLACE),
-        pages,
-        bought,
-    )
+    transactions, revenue = _bought_in(found.get("totals") or {})
+    return (
+        _digits(found["fullVisitorId"], "fullVisitorId"), _whole(found["visitId"]), _whole(found["visitNumber"]),
+        _whole(found["visitStartTime"]), transactions, revenue, _fields(found.get("device") or {}, DEVICE),
+        _fields(found.get("geoNetwork") or {}, PLACE), pages, bought,
+    )  # fmt: skip
 
 
-def split_csv(line: bytes, most: int = -1, *, braces: bool = False) -> list[bytes]:
+def split_csv(line: bytes, *, braces: bool = False) -> list[bytes]:
     """Return the cells of one CSV line (RFC 4180, no line break inside a cell) with quotes inside still doubled.
 
     The end of a quoted cell is a quote that no other one follows. With `braces`, the end of a cell that begins with a
     brace is looked for after another one, which passes the many doubled quotes of JSON by, and a cell that ends
-    otherwise is not told from the next. After `most` cells the rest of the line is the last one, as it stands. Raises
-    ValueError at a stray quote.
+    otherwise is not told from the next. Raises ValueError at a stray quote.
     """
     cells, at, end = [], 0, len(line)
     while end and line[end - 1] in b"\r\n":  # no copy of a long line
         end -= 1
-    while len(cells) != most:
+    while True:
         if line[at : at + 1] == b'"':
             close, width = (b'}"', 2) if braces and line[at + 1 : at + 2] == b"{" else (b'"', 1)
             stop = line.find(close, at + 1)
@@ -123,60 +118,77 @@ def split_csv(line: bytes, most: int = -1, *, braces: bool = False) -> list[byte
         if line[stop : stop + 1] != b",":
             raise ValueError("text after the end of a quoted cell")
         at = stop + 1
-    cells.append(line[at:end])
-    return cells
 
 
-def split_quickly(line: bytes, long: int | None, width: int) -> list[bytes]:
-    """Return what `split_csv` returns for a line in the official form, without looking into the ``[...]`` at `long`.
+def cut_official(line: bytes) -> Cut:
+    """Return what is read of a line whose columns are `OFFICIAL`, without looking into the ``[...]`` of its hits.
 
-    Cells after the long one are told from the right: a quote between a comma and a brace is no doubled one, so it
-    begins a cell. Raises ValueError where that cannot tell. Of the long cell only the ends are looked at, and cells
-    with braces are taken to hold JSON: whoever parses one refuses a wrong cut.
+    A quote between a comma and a brace is no doubled one, so it begins or ends a cell: cells before the hits are told
+    from the left, those after from the right. Raises ValueError where that cannot tell. Of the hits only the ends are
+    looked at, and cells with braces are taken to hold JSON: whoever parses one refuses a wrong cut.
     """
-    if long is None:
-        return split_csv(line, braces=True)
-    cells = split_csv(line, long, braces=True)
-    rest, after = cells.pop(), []
-    end = len(rest)
-    while len(after) < width - long - 1:
-        if rest[end - 2 : end] == b'}"':
-            at = rest.rfind(b',"{', 0, end)
-            after.append(rest[at + 2 : end - 1])
-        else:
-            at = rest.rfind(b",", 0, end)
-            after.append(rest[at + 1 : end])
-        if at < 0 or after[-1][-1:] == b'"':
-            raise ValueError("a cell that cannot be told from the right")
-        end = at
-    if rest[:2] != b'"[' or rest[end - 2 : end] != b']"':
-        raise ValueError("a long cell that holds no list")
-    return [*cells, rest[1 : end - 1], *reversed(after)]
+    device = line.find(b',"{')
+    visitor = _after_braces(line, device)
+    place = line.find(b',"{', visitor)
+    begin = _after_braces(line, place)
+    last = line[-64:].rstrip(b"\r\n").rsplit(b",", 3)
+    source = line.rfind(b',"{', begin)
+    totals = line.rfind(b',"{', begin, source)
+    end = line.rfind(b",", begin, totals)
+    found = 0 <= device < visitor - 2 < place < begin - 2 and begin < end < totals < source
+    if (
+        not found
+        or line[begin : begin + 2] != b'"['
+        or line[end - 2 : end] != b']"'
+        or line[source - 2 : source] != b'}"'
+    ):
+        raise ValueError("cells that cannot be told from the ends of the line")
+    if len(last) != 4 or last[0][-2:] != b'}"' or not _three_cells(line[:device]):
+        raise ValueError("another number of columns before or after")
+    return (
+        line[visitor:place], *last[1:], line[totals + 2 : source - 1], line[device + 2 : visitor - 2],
+        line[place + 2 : begin - 2], begin + 1, end - 1,
+    )  # fmt: skip
 
 
-def read_hits(text: bytes, totals: bytes = b"") -> tuple[list[str], list[bool]]:
+def _after_braces(line: bytes, at: int) -> int:
+    """Where the cell begins that follows one with braces; a single character is looked for much faster than three."""
+    at = line.find(b"}", at)
+    return at + 3 if line.startswith(b'",', at + 1) else line.find(b'}",', at) + 3
+
+
+@lru_cache(CACHED)
+def _three_cells(head: bytes) -> bool:
+    return len(split_csv(head)) == 3
+
+
+def read_hits(line: bytes, totals: bytes = b"", begin: int = 0, end: int | None = None) -> tuple[list[str], list[bool]]:
     """Return the pages seen, and for each whether it completed a purchase, of a ``hits`` cell with doubled quotes.
 
-    Hits other than page views (events) are left out. The cell is a Python literal, or JSON. It is cut before each path,
-    and parsed as a whole unless there are as many paths as `totals` says there are hits. So a text inside a hit (a
-    title, a product) that itself looks like a path is not taken for one.
+    The cell is ``line[begin:end]``, a Python literal or JSON. Hits other than page views (events) are left out. It is
+    cut at each path, and parsed as a whole unless there are as many paths as `totals` says there are hits. So a text
+    inside a hit (a title, a product) that itself looks like a path is not taken for one.
     """
-    if text in (b"", b"[]"):
-        return [], []
-    parts, said = text.split(PAGE_PATH), HITS_IN_TOTALS.search(totals)
-    alike = said is not None and int(said[1]) == len(parts) - 1
-    if not alike or not text.startswith(b"[" + HIT) or text[-2:] != b"}]":
-        return _pages_of(_literal(text.replace(b'""', b'"')))
-    pages, bought = [], []
-    for part in parts[1:]:
-        kind = part.rfind(TYPE)
+    end = len(line) if end is None else end
+    find, rfind, paths, bought = line.find, line.rfind, [], []
+    said, found = HITS_IN_TOTALS.search(totals), 0
+    at = find(PAGE_PATH, begin, end) if said and line.startswith(HIT, begin) else -1
+    while at >= 0:
+        found, path = found + 1, at + len(PAGE_PATH)
+        at = find(PAGE_PATH, path, end)
+        stop = end if at < 0 else at
+        kind = rfind(TYPE, path, stop)
         if kind < 0:
-            return _pages_of(_literal(text.replace(b'""', b'"')))
-        if part[kind + 9 : kind + 14] == b"PAGE'":
-            pages.append(_page(_string(part)))
-            action = part.rfind(ACTION, 0, kind)
-            bought.append(action >= 0 and part[action + 16 : action + 18] == b"6'")
-    return pages, bought
+            found = at = -1
+        elif line[kind + 9 : kind + 14] == b"PAGE'":
+            token = line[path : find(b"'", path + 1, stop) + 1]
+            paths.append(token if token[:1] == b"'" and b"\\" not in token else _string(line, path, stop))
+            action = rfind(ACTION, path, kind)
+            bought.append(action >= 0 and line[action + 16 : action + 18] == b"6'")
+    if said and found == int(said[1]) > 0 and all(paths) and line[end - 2 : end] == b"}]":
+        return [_page(path) for path in paths], bought
+    text = line[begin:end]
+    return ([], []) if text in (b"", b"[]") else _pages_of(_literal(text.replace(b'""', b'"')))
 
 
 def normalised(path: str) -> str:
@@ -187,7 +199,7 @@ def normalised(path: str) -> str:
 
 def forget() -> None:
     """Empty the caches of this module."""
-    for cached in (_device_of, _place_of, _page):
+    for cached in (_device_of, _place_of, _page, _three_cells):
         cached.cache_clear()
 
 
@@ -220,19 +232,13 @@ def _page(token: bytes | str) -> str:
     if isinstance(token, str):
         return normalised(token)
     token = token.replace(b'""', b'"')
-    return normalised(ast.literal_eval(token.decode("utf-8")) if b"\\" in token else token[1:-1].decode("utf-8"))
+    return normalised(_literal(token) if b"\\" in token else token[1:-1].decode("utf-8"))
 
 
-def _string(text: bytes) -> bytes:
-    """The quoted Python string with which `text` begins, quotes still doubled."""
-    if text[:1] == b"'":
-        token = text[: text.find(b"'", 1) + 1]
-        if len(token) > 1 and b"\\" not in token:
-            return token
-    found = TOKEN.match(text)
-    if found is None:
-        raise ValueError("a page without a path")
-    return found.group()
+def _string(line: bytes, at: int, end: int) -> bytes:
+    """The quoted Python string that begins at `at`, quotes still doubled; empty if there is none."""
+    found = TOKEN.match(line, at, end)
+    return found.group() if found else b""
 
 
 def _object(cell: bytes) -> dict:

@@ -3,6 +3,8 @@
 Source: the companion's own generator; the paper's data are not known to us beyond "a public data set from Google".
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lib.segmentation.users import Users
@@ -20,7 +22,7 @@ def generate(
     n_topics: int = 6,
     reveal: float = 0.85,
     stray: float = 0.1,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
 ) -> Users:
     """Return `n` users with hidden outcome level, static side and nuisance topic, all independent and uniform.
 

@@ -15,6 +15,7 @@ from lib.segmentation.discovery import Batches, Steps, initialise, pick
 from lib.segmentation.media import Media, full_price
 from lib.segmentation.networks import Networks, repeat, represent, stacked
 from lib.segmentation.settings import DEFAULT, Settings
+from lib.segmentation.stopping import Best, hold_out
 from lib.segmentation.users import Users
 
 
@@ -61,6 +62,8 @@ def fit(
     """
     if min(lams) < 0 or not len(trains) == len(media) == len(seeds):
         raise ValueError("expected weights of at least 0 and one group of users and media a seed")
+    if settings.look_every:
+        trains, held = hold_out(trains, seeds)
     pages, cells, outcomes = stacked(trains)
     networks = Networks(trains[0], seeds, segments=settings.segments, widths=settings.widths, encoder=settings.encoder)
     batches = Batches(seeds, pages.shape[1], settings.batch)
@@ -68,6 +71,7 @@ def fit(
     networks, times = repeat(networks, len(lams)), len(lams)
     pages, cells, outcomes = (values.repeat_interleave(times, dim=0) for values in (pages, cells, outcomes))
     delivery = Delivery(media, lams, cells, outcomes, budget_fraction, charge, settings)
+    best = Best(networks, [users for users in held for _ in lams]) if settings.look_every else None
     steps, count = Steps(networks, settings), range(settings.steps_joint)
     for number in progress(count, "joint steps") if progress else count:
         if number % settings.lp_every == 0 and max(lams) > 0:
@@ -75,6 +79,10 @@ def fit(
         rows, uniforms = (values.repeat_interleave(times, dim=0) for values in batches.next())
         reward = delivery.reward(networks, pick(cells, rows)) if max(lams) > 0 else None
         steps.take(pick(pages, rows), pick(outcomes, rows), pick(cells, rows), uniforms, reward, delivery.static_weight)
+        if best and (number + 1) % settings.look_every == 0:
+            best.look()
+    if best:
+        best.restore()
     return Fitted(networks, tuple(seeds), tuple(lams))
 
 

@@ -16,10 +16,17 @@ from lib.segmentation.users import Users
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """A segmentation: segment of every test user ``(N,)`` and the conversion that each segment predicts ``(K,)``."""
+    """A segmentation: segment of every user ``(N,)`` and the conversion that each segment predicts ``(K,)``.
+
+    Attributes:
+        test: segment of every test user.
+        rates: conversion of each segment.
+        validation: segment of every validation user, for methods with a delivery weight to choose.
+    """
 
     test: np.ndarray
     rates: np.ndarray
+    validation: np.ndarray | None = None
 
 
 def observed_rates(segment: np.ndarray, outcome: np.ndarray, segments: int) -> np.ndarray:

@@ -38,11 +38,12 @@ def weights(table: pd.DataFrame) -> dict[float, str]:
 def equal_auc(table: pd.DataFrame) -> str:
     """Return the method with most exposures in the median among the weights whose median AUC is not 0.01 lower.
 
-    Where every weight costs more than that, the smallest weight is judged.
+    Both medians are of validation users: what is judged on test users was not chosen on them. Where every weight costs
+    more AUC than that, the smallest weight is judged.
     """
     names = list(weights(table).values())
-    kept = [name for name in names if np.median(change(table, name, DISCOVERY, "auc")) >= -SAME_AUC]
-    gains = {name: np.median(change(table, name, DISCOVERY, "exposed", relative=True)) for name in kept}
+    kept = [name for name in names if np.median(change(table, name, DISCOVERY, "validation_auc")) >= -SAME_AUC]
+    gains = {name: np.median(change(table, name, DISCOVERY, "validation_exposed", relative=True)) for name in kept}
     return max(gains, key=gains.get) if gains else names[0]
 
 

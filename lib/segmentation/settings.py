@@ -10,6 +10,7 @@ ACTORS = ("reinforce", "exact")
 STARTS = ("latent", "outcome")
 VALUES = ("exposures", "conversions")
 STATICS = ("observed", "predicted")
+HELD_OUT = 0.15  # share of the training users for early stopping
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Settings:
         static: whether a user's cell is "observed" or "predicted" from behaviour in the delivery term.
         static_weight: weight w of the map's loss in the encoder's step, where it counts ``w lam / (1 + lam)``:
             discovery alone (lam = 0) never learns from static cells.
+        look_every: steps of the loop between two looks at the AUPRC of `HELD_OUT` of the training users, from whom
+            nothing is learned then; the best networks stay. 0: no look, the last networks stay.
     """
 
     segments: int = 8
@@ -64,6 +67,7 @@ class Settings:
     value: str = "exposures"
     static: str = "observed"
     static_weight: float = 1.0
+    look_every: int = 0
 
     def __post_init__(self):
         choices = {"actor": ACTORS, "start": STARTS, "value": VALUES, "static": STATICS}
@@ -72,7 +76,10 @@ class Settings:
                 raise ValueError(f"{name}={getattr(self, name)!r}: choose from {', '.join(known)}")
         if self.segments < 3 and self.beta:
             raise ValueError("the distance term divides by (K-1)(K-2): use at least 3 segments, or beta=0")
-        if min(self.batch, self.lp_every) < 1 or min(self.steps_init, self.steps_selector, self.steps_joint) < 0:
+        if (
+            min(self.batch, self.lp_every) < 1
+            or min(self.steps_init, self.steps_selector, self.steps_joint, self.look_every) < 0
+        ):
             raise ValueError("batch and lp_every must be at least 1, and no number of steps may be negative")
 
     @property
@@ -100,7 +107,7 @@ AC_TPC = Settings(
     baseline=False,
     start="outcome",
 )
-OURS = ("embedding", "steps_joint", "lp_every", "value", "static", "static_weight", "bidirectional")
+OURS = ("embedding", "steps_joint", "lp_every", "value", "static", "static_weight", "bidirectional", "look_every")
 
 
 def choices_table(settings: Settings) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flatten
 from lib.compression import CLAIMS
 from lib.compression.rules_subsets import LADDER
 from lib.compression.theory import floors
-from lib.report import published
+from lib.report import COMPANION, published
 
 YES, NEARLY, NO = "reproduced", "close", "not reproduced"
 BY_ID = {claim.id: claim for claim in CLAIMS}
@@ -308,3 +308,13 @@ def test_published_tables_are_complete():
         for subset in [name.removesuffix(", full policy")]
     )
     assert faster == 11  # as the text says of tables 5, 6 and 7
+
+
+def test_a_verdict_says_that_it_rests_on_one_seed():
+    one, two = (BY_ID["loss"].holds(loss("final")(*losses)).measured for losses in ((0.01,), (0.01, 0.02)))
+    assert one.endswith("(one seed)") and "one seed" not in two
+
+
+def test_what_the_paper_does_not_compare_is_the_companions():
+    added = [claim for claim in CLAIMS if "random" in claim.id or "minimal" in claim.id]
+    assert len(added) == 6 and all(claim.source == COMPANION and not claim.published for claim in added)

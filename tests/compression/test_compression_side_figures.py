@@ -18,6 +18,7 @@ from lib.compression.experiments.policies import (
 )
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import edge_costs, latency_costs
+from lib.compression.figures.parts import over_seeds
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
 from lib.compression.optimum import every_student, threshold_path
 from lib.compression.reward import ddc, n2n
@@ -103,3 +104,14 @@ def test_figures_of_latency(costs):
     models = {"teacher": networks.build(TINY), "smallest": networks.build(layers.minimal(TINY))}
     profile = edge_profile(models, torch.zeros(1, 1, 8, 8), reference="teacher", blocks=2, repeats=2)
     described(edge_costs(profile), "ONNX Runtime", "int8")
+
+
+def test_captions_promise_an_interval_only_where_there_is_one():
+    table = pd.DataFrame({"seed": [0, 0, 1, 2]})
+    assert "without an interval" in over_seeds(table[:2]) and "medians" not in over_seeds(table[:2])
+    assert over_seeds(table) == "Points are medians over 3 seeds, bars from the least to the largest."
+    many = pd.DataFrame({"seed": range(5)})
+    assert over_seeds(many, points="Lines", marks="bands") == (
+        "Lines are medians over 5 seeds, bands intervals of the median."
+    )
+    assert over_seeds(many, marks="", what="training") == "Points are medians over 5 trainings."

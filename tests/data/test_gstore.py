@@ -17,7 +17,7 @@ from benchmarks.visit_files import csv_bytes, hit, json_lines, made_visits, visi
 from lib import data
 from lib.data import gstore_rows, store
 from lib.data.gstore import gstore
-from lib.data.gstore_rows import normalised, read_hits, split_csv, split_quickly
+from lib.data.gstore_rows import NEEDED, OFFICIAL, cut_official, normalised, read_hits, split_csv
 
 FORMS = {
     "csv": csv_bytes,
@@ -174,8 +174,8 @@ def test_a_broken_row_is_refused_or_left_out_alone(form, place):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "header lacks device"),
-        (b"a,b\n1,2\n", "header lacks device, fullVisitorId"),
+        (b"", "header lacks fullVisitorId"),
+        (b"a,b\n1,2\n", "header lacks fullVisitorId, visitId"),
         (csv_bytes([]), "no visit"),
         (b"\x89PNG\r\n", "neither the competition's CSV"),
     ],
@@ -243,13 +243,29 @@ def test_rows_with_any_text_are_read_alike_in_both_forms(browser, country, sourc
 
 def test_cells_around_a_long_one():
     line = csv_bytes(visits()[:1], header=False)
-    cells = split_csv(line)
-    assert split_quickly(line, 6, len(cells)) == cells and cells[6].startswith(b"[{'hitNumber'")
-    for wrong in (line.replace(b"\"[{'hit", b"\"{'hit"), line.replace(b"Not Socially Engaged", b'"Not, Engaged"')):
-        with pytest.raises(ValueError, match=r"long cell|from the right"):
-            split_quickly(wrong, 6, len(cells))
+    cells, cut = split_csv(line), cut_official(line)
+    assert [cells[OFFICIAL.index(name)] for name in NEEDED] == list(cut[:7])
+    assert line[slice(*cut[7:])] == cells[6] and cells[6].startswith(b"[{'hitNumber'")
+    for wrong in (
+        line.replace(b"\"[{'hit", b"\"{'hit"),
+        line.replace(b"Not Socially Engaged", b'"Not, Engaged"'),
+        line.replace(b"Organic Search", b"Organic Search,1"),
+        line.replace(b"Organic Search,", b""),
+        line.replace(b",1508198450\n", b",1,1508198450\n"),
+        line.replace(b',"{""campaign""', b',1,"{""campaign""'),
+        line.replace(b',"{""continent""', b',1"{""continent""'),
+    ):
+        assert wrong != line
+        with pytest.raises(ValueError, match=r"cannot be told|number of columns|digits"):
+            gstore_rows._row(wrong, cut_official(wrong))
     engaged = csv_bytes([visits()[0] | {"socialEngagementType": "Engaged, socially"}])
     assert len(read(engaged)) == 1
+
+
+def test_a_page_without_a_path_is_left_out_in_both_forms():
+    hits = [hit("/a"), hit(None, 2), hit("/b", 3)]
+    first, second = read(csv_bytes([visit(hits=hits)])), read(json_lines([visit(hits=hits)]))
+    assert first.pages == second.pages == ("/a", "/b")
 
 
 def test_paths_are_normalised():

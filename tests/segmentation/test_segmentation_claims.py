@@ -19,7 +19,8 @@ BASE = {
 
 def rows(method, column, numbers, *, lam=float("nan"), **others):
     """One row a seed of `method`: `column` takes the numbers, all else its base value or that of `others`."""
-    return [{"method": method, "seed": s, "lam": lam, **BASE, **others, column: n} for s, n in enumerate(numbers)]
+    found = [{"method": method, "seed": s, "lam": lam, **BASE, **others, column: n} for s, n in enumerate(numbers)]
+    return [{"validation_auc": one["auc"], "validation_exposed": one["exposed"]} | one for one in found]
 
 
 def against(column, numbers, **others):
@@ -262,4 +263,8 @@ def test_the_weight_that_is_judged_keeps_the_auc():
     for lam, (exposed, auc) in enumerate(((41, 0.7), (44, 0.692), (60, 0.65)), start=1):
         table += rows(f"delivery-aware, {lam}", "exposed", [exposed], lam=float(lam), auc=auc)
     assert equal_auc(pd.DataFrame(table)) == "delivery-aware, 2"
+    flattered = pd.DataFrame(table)
+    flattered.loc[flattered["lam"] == 1, "exposed"] = 99.0  # what test users say is not asked
+    flattered.loc[flattered["lam"] == 2, "auc"] = 0.1
+    assert equal_auc(flattered) == "delivery-aware, 2"
     assert equal_auc(pd.DataFrame([row for row in table if row["lam"] in (0.0, 3.0)])) == "delivery-aware, 3"

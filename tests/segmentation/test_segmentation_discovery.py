@@ -1,14 +1,17 @@
 """Losses against sums written out, what each step moves, delivery against brute force, and what fitting promises."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 from torch.nn.functional import binary_cross_entropy
 
-from lib.segmentation import losses
+from lib.segmentation import losses, stopping
 from lib.segmentation.allocation import Totals, allocate
 from lib.segmentation.discovery import Batches, Steps, initialise, pick, place_segments
 from lib.segmentation.experiments.benches import benches, segments_of
@@ -192,11 +195,11 @@ def test_fitting_is_paired_and_reproducible(made):
 
 
 def test_discovery_only_knows_nothing_of_media_or_cells(made):
-    other = [made[0].__class__(b.seed, b.train, b.test, made[1 - i].media) for i, b in enumerate(made)]
+    other = [replace(b, media=made[1 - i].media) for i, b in enumerate(made)]
     shuffled = [
         b.train.__class__(b.train.pages, b.train.cell[::-1].copy(), b.train.outcome, b.train.n_pages, 8) for b in made
     ]
-    blind = [b.__class__(b.seed, users, b.test, b.media) for b, users in zip(made, shuffled, strict=True)]
+    blind = [replace(b, train=users) for b, users in zip(made, shuffled, strict=True)]
     _, found = run(made)
     for changed in (other, blind):
         _, theirs = run(changed)
@@ -238,3 +241,26 @@ def test_settings_and_fit_refuse(made):
     with pytest.raises(ValueError, match="at least 0"):
         run(made, lams=(0.0, -1.0))
     assert set(choices_table(TINY)["choice"]) == set(vars(TINY))
+
+
+def test_early_stopping_keeps_each_models_best_by_users_it_did_not_learn_from(made):
+    settings = replace(TINY, look_every=4, steps_init=60, lr_init=0.02, lr=0.05)
+    seen = []
+
+    class Watched(stopping.Best):
+        def look(self):
+            super().look()
+            seen.append(stopping.auprc(self.networks, self.held))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lib.segmentation.joint.Best", Watched)
+        fitted, _ = run(made, settings=settings)
+    learned, held = stopping.hold_out([one.train for one in made], [0, 1])
+    assert [len(users) for users in held] == [30, 30] and len(learned[0]) == 170
+    last = stopping.auprc(fitted.networks, [users for users in held for _ in range(2)])
+    assert len(seen) == 3 and (last >= np.max(seen, axis=0) - 1e-12).all()
+    assert (last > np.min(seen, axis=0)).any()  # the looks differ, so that there is something to choose
+    one = average_precision_score(
+        held[0].outcome, segments_of(fitted, held)[0, 0.0].rates[segments_of(fitted, held)[0, 0.0].test]
+    )
+    assert last[0] == pytest.approx(one)

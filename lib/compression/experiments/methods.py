@@ -22,6 +22,7 @@ Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 
 STUDENT = Recipe(epochs=3, lr=0.02, decay=True)
 UPDATE = Update(lr=0.003)
+TOGETHER = 20  # students that random search, which learns nothing between them, trains and times side by side
 # Name: reward that is searched for, and how students are trained.
 METHODS = {
     "DDC": (ddc, STUDENT),
@@ -110,7 +111,7 @@ def _find(
         return layers.by_unit(architecture, np.zeros(layers.units(architecture).max() + 1))
     if method == RANDOM:
         trainings = budget or iterations * rollouts
-        return random_search(architecture, trainer, trainings=trainings, rollouts=rollouts, keep=None, seed=seed)
+        return random_search(architecture, trainer, trainings=trainings, rollouts=TOGETHER, keep=None, seed=seed)
     if method == ONE_SHOT:
         return one_shot_removal(architecture, trainer)
     reward, _ = METHODS[method]

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.compression.experiments.frontier import pareto
+from lib.compression.figures.parts import over_seeds
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
 
@@ -33,7 +34,7 @@ def frontier(history: pd.DataFrame, chosen: pd.DataFrame, *, label: str = "") ->
     note = ", ".join(f"{name} {first[key]:.2f} to {last[key]:.2f}" for key, name in names.items())
     caption = f"""{label}Thresholds moved from the paper's ({middle.index[0]}) to looser ones ({middle.index[-1]}):
         the preferred student goes from {note}. Grey: all {len(trained)} students that were trained; those below
-        {low:.2f} are not shown. Markers are medians over seeds."""
+        {low:.2f} are not shown. {over_seeds(chosen, points="Markers", marks="")}"""
     return describe(fig, caption=caption, alt=f"Accuracy and parameters against time of students. Preferred: {note}.")
 
 

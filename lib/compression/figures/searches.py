@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.compression.figures.parts import over_seeds
 from lib.report.intervals import median_interval, summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
 
@@ -44,9 +45,8 @@ def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), labe
             f"{method}: reward {first['reward'].median():.3f} to {last['reward'].median():.3f}, minimal students "
             f"{first['minimal'].median():.0%} to {last['minimal'].median():.0%}"
         )
-    seeds = means["seed"].nunique()
     caption = f"""{label}Means of the students drawn in each iteration, from the first to the last:
-        {"; ".join(notes)}. Lines are medians over {seeds} seed{"s" if seeds > 1 else ""}, bands their interval."""
+        {"; ".join(notes)}. {over_seeds(means, points="Lines", marks="bands")}"""
     return describe(fig, caption=caption, alt=f"Five curves against the iteration. {'; '.join(notes)}.")
 
 
@@ -68,8 +68,16 @@ def comparison(final: pd.DataFrame, *, label: str = "") -> Figure:
     axes[0, 0].axvline(final["test_teacher"].median(), **GUIDE)
     middle = final.groupby("method")["reward"].median().reindex(names)
     notes = ", ".join(f"{name} {value:.3f}" for name, value in middle.items() if np.isfinite(value))
-    seeds = final["seed"].nunique()
     caption = f"""{label}The student that each method chose on validation images, trained anew and judged on test
-        images (dashed: the teacher's accuracy). Reward: {notes}. Points are medians over {seeds}
-        seed{"s" if seeds > 1 else ""}, bars their interval."""
+        images (dashed: the teacher's accuracy). Reward: {notes}.
+        {_effort(final)}{over_seeds(final)}"""
     return describe(fig, caption=caption, alt=f"Accuracy, time, compression and reward by method. Reward: {notes}.")
+
+
+def _effort(final: pd.DataFrame) -> str:
+    """Return how many students the searches trained, without which nothing can be said about them."""
+    if "trainings" not in final:
+        return ""
+    count = final[final["trainings"] > 0].groupby("method", sort=False)["trainings"].median()
+    told = ", ".join(f"{name} {trained:.0f}" for name, trained in count.items())
+    return f"Students trained by a search: {told}. " if told else ""

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.compression.figures.parts import over_seeds
 from lib.report.intervals import median_interval, summarize
 from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
 
@@ -33,12 +34,19 @@ def subset_policies(final: pd.DataFrame, *, label: str = "") -> Figure:
         f"{subset}: " + ", ".join(f"{arm} {middle[subset, arm]:.2f}" for arm in arms if (subset, arm) in middle)
         for subset in subsets
     )
-    seeds = final["seed"].nunique()
+    own = '; the "subset policy" is that search after all its iterations' if "subset policy" in arms else ""
     caption = f"""{label}Students for class subsets, trained anew on the subset. Time relative to the teacher:
         {notes}. The "full policy" is the student found on all classes; "transfer" continues the policy of all classes
-        and "scratch" starts anew with as many iterations; the "subset policy" is that search after all its
-        iterations. Medians over {seeds} seed{"s" if seeds > 1 else ""}, bars their interval."""
+        and "scratch" starts anew with as many iterations{_count(final)}{own}.
+        {over_seeds(final)}"""
     return describe(fig, caption=caption, alt=f"Accuracy, time and compression by subset and policy. Time: {notes}.")
+
+
+def _count(final: pd.DataFrame) -> str:
+    """Return the number of iterations of a transferred policy in brackets, where the table has it."""
+    rows = final[final["arm"] == "transfer"]
+    known = "iterations" in final and rows["iterations"].notna().any()
+    return f" ({rows['iterations'].median():.0f} in the median)" if known else ""
 
 
 def transfer_learning(history: pd.DataFrame, *, label: str = "") -> Figure:
@@ -63,7 +71,7 @@ def transfer_learning(history: pd.DataFrame, *, label: str = "") -> Figure:
         axes[1, column].set(xlabel="iteration", ylabel="share of minimal students", ylim=(-0.04, 1.04))
     axes[0, 0].legend()
     caption = f"""{label}Mean reward of the students drawn (top) and the share of them that are minimal (bottom).
-        Reward in the first iteration: {"; ".join(notes)}. Bands are intervals of the median over seeds."""
+        Reward in the first iteration: {"; ".join(notes)}. {over_seeds(rows, points="Lines", marks="bands")}"""
     return describe(fig, caption=caption, alt=f"Reward against iteration. First iteration: {'; '.join(notes)}.")
 
 
@@ -86,5 +94,5 @@ def heads(table: pd.DataFrame) -> Figure:
     axis.legend(title="classifier", loc="best")
     caption = f"""Class subsets with the classifier of all classes ("full", as in the paper), the same network with
         absent classes masked in the test, and one whose classifier and teacher are sliced to the subset. A mask costs
-        nothing and adds, in the median, {"; ".join(gains)}. Bars are intervals of the median over trainings."""
+        nothing and adds, in the median, {"; ".join(gains)}. {over_seeds(table, what="training")}"""
     return describe(fig, caption=caption, alt=f"Accuracy by classifier. Gain of a mask: {'; '.join(gains)}.")

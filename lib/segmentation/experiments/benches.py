@@ -19,16 +19,23 @@ DISCOVERY = "discovery only"  # our networks without the delivery term, then one
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """One draw of users and media, with the seed of both."""
+    """One draw of users and media, with the seed of both; the delivery weight is chosen on the validation users."""
 
     seed: int
     train: Users
+    validation: Users
     test: Users
     media: Media
 
 
 def benches(
-    seeds: Sequence[int], *, train: int = 2000, test: int = 2000, n_media: int = 3, **options: object
+    seeds: Sequence[int],
+    *,
+    train: int = 2000,
+    validation: int = 1000,
+    test: int = 2000,
+    n_media: int = 3,
+    **options: object,
 ) -> list[Bench]:
     """Return a bench a seed; `options` go to `lib.segmentation.generator.generate`."""
     made = []
@@ -36,7 +43,9 @@ def benches(
         users = generate(n=train + test, seed=seed, **options)
         ours, theirs = split(users, test_fraction=test / (train + test), seed=seed)
         side = np.arange(users.n_cells) // (users.n_cells // 2)
-        made.append(Bench(seed, ours, theirs, draw_media(np.random.default_rng([seed, 1]), side, media=n_media)))
+        media = draw_media(np.random.default_rng([seed, 1]), side, media=n_media)
+        further = generate(n=validation, seed=[seed, 2], **options)
+        made.append(Bench(seed, train=ours, validation=further, test=theirs, media=media))
     return made
 
 
@@ -45,9 +54,12 @@ def name_of(lam: float) -> str:
     return DISCOVERY if lam == 0 else f"delivery-aware, {lam:g}"
 
 
-def segments_of(fitted: Fitted, tests: Sequence[Users]) -> dict[tuple[int, float], Segments]:
-    """Return the segments of every test user by position of the seed and weight; a user's segment is its likeliest."""
-    pages, _, _ = stacked(tests)
+def segments_of(fitted: Fitted, users: Sequence[Users]) -> dict[tuple[int, float], Segments]:
+    """Return the segments of `users`, one group a seed, by position of the seed and weight.
+
+    A user's segment is its likeliest.
+    """
+    pages, _, _ = stacked(users)
     pages = pages.repeat_interleave(len(fitted.lams), dim=0)
     with torch.no_grad():
         labels = fitted.networks.log_assignment(represent(fitted.networks, pages)).argmax(dim=-1).numpy()

@@ -1,6 +1,7 @@
 """The main experiment: all methods on the same users, media and budget."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,8 @@ def comparison(
 
     Returns:
         "methods": one row a method and seed with the columns of `outcomes.predictive` and `outcomes.delivery`, lam (NaN
-        for others) and needed (share of the budget with which the method reaches the exposures of discovery only).
+        for others), needed (share of the budget with which the method reaches the exposures of discovery only), and
+        validation_auc and validation_exposed (ours only), on which the weight that claims judge is chosen.
         "segments": one row a method, seed and segment: size and conversion (test users), predicted, exposed (share).
         "cells": one row a method, seed, segment and cell: share of the segment, exposed (users per 1,000).
         "curves": one row a method, seed and budget fraction: exposed per 1,000, spent and price.
@@ -84,7 +86,10 @@ def learned(
         settings=settings,
         progress=progress,
     )
-    return segments_of(fitted, [bench.test for bench in made])
+    seen, held = (
+        segments_of(fitted, users) for users in zip(*((one.test, one.validation) for one in made), strict=True)
+    )
+    return {key: replace(one, validation=held[key].test) for key, one in seen.items()}
 
 
 def split_afterwards(bench: Bench, found: Segments, terms: Terms) -> Segments:
@@ -111,7 +116,7 @@ def tables(made: Sequence[Bench], found: dict[tuple[str, int], Segments], terms:
         needed = curve(bench.test, one, bench.media, terms).budget_for(reach) / whole
         lam = 0.0 if name == DISCOVERY else float(name.split(", ")[1]) if name.startswith("delivery") else np.nan
         scores = predictive(bench.test, one) | delivery(bench.test, one, bench.media, terms)
-        rows.append(label | {"lam": lam} | scores | {"needed": needed})
+        rows.append(label | {"lam": lam} | scores | {"needed": needed} | validated(bench, one, terms))
         some, others = by_segment(bench, one, terms)
         parts += [label | row for row in some]
         cells += [label | row for row in others]
@@ -120,6 +125,18 @@ def tables(made: Sequence[Bench], found: dict[tuple[str, int], Segments], terms:
         name: pd.DataFrame(table)
         for name, table in (("methods", rows), ("segments", parts), ("cells", cells), ("curves", curves))
     }
+
+
+def validated(bench: Bench, found: Segments, terms: Terms) -> dict[str, float]:
+    """Return AUC and exposures per 1,000 on the validation users, on which the delivery weight is chosen; NaN if none.
+
+    Plans are made for these users alone, test users have no part in them.
+    """
+    if found.validation is None:
+        return {"validation_auc": np.nan, "validation_exposed": np.nan}
+    users, one = bench.validation, Segments(found.validation, found.rates)
+    exposed = deliver(users, one, bench.media, terms)[0].gain * 1000 / len(users)
+    return {"validation_auc": predictive(users, one)["auc"], "validation_exposed": exposed}
 
 
 def by_segment(bench: Bench, found: Segments, terms: Terms) -> tuple[list[dict], list[dict]]:

@@ -32,6 +32,8 @@ def variants() -> dict[str, Settings]:
         "4 segments": replace(DEFAULT, segments=4),
         "16 segments": replace(DEFAULT, segments=16),
         "twice the steps": replace(DEFAULT, steps_joint=700),
+        "twice the steps, early stopping": replace(DEFAULT, steps_joint=700, look_every=25),
+        "early stopping": replace(DEFAULT, look_every=25),
     }
 
 

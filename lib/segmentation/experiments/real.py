@@ -1,6 +1,7 @@
 """The comparison on real visits. Media remain simulated: no public data set tells who is matched or sees a message."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from lib.segmentation.experiments.comparison import learned, split_afterwards, t
 from lib.segmentation.media import draw_media
 from lib.segmentation.outcomes import TERMS, Segments, Terms
 from lib.segmentation.settings import DEFAULT, Settings
-from lib.segmentation.shop_users import DAY, TEST, ShopUsers, shop_users, training_rows
+from lib.segmentation.shop_users import DAY, TEST, VALIDATION, ShopUsers, shop_users, training_rows
 from lib.segmentation.users import Users, split
 
 HANDHELD = ("mobile", "tablet")
@@ -57,7 +58,8 @@ def gstore(
     for one in range(seed, seed + seeds):
         rows, weights = training_rows(shop, negatives=negatives, rng=np.random.default_rng([one, 2]))
         media, weight = draw_media(np.random.default_rng([one, 1]), side), float(weights.max())
-        made.append(Bench(one, chosen(shop, rows), chosen(shop, np.flatnonzero(shop.part == TEST)), media))
+        parts = [chosen(shop, part) for part in (rows, *(np.flatnonzero(shop.part == p) for p in (VALIDATION, TEST)))]
+        made.append(Bench(one, *parts, media))
     return compared(made, lams=lams, terms=terms, settings=settings, weight=weight, progress=progress)
 
 
@@ -69,7 +71,7 @@ def chosen(shop: ShopUsers, rows: np.ndarray) -> Users:
 def set_back(found: Segments, weight: float) -> Segments:
     """Return segments whose predicted odds are divided by the weight of a training user that does not convert."""
     odds = found.rates / np.maximum(1 - found.rates, 1e-12) / weight
-    return Segments(found.test, odds / (1 + odds))
+    return replace(found, rates=odds / (1 + odds))
 
 
 def compared(
@@ -145,8 +147,9 @@ def online_shoppers(
     users, made = shopper_users(data.load("online-shoppers")), []
     side = np.arange(16) // 8
     for one in range(seed, seed + seeds):
-        train, test = split(users, test_fraction=0.5, seed=one)
-        made.append(Bench(one, train, test, draw_media(np.random.default_rng([one, 1]), side)))
+        train, others = split(users, test_fraction=0.5, seed=one)
+        validation, test = split(others, test_fraction=0.7, seed=one)
+        made.append(Bench(one, train, validation, test, draw_media(np.random.default_rng([one, 1]), side)))
     return compared(made, lams=lams, terms=terms, settings=settings, progress=progress)
 
 
