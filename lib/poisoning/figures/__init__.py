@@ -1,6 +1,6 @@
 """Figures of poisoning: tidy table in, captioned figure out."""
 
-from lib.poisoning.figures.attacks import attacks, directions, taken_over, variants
+from lib.poisoning.figures.attacks import attacks, directions, other_rules, taken_over, variants
 from lib.poisoning.figures.images import distances, samples
 from lib.poisoning.figures.real import of_real, show_real
 from lib.poisoning.figures.spectrum import adversaries, heterogeneity, prices, rounds, shares, spectrum
@@ -15,6 +15,7 @@ __all__ = [
     "distances",
     "heterogeneity",
     "of_real",
+    "other_rules",
     "prices",
     "robustness",
     "rounds",
