@@ -137,6 +137,16 @@ _OWN = (
         rules_spectrum.ahead("hybrid 5", "noise", 0.02),
     ),
     Claim(
+        "nearer-is-worse",
+        "The nearer an attacker's own updates point to honest ones, the more harm it does (digits)",
+        COMPANION,
+        UNSTATED,
+        "median over the four rules of the rank correlation between cosine and accuracy lost, over adversaries and "
+        "seeds, at least 0.8; close from 0.5",
+        ("quality",),
+        rules_spectrum.nearer_is_worse,
+    ),
+    Claim(
         "memorization",
         "From the images of one client the diffusion model learns them by heart (digits)",
         COMPANION,
@@ -238,6 +248,44 @@ _OWN = (
         "Multi-Krum and DnC below 5 % of theirs; close if the last are below 20 %",
         ("strength",),
         rules_theory.three_shapes,
+    ),
+    Claim(
+        "told-too-few",
+        "A trimmed mean that is told of one attacker too few moves without end, with a known slope",
+        COMPANION,
+        UNSTATED,
+        "relative difference below 1e-6; close below 1e-3",
+        ("strength",),
+        rules_theory.told_too_few,
+    ),
+    Claim(
+        "krum-says-nothing",
+        "Krum's own guarantee is void for a network: its condition is missed in every round without attack (digits)",
+        COMPANION,
+        UNSTATED,
+        "spread over gradient, which must be below 1, at least 10 in every round and seed; close from 1",
+        ("krum_guarantee",),
+        rules_theory.krum_says_nothing,
+    ),
+    Claim(
+        "mpaf-path",
+        "Under the mean MPAF's product of share and scale decides: one lands on its model, more than two runs away; "
+        "norm bounding gives way by its share of the radius a round",
+        COMPANION,
+        UNSTATED,
+        "difference to the closed form, relative where it is above 1, below 1e-6; close below 1e-3",
+        ("mpaf",),
+        rules_theory.mpaf_exact,
+    ),
+    Claim(
+        "votes-and-trust",
+        "Votes of signs turn exactly where attackers outnumber the benign margin; FLTrust is never longer than its own "
+        "update and not moved by what points against it",
+        COMPANION,
+        UNSTATED,
+        "all three to 1e-9; close to 1e-3",
+        ("votes",),
+        rules_theory.votes_and_trust,
     ),
     Claim(
         "cheap-search",

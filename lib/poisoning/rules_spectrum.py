@@ -182,3 +182,15 @@ def best_hides(tables: Tables) -> Verdict:
     measured = f"final less best impact, omniscient: {listed(gap)}"
     more = int((gap > 0.02).sum())
     return grade(gap.sum(), reproduced=more >= 3, close=more >= 1, measured=measured)
+
+
+def nearer_is_worse(tables: Tables) -> Verdict:
+    """Rank correlation, by rule, between the cosine of an attacker's own updates to honest ones and what it costs."""
+    table = tables["quality"]
+    need(table, rule=ROBUST)
+    groups = table[table["rule"].isin(ROBUST)].groupby("rule")
+    ranks = pd.Series({rule: rows["cosine"].corr(rows["best_impact"], "spearman") for rule, rows in groups})
+    blank = table[["cosine", "best_impact"]].isna().any().any()
+    middle = float("nan") if blank else float(ranks.median())
+    measured = f"rank correlation: {listed(ranks[list(ROBUST)])}"
+    return grade(middle, reproduced=middle >= 0.8, close=middle >= 0.5, measured=measured)

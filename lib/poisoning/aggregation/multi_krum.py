@@ -37,7 +37,7 @@ def multi_krum(updates: torch.Tensor, f: int, *, variant: str = "one shot", keep
 def multi_krum_rows(
     distances: torch.Tensor, f: int, *, variant: str = "one shot", keep: int | None = None
 ) -> torch.Tensor:
-    """Return the indices ``(..., rows)`` that are selected, in that order, given squared `distances` ``(..., n, n)``."""
+    """Return the indices ``(..., rows)`` of the selected rows, in order, given squared `distances` ``(..., n, n)``."""
     n = distances.shape[-1]
     if variant not in VARIANTS:
         raise ValueError(f"no variant {variant!r} of Multi-Krum: choose one of {', '.join(VARIANTS)}")

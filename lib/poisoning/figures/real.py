@@ -51,7 +51,9 @@ def _images(tables: Tables) -> dict[str, Figure]:
     if not images:
         return {}
     table = pd.concat(images, ignore_index=True)
-    return {"real-samples": samples(table[table["compromised"] == 5]), "real-distances": distances(table)}
+    five = table[table["compromised"] == 5]
+    shown = {"real-samples": samples(five)} if len(five) else {}
+    return shown | {"real-distances": distances(table)}
 
 
 def _variations(tables: Tables) -> dict[str, Figure]:
@@ -78,7 +80,7 @@ def _from_zero(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     """Return `rows` with those of the spectrum `known`: its share of attackers, and none, which is anybody's zero."""
     names = list(rows["adversary"].unique())
     clean = known[(known["adversary"] == "none") & known["rule"].isin(rows["rule"])]
-    zeros = [clean.assign(adversary=name) for name in names]
+    zeros = [clean.assign(adversary=name, share=0.0) for name in names]
     return pd.concat([*zeros, beside(rows, known, names)], ignore_index=True)
 
 
