@@ -248,7 +248,10 @@ def test_one_seed_below_the_margin_is_not_every_seed(claim):
 
 def test_the_strongest_fake_is_chosen_by_rule_and_no_fakes_but_mpaf_is_no_choice():
     rule = BY_ID["hybrid-beats-all-fakes"].holds
-    assert rule(strongest(0.1, 0.1, 0.1, 0.1)).status == "reproduced"
+    found = rule(strongest(0.1, 0.1, 0.1, 0.1))
+    assert found.status == "reproduced" and found.detail.endswith("noise 6, MPAF 2")
+    alone = {"spectrum": runs({"hybrid 5": 0.4, "MPAF": 0.1, "noise": 0.2})}
+    assert "of 8 runs" in rule(alone).detail and "noise 8; the medians are those against noise" in rule(alone).detail
     weak = {"spectrum": runs({"hybrid 5": 0.35, "MPAF": 0.1, "noise": (0.1, 0.1, 0.1, 0.4)})}
     assert rule(weak).status == "not reproduced"
     with pytest.raises(Missing):
@@ -264,6 +267,11 @@ def test_a_share_of_no_harm_does_not_count():
     assert BY_ID["hybrid-approaches-compromised"].holds(table).status == "close"
     alike_only = {"spectrum": runs({"omniscient": 0.01}), "alike": runs({"omniscient": 0.0}, beta=1.0)}
     assert BY_ID["alike-clients-resist"].holds(alike_only).status == "not reproduced"
+
+
+def test_a_verdict_on_adversaries_says_what_was_learnt_without_them():
+    detail = BY_ID["fakes-are-weak"].holds(fakes(0.0, 0.0, 0.0, 0.0)).detail
+    assert detail.startswith("best accuracy without attack in 1 rounds: median 0.90, trimmed mean 0.90")
 
 
 def test_a_run_with_other_rules_or_adversaries_is_not_judged():
