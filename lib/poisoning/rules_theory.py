@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lib.report import Verdict, grade
+from lib.report import Verdict, grade, need
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -86,3 +86,39 @@ def search_is_cheap(tables: Tables) -> Verdict:
     same = apart < 1e-3
     measured = f"{ratio:.0f} times faster, strengths within {apart:.0e}"
     return grade(ratio + apart, reproduced=ratio >= 10 and same, close=ratio >= 5 and same, measured=measured)
+
+
+def told_too_few(tables: Tables) -> Verdict:
+    """Growth of a trimmed mean that is told of one attacker too few, between the two greatest strengths."""
+    table = tables["strength"]
+    rows = table[table["rule"] == "trimmed mean, one too few"]
+    need(table, rule="trimmed mean, one too few")
+    wide = rows.pivot_table(index="strength", columns="seed", values="moved", dropna=False).iloc[-2:]
+    grown = wide.diff().iloc[-1] / float(np.diff(wide.index)[0])
+    off = float((grown / rows.groupby("seed")["slope"].first() - 1).abs().max(skipna=False))
+    return grade(off, reproduced=off < 1e-6, close=off < 1e-3, measured=f"largest relative difference {off:.0e}")
+
+
+def krum_says_nothing(tables: Tables) -> Verdict:
+    """How far the updates of honest training are from the condition of Krum's guarantee."""
+    least = tables["krum_guarantee"].groupby("beta")["ratio"].min()
+    told = ", ".join(f"{value:.0f} at beta {beta:g}" for beta, value in least.items())
+    low = float(least.min(skipna=False))
+    return grade(low, reproduced=low >= 10, close=low >= 1, measured=f"smallest ratio: {told}")
+
+
+def mpaf_exact(tables: Tables) -> Verdict:
+    """The simulated distance to MPAF's base model against its closed form."""
+    table = tables["mpaf"]
+    off = float((table["distance"] - table["exact"]).abs().div(table["exact"].clip(lower=1)).max(skipna=False))
+    return grade(off, reproduced=off < 1e-6, close=off < 1e-3, measured=f"largest difference {off:.0e}")
+
+
+def votes_and_trust(tables: Tables) -> Verdict:
+    """Votes turn where they must, trust stays within its bound, opponents move nothing."""
+    table = tables["votes"]
+    off = float((table["flipped"] - table["outvoted"]).abs().max(skipna=False))
+    longest, moved = (float(table[name].max(skipna=False)) for name in ("longest", "opposed"))
+    measured = f"votes differ by {off:.0e}, longest result {longest:.3f}, opponents move {moved:.0e}"
+    worst = max(off, longest - 1, moved)
+    return grade(off + longest + moved, reproduced=worst < 1e-9, close=worst < 1e-3, measured=measured)

@@ -11,6 +11,7 @@ from poisoning_toys import RULES, updates
 from scipy.optimize import minimize
 
 from lib.poisoning import aggregation as rules
+from lib.poisoning.aggregation.bulyan import bulyan_rows
 from lib.poisoning.aggregation.distances import squared_distances
 from lib.poisoning.aggregation.foolsgold import foolsgold_weights
 from lib.poisoning.aggregation.krum import krum_scores
@@ -393,3 +394,29 @@ def test_selected_rows_are_in_the_order_of_their_scores():
     pairs = squared_distances(updates())
     scores = krum_scores(pairs, 2)
     assert scores[multi_krum_rows(pairs, 2)].diff().min() >= 0
+
+
+def test_rows_of_many_cohorts_are_those_of_each():
+    pairs = torch.stack([squared_distances(updates(13, 4, seed)) for seed in range(5)])
+    pairs[1] = pairs[1].clone().fill_(1.0).fill_diagonal_(0.0)  # all alike
+    for variant in VARIANTS:
+        together = multi_krum_rows(pairs, 3, variant=variant)
+        assert together.tolist() == [multi_krum_rows(one, 3, variant=variant).tolist() for one in pairs]
+    for selection in ("one by one", "one pass"):
+        together = bulyan_rows(pairs, 2, selection=selection)
+        assert together.tolist() == [bulyan_rows(one, 2, selection=selection).tolist() for one in pairs]
+
+
+def test_repeated_krum_written_out():
+    for seed in range(4):
+        pairs = squared_distances(updates(11, 3, seed)).numpy()
+        left, chosen = list(range(11)), []
+        while len(chosen) < 7:
+            near = min(max(len(left) - 2 - 2, 1), len(left) - 1)
+            scores = [np.sort(pairs[i][[j for j in left if j != i]])[:near].sum() for i in left]
+            totals = [
+                pairs[i][left].sum() if s <= min(scores) * (1 + 1e-12) else np.inf
+                for i, s in zip(left, scores, strict=True)
+            ]
+            chosen.append(left.pop(int(np.argmin(totals))))
+        assert bulyan_rows(torch.from_numpy(pairs), 2).tolist() == chosen

@@ -132,6 +132,35 @@ def shapes(mean, flat, gone):
     return {"strength": pd.DataFrame(rows)}
 
 
+def too_few(off):
+    rows = [("trimmed mean, one too few", strength, seed, 3.0 * strength) for strength in (1.0, 9.0) for seed in (0, 1)]
+    table = pd.DataFrame(rows, columns=["rule", "strength", "seed", "moved"])
+    return {"strength": table.assign(slope=3.0 / (1 + off))}
+
+
+def far(ratio):
+    return {"krum_guarantee": pd.DataFrame({"beta": [0.1, 0.1, 1.0], "ratio": [2 * ratio, ratio, 3 * ratio]})}
+
+
+def pulled(off):
+    return {"mpaf": pd.DataFrame({"distance": [1.0, 0.5 + off], "exact": [1.0, 0.5]})}
+
+
+def voted(off):
+    table = pd.DataFrame({"flipped": [0.0, 0.5 + off], "outvoted": [0.0, 0.5]})
+    return {"votes": table.assign(longest=0.9, opposed=0.0)}
+
+
+def nearer(*ranks):
+    """Under each rule six adversaries whose impact is in the order of their cosine but for a number of places."""
+    rows = [
+        {"rule": rule, "cosine": 0.1 * i, "best_impact": 0.1 * ((i + shift) % 6)}
+        for rule, shift in zip(ROBUST, ranks, strict=True)
+        for i in range(6)
+    ]
+    return {"quality": pd.DataFrame(rows)}
+
+
 def search(ratio, apart=0.0):
     rows = [("inner products", 10.0, 1.0), ("the rule at each probe", 10.0 * ratio, 1.0 + apart)]
     return {"search": pd.DataFrame([{"way": way, "milliseconds": ms, "strength": s} for way, ms, s in rows])}
@@ -170,6 +199,7 @@ CASES = {
     "hybrid-beats-all-fakes": cases(strongest, *BEATS),
     "generators-alike": cases(two("hybrid 5", "DCGAN 5"), *SMALL),
     "data-beats-noise": cases(two("hybrid 5", "noise"), *BEATS),
+    "nearer-is-worse": cases(nearer, (0, 0, 0, 3), (0, 0, 1, 1), (1, 2, 3, 0)),
     "memorization": cases(near, (0.5, 0.7), (0.9, 0.95), (1.1, 1.2)),
     "fixed-beats-omniscient": cases(
         two("compromised 20 %", "omniscient"), (0.1, 0.1, 0.05, -0.1), (0.1, 0.1, 0.01, -0.1), (0.1, 0.01, 0.01, 0.0)
@@ -183,6 +213,10 @@ CASES = {
     "krum-does-not-vanish": cases(krum, (6.0,), (3.0,), (1.0,)),
     "plateau": cases(plateau, (1e-8,), (1e-4,), (0.1,)),
     "three-shapes": cases(shapes, (8.0, 1.0, 0.01), (8.0, 0.9, 0.1), (2.0, 1.0, 0.0)),
+    "told-too-few": cases(too_few, (1e-8,), (1e-4,), (0.1,)),
+    "krum-says-nothing": cases(far, (12.0,), (2.0,), (0.9,)),
+    "mpaf-path": cases(pulled, (1e-8,), (1e-4,), (0.1,)),
+    "votes-and-trust": cases(voted, (1e-12,), (1e-4,), (0.1,)),
     "cheap-search": cases(search, (20.0,), (7.0,), (2.0,)),
 }
 BY_ID = {claim.id: claim for claim in CLAIMS}
@@ -200,7 +234,8 @@ def test_rule(claim, status, arguments):
 
 @pytest.mark.parametrize("claim", CASES)
 def test_what_was_not_measured_is_not_reproduced(claim):
-    check_unmeasured(CASES, BY_ID, claim, ("accuracy", "moved", "ratio", "kappa", "distance", "milliseconds"))
+    measured = ("accuracy", "moved", "ratio", "kappa", "distance", "milliseconds", "flipped", "best_impact")
+    check_unmeasured(CASES, BY_ID, claim, measured)
 
 
 @pytest.mark.parametrize("claim", ["hybrid-beats-fakes", "data-beats-noise"])
@@ -213,7 +248,10 @@ def test_one_seed_below_the_margin_is_not_every_seed(claim):
 
 def test_the_strongest_fake_is_chosen_by_rule_and_no_fakes_but_mpaf_is_no_choice():
     rule = BY_ID["hybrid-beats-all-fakes"].holds
-    assert rule(strongest(0.1, 0.1, 0.1, 0.1)).status == "reproduced"
+    found = rule(strongest(0.1, 0.1, 0.1, 0.1))
+    assert found.status == "reproduced" and found.detail.endswith("noise 6, MPAF 2")
+    alone = {"spectrum": runs({"hybrid 5": 0.4, "MPAF": 0.1, "noise": 0.2})}
+    assert "of 8 runs" in rule(alone).detail and "noise 8; the medians are those against noise" in rule(alone).detail
     weak = {"spectrum": runs({"hybrid 5": 0.35, "MPAF": 0.1, "noise": (0.1, 0.1, 0.1, 0.4)})}
     assert rule(weak).status == "not reproduced"
     with pytest.raises(Missing):
@@ -229,6 +267,11 @@ def test_a_share_of_no_harm_does_not_count():
     assert BY_ID["hybrid-approaches-compromised"].holds(table).status == "close"
     alike_only = {"spectrum": runs({"omniscient": 0.01}), "alike": runs({"omniscient": 0.0}, beta=1.0)}
     assert BY_ID["alike-clients-resist"].holds(alike_only).status == "not reproduced"
+
+
+def test_a_verdict_on_adversaries_says_what_was_learnt_without_them():
+    detail = BY_ID["fakes-are-weak"].holds(fakes(0.0, 0.0, 0.0, 0.0)).detail
+    assert detail.startswith("best accuracy without attack in 1 rounds: median 0.90, trimmed mean 0.90")
 
 
 def test_a_run_with_other_rules_or_adversaries_is_not_judged():

@@ -68,7 +68,7 @@ def real_tables():
         "real_shares": runs(("MPAF", "noise", "bootstrap 5"), rules, shares=(0.08, 0.4)),
         "real_directions": pd.concat([runs(("bootstrap 5",), rules, kind=kind) for kind in ("std", "sign")]),
         "real_rules": runs(few, ("Krum", "DnC")),
-        "real_images": images(),
+        "real_images": images().replace({"compromised": {2: 5}}),
     }
     return {name: table.assign(data="mnist") for name, table in made.items()}
 
@@ -76,6 +76,17 @@ def real_tables():
 def directions():
     known = runs(("none", "omniscient"))
     return experiments.beside(runs(("omniscient",), kind="std"), known, ("none", "omniscient"))
+
+
+def quality():
+    rng = np.random.default_rng(1)
+    rows = [
+        {"rule": rule, "adversary": name, "seed": seed, "cosine": rng.uniform(), "best_impact": rng.uniform()}
+        for rule in ("trimmed mean", "Multi-Krum")
+        for name in ("noise", "hybrid 5", "bootstrap 5")
+        for seed in range(2)
+    ]
+    return pd.DataFrame(rows)
 
 
 FIGURES = {
@@ -87,6 +98,12 @@ FIGURES = {
     "robustness": lambda: figures.robustness(
         experiments.robustness(rules=FEW, seeds=1, fs=(1, 2), d=5), experiments.two_points(rules=FEW)
     ),
+    "krum_guarantee": lambda: figures.krum_guarantee(
+        experiments.krum_guarantee(plan=experiments.Plan(rounds=2, steps=2), seeds=2)
+    ),
+    "mpaf_paths": lambda: figures.mpaf_paths(experiments.mpaf_paths(rounds=4)),
+    "votes_and_trust": lambda: figures.votes_and_trust(experiments.votes_and_trust(counts=(0, 5, 19), d=50)),
+    "quality": lambda: figures.quality(quality()),
     "cohorts": lambda: figures.cohorts(experiments.cohort_risk()),
     "spectrum": lambda: figures.spectrum(runs(NAMES)),
     "rounds": lambda: figures.rounds(runs(NAMES)),
@@ -94,6 +111,7 @@ FIGURES = {
     "shares": lambda: figures.shares(runs(("MPAF", "bootstrap 5"), shares=(0.0, 0.2, 0.4))),
     "prices": lambda: figures.prices(experiments.cost_and_impact(runs(NAMES))),
     "attacks": lambda: figures.attacks(runs(("none", "LIE", "Fang", "hybrid 5"))),
+    "other_rules": lambda: figures.other_rules(runs(NAMES, ("median", "Krum")), data="MNIST"),
     "directions": lambda: figures.directions(directions()),
     "taken_over": lambda: figures.taken_over(runs(("none", "hybrid 1", "hybrid 5", "bootstrap 5")), data="MNIST"),
     "variants": lambda: figures.variants(runs(NAMES, ("Multi-Krum",)), runs(NAMES, ("Multi-Krum, iterative",))),
@@ -144,15 +162,33 @@ def test_shown_pixels_are_those_of_the_images():
 def test_figures_of_real_data_are_drawn_where_there_are_tables():
     assert figures.of_real({}) == {}
     found = figures.of_real(real_tables())
-    parts = ("spectrum", "taken", "samples", "distances", "attacks", "alike", "directions", "shares", "rules")
-    assert set(found) == {f"mnist-{part}" for part in parts}
-    for name, fig in found.items():
+    parts = ("spectrum", "taken", "attacks", "rules", "alike", "directions", "shares")
+    assert set(found) == {f"mnist-{part}" for part in parts} | {"real-samples", "real-distances"}
+    for fig in found.values():
         fig.canvas.draw()
-        assert "nan" not in fig.scarce_caption and ("MNIST" in fig.scarce_caption or name.split("-")[1] not in (
-            "spectrum", "taken", "attacks", "directions", "rules"))  # fmt: skip
-    shown = []
-    figures.show_real({"real": real_tables()["real"]}, lambda fig, name: shown.append(name))
-    assert shown == ["mnist-spectrum", "mnist-taken"]
+        assert "nan" not in fig.scarce_caption and "MNIST" in fig.scarce_caption
+    for question in ("adversaries", "images", "variations"):
+        shown = {}
+        show = functools.partial(lambda kept, fig, name: kept.update({name: fig}), shown)
+        figures.show_real({"real": real_tables()["real"]}, question, show)
+        assert list(shown) == (["mnist-spectrum", "mnist-taken"] if question == "adversaries" else [])
+
+
+def test_a_sweep_of_shares_begins_without_attack():
+    fig = figures.of_real(real_tables(), "variations")["mnist-shares"]
+    (axis, *_) = fig.axes
+    assert all(list(line.get_xdata()) == [0.0, 0.08, 0.2, 0.4] for line in axis.lines)
+    first = [line.get_ydata()[0] for line in axis.lines]
+    main = real_tables()["real"]
+    clean = main[(main["adversary"] == "none") & (main["rule"] == "median")]
+    assert first == pytest.approx([clean.groupby("seed")["accuracy"].max().median()] * len(first))
+
+
+def test_clients_of_one_user_are_named_so():
+    table = runs(("none", "MPAF", "omniscient"), beta=np.inf)
+    fig = figures.heterogeneity(runs(NAMES), table, data="FEMNIST digits")
+    assert [axis.get_title() for axis in fig.axes] == [r"$\beta = 0.1$", "by user"]
+    assert "by user: " in fig.scarce_caption and "inf" not in fig.scarce_caption
 
 
 @pytest.mark.parametrize("name", PLACES)

@@ -1,11 +1,14 @@
 """The closed forms, and the experiments that check them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from poisoning_toys import updates
 
 from lib.poisoning import aggregation, attacks, experiments
+from lib.poisoning.experiments.reference import honest_rounds
+from lib.poisoning.federations import population
 from lib.poisoning.theory import (
     RULES,
     krum_angle_sine,
@@ -15,6 +18,7 @@ from lib.poisoning.theory import (
     robustness_bound,
     two_point_ratio,
 )
+from lib.poisoning.vectors import flat
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -32,7 +36,7 @@ def test_the_breakdown_matrix_has_its_steps_where_they_belong():
     last = table[table["survives"]].groupby("rule")["f"].max()
     wanted = dict.fromkeys(RULES, 10) | {name: 9 for name in RULES if "Krum" in name} | {"mean": 0, "Bulyan": 4}
     assert last.to_dict() == wanted
-    survives = table.groupby(["rule", "f"])["survives"].all().unstack()
+    survives = table.pivot_table(index="rule", columns="f", values="survives", aggfunc="all")
     for name in RULES:
         assert survives.loc[name].tolist() == [f <= wanted[name] for f in range(12)]
     assert (
@@ -116,3 +120,58 @@ def test_mpaf_under_norm_bounding_moves_at_most_its_share_of_the_radius():
     sent = attacks.mpaf(weights, base, 5)
     step = aggregation.norm_bound(torch.cat([torch.zeros(20, 5, dtype=torch.float64), sent]), radius=2.0)
     assert float((base - weights).norm() - (base - weights - step).norm()) == pytest.approx(0.2 * 2.0)
+
+
+def test_a_trimmed_mean_told_of_one_too_few_keeps_one_attacker():
+    table = experiments.strength_curves(seeds=2, strengths=(50.0, 100.0), rules=("trimmed mean", "mean"))
+    for _, rows in table[table["rule"] == "trimmed mean, one too few"].groupby("seed"):
+        low, high = rows["moved"]
+        assert (high - low) / 50 == pytest.approx(rows["slope"].iloc[0]) and high > 10 * rows["plateau"].iloc[0]
+    assert "trimmed mean, one too few" not in set(experiments.strength_curves(rules=("mean",), seeds=1)["rule"])
+
+
+def test_paths_of_mpaf_have_their_closed_forms():
+    table = experiments.mpaf_paths(products=(0.5, 1.0, 2.2), radius=0.5, rounds=6)
+    np.testing.assert_allclose(table["distance"], table["exact"], atol=1e-9)
+    for product, rows in table[table["rule"] == "mean"].groupby("product"):
+        np.testing.assert_allclose(rows["distance"], abs(1 - product) ** np.arange(7), atol=1e-9)
+    steps = table[table["rule"] == "norm bound"]["distance"].diff().dropna()
+    assert len(steps) == 6 and steps.max() == pytest.approx(steps.min()) and steps.max() < 0
+
+
+def test_votes_turn_where_attackers_outnumber_the_margin():
+    table = experiments.votes_and_trust(benign=7, counts=(0, 2, 6), d=200, bias=0.5).set_index("attackers")
+    values = np.random.default_rng(0).standard_normal((7, 200)) + 0.5
+    votes = np.sign(values).sum(axis=0)
+    for count in (0, 2, 6):
+        after = votes - count * np.sign(votes)
+        assert table.loc[count, "flipped"] == np.mean(np.sign(after) == -np.sign(votes)) == table.loc[count, "outvoted"]
+    assert table.loc[0, "flipped"] == 0 < table.loc[6, "flipped"]
+    assert table["longest"].max() <= 1 + 1e-12 and table["longest"].max() > 0.7 and table["opposed"].max() < 1e-12
+
+
+def test_krums_condition_is_measured_on_honest_training():
+    plan = experiments.Plan(rounds=2, steps=2)
+    table = experiments.krum_guarantee(betas=(0.1,), plan=plan, seeds=1)
+    clients = population("digits", beta=0.1, seed=0)
+    rounds = list(honest_rounds(clients, plan, 0))
+    for (_, weights, sent), ratio in zip(rounds, table["ratio"], strict=True):
+        rows = sent.double().numpy()
+        sigma = np.sqrt(rows.var(axis=0).mean())
+        wanted = krum_factor(25, 5) * np.sqrt(rows.shape[1]) * sigma / np.linalg.norm(rows.mean(axis=0))
+        assert ratio == pytest.approx(wanted, rel=1e-4) and len(flat(weights)) == rows.shape[1]
+    (_, first, sent), (_, second, _) = rounds
+    torch.testing.assert_close(flat(second), flat(first) + sent.mean(dim=0))
+
+
+def test_an_omniscient_reference_is_the_honest_updates():
+    plan = experiments.Plan(rounds=2, steps=2)
+    names = ("omniscient", "noise", "compromised 20 %")
+    table = experiments.reference_quality(adversaries=names, plan=plan, every=2, seeds=1)
+    assert list(table["adversary"]) == list(names) and set(table["round"]) == {2}
+    first = table.iloc[0]
+    assert [first["cosine"], first["length"], first["spread"]] == pytest.approx([1, 1, 1])
+    assert table["cosine"].between(-1, 1 + 1e-6).all() and table.loc[2, "cosine"] > table.loc[1, "cosine"]
+    lost = pd.DataFrame({"rule": "median", "adversary": ["none", "noise"], "beta": 0.1, "seed": 0, "round": 1})
+    joined = experiments.quality_and_impact(table, lost.assign(accuracy=[0.9, 0.6]))
+    assert joined["best_impact"].tolist() == pytest.approx([0.3]) and joined["cosine"][0] == table.loc[1, "cosine"]

@@ -23,12 +23,12 @@ def bulyan(updates: torch.Tensor, f: int, *, selection: str = "one by one") -> t
 
 
 def bulyan_rows(distances: torch.Tensor, f: int, *, selection: str = "one by one") -> torch.Tensor:
-    """Return the indices of the ``n - 2f`` selected rows, given squared `distances` ``(n, n)``."""
-    count = len(distances) - 2 * f
+    """Return the indices ``(..., n - 2f)`` of the selected rows, given squared `distances` ``(..., n, n)``."""
+    count = distances.shape[-1] - 2 * f
     if selection == "one by one":
         return one_by_one(distances, f, count)
     if selection == "one pass":
-        return krum_scores(distances, f).argsort(stable=True)[:count]
+        return krum_scores(distances, f).argsort(dim=-1, stable=True)[..., :count]
     raise ValueError(f"no selection {selection!r}: choose 'one by one' or 'one pass'")
 
 

@@ -32,13 +32,13 @@ def krum_scores(distances: torch.Tensor, f: int, *, neighbours: int | None = Non
 
 
 def lowest(scores: torch.Tensor, distances: torch.Tensor) -> torch.Tensor:
-    """Return the index of the lowest of `scores` ``(n,)``; of equal ones, the row with the least total distance.
+    """Return the index ``(...)`` of the lowest of `scores` ``(..., n)``; of equal ones, the least total distance.
 
     With a single neighbour two rows that are nearest to each other always have equal scores; taking the first would let
     the order of the clients decide.
     """
-    best = scores.min()
-    return torch.where(scores <= best * (1 + 1e-12), distances.sum(dim=-1), torch.inf).argmin()
+    best = scores.amin(dim=-1, keepdim=True)
+    return torch.where(scores <= best * (1 + 1e-12), distances.sum(dim=-1), torch.inf).argmin(dim=-1)
 
 
 def check_krum(clients: int, f: int, rule: str) -> None:

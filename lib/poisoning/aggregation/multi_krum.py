@@ -37,8 +37,8 @@ def multi_krum(updates: torch.Tensor, f: int, *, variant: str = "one shot", keep
 def multi_krum_rows(
     distances: torch.Tensor, f: int, *, variant: str = "one shot", keep: int | None = None
 ) -> torch.Tensor:
-    """Return the indices of the selected rows, in the order of selection, given squared `distances` ``(n, n)``."""
-    n = len(distances)
+    """Return the indices ``(..., rows)`` of the selected rows, in order, given squared `distances` ``(..., n, n)``."""
+    n = distances.shape[-1]
     if variant not in VARIANTS:
         raise ValueError(f"no variant {variant!r} of Multi-Krum: choose one of {', '.join(VARIANTS)}")
     count = keep if keep is not None else {"one": 1, "iterative": n - 2 * f - 2}.get(variant, n - f)
@@ -47,22 +47,30 @@ def multi_krum_rows(
     if variant == "iterative":
         return one_by_one(distances, f, count, closer=1)
     neighbours = n - f - 1 if variant == "byzfl" else None
-    return krum_scores(distances, f, neighbours=neighbours).argsort(stable=True)[:count]
+    return krum_scores(distances, f, neighbours=neighbours).argsort(dim=-1, stable=True)[..., :count]
 
 
 def one_by_one(distances: torch.Tensor, f: int, count: int, *, closer: int = 0) -> torch.Tensor:
-    """Return `count` rows chosen by repeated Krum among those that are left, in order.
+    """Return `count` rows ``(..., count)`` chosen by repeated Krum among those left, in order.
 
-    Among n' rows left, ``n' - f - 2 - closer`` neighbours count, at least one where there is one.
+    Among n' rows left, ``n' - f - 2 - closer`` neighbours count, at least one where there is one. Squared `distances`
+    ``(..., n, n)`` are sorted once: rows that were taken are skipped in the order of the others.
     """
-    left, chosen = torch.arange(len(distances), device=distances.device), []
-    for _ in range(count):
-        near = min(max(len(left) - f - 2 - closer, 1), len(left) - 1)
-        part = distances[left][:, left]
-        best = lowest(krum_scores(part, f, neighbours=near), part)
-        chosen.append(left[best])
-        left = torch.cat([left[:best], left[best + 1 :]])
-    return torch.stack(chosen)
+    n = distances.shape[-1]
+    own = torch.eye(n, dtype=torch.bool, device=distances.device)
+    nearest, order = distances.masked_fill(own, torch.inf).sort(dim=-1)
+    nearest, order = nearest[..., :-1], order[..., :-1]  # without the row itself
+    there = torch.ones(distances.shape[:-1], dtype=torch.bool, device=distances.device)
+    chosen = []
+    for left in range(n, n - count, -1):
+        near = min(max(left - f - 2 - closer, 1), left - 1)
+        others = there.unsqueeze(-2).expand(*order.shape[:-1], n).gather(-1, order)
+        counted = others & (others.cumsum(dim=-1) <= near)
+        scores = torch.where(counted, nearest, 0.0).sum(dim=-1).masked_fill(~there, torch.inf)
+        best = lowest(scores, torch.where(others, nearest, 0.0))
+        chosen.append(best)
+        there = there.scatter(-1, best.unsqueeze(-1), False)
+    return torch.stack(chosen, dim=-1)
 
 
 def share_of(chosen: torch.Tensor, clients: int) -> torch.Tensor:

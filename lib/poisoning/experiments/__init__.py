@@ -1,9 +1,11 @@
 """Experiments on poisoning: parameters in, tidy table out."""
 
 from lib.poisoning.experiments.breakdown import breakdown, cohort_risk, robustness, strength_curves, two_points
+from lib.poisoning.experiments.closed_forms import mpaf_paths, votes_and_trust
 from lib.poisoning.experiments.costs import rule_costs, search_cost
 from lib.poisoning.experiments.memorization import nearness, synthetic_images
 from lib.poisoning.experiments.real import real_tables
+from lib.poisoning.experiments.reference import krum_guarantee, quality_and_impact, reference_quality
 from lib.poisoning.experiments.shares import by_share, cost_and_impact, placement
 from lib.poisoning.experiments.spectrum import beside, by_beta, by_direction, impact, learning_rates, spectrum, tuned
 from lib.poisoning.plan import Plan
@@ -18,10 +20,14 @@ __all__ = [
     "cohort_risk",
     "cost_and_impact",
     "impact",
+    "krum_guarantee",
     "learning_rates",
+    "mpaf_paths",
     "nearness",
     "placement",
+    "quality_and_impact",
     "real_tables",
+    "reference_quality",
     "robustness",
     "rule_costs",
     "search_cost",
@@ -30,4 +36,5 @@ __all__ = [
     "synthetic_images",
     "tuned",
     "two_points",
+    "votes_and_trust",
 ]

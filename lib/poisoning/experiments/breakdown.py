@@ -13,6 +13,7 @@ from lib.poisoning.cohorts import malicious_probability
 from lib.poisoning.experiments.track import Progress, track
 from lib.poisoning.theory import RULES, most_tolerated, robustness_bound, two_point_ratio
 
+TOO_FEW = "trimmed mean, one too few"
 BROKEN = 3.0  # times the distance of the farthest benign update: more is not a matter of spread
 
 
@@ -141,7 +142,9 @@ def strength_curves(
 
     Returns:
         One row a rule, strength and seed: rule, strength, seed, moved (component of the aggregate minus the benign mean
-        along the direction of the attack), and plateau (what the trimmed mean reaches at most, from its closed form).
+        along the direction of the attack), plateau (what the trimmed mean reaches at most, from its closed form), and
+        slope (by how much it grows with the strength, without end, if it is told of one attacker too few). That one is
+        the rule "trimmed mean, one too few", where the trimmed mean is among `rules`.
     """
     rows = []
     for seed in range(seeds):
@@ -149,11 +152,15 @@ def strength_curves(
         mean, toward = values.mean(dim=0), attacks.direction(values, kind)
         unit = toward / toward.norm()
         plateau = float((attacks.trimmed_plateau(values, count, toward) - mean) @ unit)
+        slope = float(toward.norm()) / (benign + count - 2 * (count - 1))  # one attacker among those that are left
+        tried = {name: (RULES[name], count) for name in rules}
+        tried |= {TOO_FEW: (RULES["trimmed mean"], count - 1)} if "trimmed mean" in rules else {}
         for strength in strengths:
             cohort = torch.cat([values, (mean + strength * toward).expand(count, d)])
-            for name in rules:
-                moved = float((RULES[name](cohort, count) - mean) @ unit)
-                rows.append({"rule": name, "strength": strength, "seed": seed, "moved": moved, "plateau": plateau})
+            for name, (rule, told) in tried.items():
+                moved = float((rule(cohort, told) - mean) @ unit)
+                row = {"rule": name, "strength": strength, "seed": seed, "moved": moved}
+                rows.append(row | {"plateau": plateau, "slope": slope})
     return pd.DataFrame(rows)
 
 

@@ -1,6 +1,7 @@
 """Figures of poisoning: tidy table in, captioned figure out."""
 
-from lib.poisoning.figures.attacks import attacks, directions, taken_over, variants
+from lib.poisoning.figures.attacks import attacks, directions, other_rules, taken_over, variants
+from lib.poisoning.figures.closed_forms import krum_guarantee, mpaf_paths, quality, votes_and_trust
 from lib.poisoning.figures.images import distances, samples
 from lib.poisoning.figures.real import of_real, show_real
 from lib.poisoning.figures.spectrum import adversaries, heterogeneity, prices, rounds, shares, spectrum
@@ -14,8 +15,12 @@ __all__ = [
     "directions",
     "distances",
     "heterogeneity",
+    "krum_guarantee",
+    "mpaf_paths",
     "of_real",
+    "other_rules",
     "prices",
+    "quality",
     "robustness",
     "rounds",
     "samples",
@@ -25,4 +30,5 @@ __all__ = [
     "strength",
     "taken_over",
     "variants",
+    "votes_and_trust",
 ]

@@ -4,7 +4,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.poisoning.experiments.spectrum import impact
-from lib.poisoning.figures.parts import ADVERSARY_ORDER, INTERVALS, RULE_ORDER, curve, dots, grid, listed, ordered
+from lib.poisoning.figures.parts import (
+    ADVERSARY_ORDER,
+    INTERVALS,
+    RULE_ORDER,
+    curve,
+    dots,
+    grid,
+    listed,
+    matrix,
+    ordered,
+    unattacked,
+)
 from lib.report.style import describe, new_figure
 
 KINDS = ("unit", "std", "sign")
@@ -17,22 +28,28 @@ def attacks(table: pd.DataFrame, *, data: str = "the digits") -> Figure:
     lost = lost[ordered(found["rule"], RULE_ORDER)]
     lost = lost.loc[lost.mean(axis=1).sort_values(ascending=False).index]
     fig, axes = new_figure(width=1.15 * lost.shape[1] + 2.6, height=0.27 * len(lost) + 1.1)
-    axis = axes[0, 0]
-    axis.grid(False)
-    top = max(float(lost.max().max()), 0.01)
-    image = axis.imshow(lost, cmap="cividis_r", vmin=0, vmax=top, aspect="auto")
-    for row, values in enumerate(lost.to_numpy()):
-        for column, value in enumerate(values):
-            axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8,
-                      color="white" if value > 0.55 * top else "black")  # fmt: skip
-    axis.set_xticks(range(lost.shape[1]), lost.columns, rotation=20, ha="right")
-    axis.set_yticks(range(len(lost)), lost.index)
-    fig.colorbar(image, ax=axis, label="best accuracy lost")
+    matrix(fig, axes[0, 0], lost, label="best accuracy lost")
     worst = ", ".join(f"{rule}: {lost[rule].idxmax()} ({lost[rule].max():.2f})" for rule in lost)
     seeds = found["seed"].nunique()
     caption = f"""Best accuracy lost on {data} to attacks of the literature and to some of the spectrum, medians over
-        {seeds} {"seed" if seeds == 1 else "seeds"}, the most harmful first. Worst by rule: {worst}."""
+        {seeds} {"seed" if seeds == 1 else "seeds"}, the most harmful first. Worst by rule: {worst}. Accuracy without
+        attack: {unattacked(found)}."""
     return describe(fig, caption=caption, alt=f"Matrix of accuracy lost by attack and rule. Worst: {worst}.")
+
+
+def other_rules(table: pd.DataFrame, *, data: str) -> Figure:
+    """Draw the best accuracy on `data` under every rule in `table`, without attack and under each adversary."""
+    found = impact(table)
+    best = grid(found, "rule", "adversary", "best")
+    best = best.loc[ordered(found["rule"], RULE_ORDER), ordered(found["adversary"], ADVERSARY_ORDER)]
+    fig, axes = new_figure(width=1.15 * best.shape[1] + 3.2, height=0.27 * len(best) + 1.1)
+    matrix(fig, axes[0, 0], best, label="best accuracy", reverse=True)
+    worst = best.drop(columns="none").min(axis=1)
+    text = "; ".join(f"{rule} {best.loc[rule, 'none']:.2f} and {worst[rule]:.2f}" for rule in best.index)
+    caption = f"""Best accuracy on {data} under further rules, medians over {found["seed"].nunique()} seeds. Without
+        attack and under the worst of these: {text}. Rules that mix first (NNM) meet the attack tailored to the rule
+        behind the mixing, which is not the strongest against both together."""
+    return describe(fig, caption=caption, alt=f"Matrix of accuracy by rule and adversary: {text}.")
 
 
 def directions(table: pd.DataFrame, *, data: str = "the digits") -> Figure:
@@ -46,7 +63,7 @@ def directions(table: pd.DataFrame, *, data: str = "the digits") -> Figure:
     for axis, name in zip(axes[0], names, strict=True):
         part = found[found["adversary"] == name]
         part = part.assign(cell=part["rule"] + ", " + part["kind"])
-        dots(axis, part, cells, "cell", "best_impact", order=tuple(cells))
+        dots(axis, part, cells, "cell", "best_impact", order=KINDS)
         axis.axvline(0, color="#6B6B6B", linewidth=0.8)
         axis.set(title=name, xlabel="best accuracy lost")
     middle = grid(found[found["adversary"] == names[-1]], "rule", "kind", "best_impact").loc[rules, kinds]

@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, MARKERS, series
@@ -9,7 +10,7 @@ from lib.report.style import COLOURS, MARKERS, series
 # One colour and marker a rule, and one an adversary, in every figure.
 RULE_ORDER = (
     "mean", "median", "trimmed mean", "norm bound", "Multi-Krum", "geometric median", "Krum", "DnC", "Bulyan",
-    "NNM + trimmed mean", "NNM + Krum", "Multi-Krum, iterative",
+    "NNM + trimmed mean", "NNM + Krum", "Multi-Krum, iterative", "trimmed mean, one too few",
 )  # fmt: skip
 ADVERSARY_ORDER = (
     "none", "MPAF", "MPAF 1", "noise", "compromised 5", "hybrid 1", "hybrid 5", "hybrid 10", "DCGAN 1", "DCGAN 5",
@@ -42,14 +43,39 @@ def mark(index: int) -> dict[str, object]:
 
 
 def dots(axis: Axes, table: pd.DataFrame, names: list[str], column: str, value: str, *, order: tuple[str, ...]) -> None:
-    """Draw one horizontal median with its interval a name, from the top."""
+    """Draw one horizontal median with its interval a name, from the top.
+
+    The place in `order` of a name, or of what stands behind its last comma, decides colour and marker.
+    """
     for row, name in enumerate(names):
         found = summarize(table[table[column] == name], [column], value)
         middle, low, high = (float(found[part].iloc[0]) for part in ("median", "low", "high"))
-        index = order.index(name) if name in order else len(order)
+        last = name if name in order else name.rsplit(", ", 1)[-1]
+        index = order.index(last) if last in order else len(order)
         axis.errorbar([middle], [row], xerr=[[middle - low], [high - middle]], capsize=2, **mark(index))
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.5, -0.5)
+
+
+def matrix(fig: Figure, axis: Axes, values: pd.DataFrame, *, label: str, reverse: bool = False) -> None:
+    """Draw `values` as coloured cells with their numbers; dark is much, or little with `reverse`."""
+    axis.grid(False)
+    top = max(float(values.max().max()), 0.01)
+    image = axis.imshow(values, cmap="cividis" if reverse else "cividis_r", vmin=0, vmax=top, aspect="auto")
+    for row, cells in enumerate(values.to_numpy()):
+        for column, value in enumerate(cells):
+            dark = value < 0.45 * top if reverse else value > 0.55 * top
+            colour = "white" if dark else "black"
+            axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
+    axis.set_xticks(range(values.shape[1]), values.columns, rotation=20, ha="right")
+    axis.set_yticks(range(len(values)), values.index)
+    fig.colorbar(image, ax=axis, label=label)
+
+
+def unattacked(found: pd.DataFrame) -> str:
+    """Return the median best accuracy without attack by rule, from a table of `impact`, as text."""
+    best = found[found["adversary"] == "none"].groupby("rule")["best"].median()
+    return listed(best.loc[ordered(best.index, RULE_ORDER)])
 
 
 def listed(values: pd.Series, digits: int = 2) -> str:

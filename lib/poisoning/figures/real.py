@@ -1,4 +1,4 @@
-"""The figures of the runs on real data: those for which there are tables."""
+"""The figures of the runs on real data, by question: those for which there are tables."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,53 +6,95 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.poisoning.experiments.spectrum import beside
-from lib.poisoning.figures.attacks import attacks, directions, taken_over
+from lib.poisoning.figures.attacks import attacks, directions, other_rules, taken_over
 from lib.poisoning.figures.images import distances, samples
 from lib.poisoning.figures.spectrum import heterogeneity, shares, spectrum
 
 NAMES = {"mnist": "MNIST", "femnist-digits": "FEMNIST digits", "cifar10": "CIFAR-10"}
 SOME = ("none", "MPAF", "noise", "compromised 5", "hybrid 5", "bootstrap 5", "omniscient")
+Tables = Mapping[str, pd.DataFrame]
 
 
-def of_real(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
-    """Return the figures of `tables`, those of `lib.poisoning.experiments.real_tables`, by name; none without them."""
-    found: dict[str, Figure] = {}
+def of_real(tables: Tables, question: str | None = None) -> dict[str, Figure]:
+    """Return the figures of `tables`, those of `lib.poisoning.experiments.real_tables`, by name; none without them.
+
+    `question` is one of `QUESTIONS`, None is all of them.
+    """
     if "real" not in tables:
-        return found
-    for data, name in NAMES.items():
-        parts = {key: table[table["data"] == data] for key, table in tables.items() if "data" in table}
-        parts = {key: table for key, table in parts.items() if len(table)}
-        if "real" in parts:
-            found |= {f"{data}-{key}": figure for key, figure in _of(parts, name).items()}
+        return {}
+    found: dict[str, Figure] = {}
+    for draw in QUESTIONS.values() if question is None else (QUESTIONS[question],):
+        found |= draw(tables)
     return found
 
 
-def show_real(tables: Mapping[str, pd.DataFrame], show: Callable[[Figure, str], None]) -> None:
-    """Hand the figures of `of_real` to `show`, with their names."""
-    for name, figure in of_real(tables).items():
+def show_real(tables: Tables, question: str, show: Callable[[Figure, str], None]) -> None:
+    """Hand the figures of `of_real` that answer `question` to `show`, with their names."""
+    for name, figure in of_real(tables, question).items():
         show(figure, name)
 
 
-def _of(tables: Mapping[str, pd.DataFrame], name: str) -> dict[str, Figure]:
-    """Return the figures of one data set."""
-    main = tables["real"][tables["real"]["rule"] != "mean"]
-    varied = main["adversary"].str.match(r"(hybrid|DCGAN|bootstrap) (?!5$)")
-    found = {"spectrum": spectrum(main[~varied], data=name)}
-    if varied.any():
-        found["taken"] = taken_over(main, data=name)
-    if "real_images" in tables:
-        found |= {"samples": samples(tables["real_images"]), "distances": distances(tables["real_images"])}
-    if "real_attacks" in tables:
-        found["attacks"] = attacks(beside(tables["real_attacks"], main, SOME), data=name)
-    if "real_alike" in tables:
-        names = tuple(tables["real_alike"]["adversary"].unique())
-        found["alike"] = heterogeneity(main[main["adversary"].isin(names)], tables["real_alike"])
-    if "real_directions" in tables:
-        known = tuple(tables["real_directions"]["adversary"].unique())
-        found["directions"] = directions(beside(tables["real_directions"], main, ("none", *known)), data=name)
-    if "real_shares" in tables:
-        known = tuple(tables["real_shares"]["adversary"].unique())
-        found["shares"] = shares(beside(tables["real_shares"], main, known))
-    if "real_rules" in tables:
-        found["rules"] = attacks(tables["real_rules"], data=name)
+def _spectra(tables: Tables) -> dict[str, Figure]:
+    """Return the spectrum of every data set, and how it changes with the clients taken over where that varies."""
+    found = {}
+    for data, main in _parts(tables, "real").items():
+        varied = main["adversary"].str.match(r"(hybrid|DCGAN|bootstrap) (?!5$)")
+        found[f"{data}-spectrum"] = spectrum(main[~varied], data=NAMES[data])
+        if varied.any():
+            found[f"{data}-taken"] = taken_over(main, data=NAMES[data])
     return found
+
+
+def _images(tables: Tables) -> dict[str, Figure]:
+    """Return synthetic images of five clients, and how near those of any number lie to what was learnt from."""
+    images = [rows.assign(data=NAMES[data]) for data, rows in _parts(tables, "real_images").items()]
+    if not images:
+        return {}
+    table = pd.concat(images, ignore_index=True)
+    five = table[table["compromised"] == 5]
+    shown = {"real-samples": samples(five)} if len(five) else {}
+    return shown | {"real-distances": distances(table)}
+
+
+def _variations(tables: Tables) -> dict[str, Figure]:
+    """Return what other attacks, rules, directions, shares and clients do, where they were run."""
+    known = _parts(tables, "real")
+    found = {}
+    for data, rows in _parts(tables, "real_attacks").items():
+        found[f"{data}-attacks"] = attacks(beside(rows, known[data], SOME), data=NAMES[data])
+    for data, rows in _parts(tables, "real_rules").items():
+        same = known[data][known[data]["adversary"].isin(rows["adversary"])]
+        found[f"{data}-rules"] = other_rules(pd.concat([same, rows], ignore_index=True), data=NAMES[data])
+    for data, rows in _parts(tables, "real_alike").items():
+        same = known[data][known[data]["adversary"].isin(rows["adversary"])]
+        found[f"{data}-alike"] = heterogeneity(same, rows, data=NAMES[data])
+    for data, rows in _parts(tables, "real_directions").items():
+        names = ("none", *rows["adversary"].unique())
+        found[f"{data}-directions"] = directions(beside(rows, known[data], names), data=NAMES[data])
+    for data, rows in _parts(tables, "real_shares").items():
+        found[f"{data}-shares"] = shares(_from_zero(rows, known[data]), data=NAMES[data])
+    return found
+
+
+def _from_zero(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Return `rows` with those of the spectrum `known`: its share of attackers, and none, which is anybody's zero."""
+    names = list(rows["adversary"].unique())
+    clean = known[(known["adversary"] == "none") & known["rule"].isin(rows["rule"])]
+    zeros = [clean.assign(adversary=name, share=0.0) for name in names]
+    return pd.concat([*zeros, beside(rows, known, names)], ignore_index=True)
+
+
+def _parts(tables: Tables, key: str) -> dict[str, pd.DataFrame]:
+    """Return the rows of one table by data set, without the mean, which is no robust rule."""
+    if key not in tables:
+        return {}
+    table = tables[key]
+    kept = table[table["rule"] != "mean"] if "rule" in table else table
+    return {data: kept[kept["data"] == data] for data in NAMES if (kept["data"] == data).any()}
+
+
+QUESTIONS: dict[str, Callable[[Tables], dict[str, Figure]]] = {
+    "adversaries": _spectra,
+    "images": _images,
+    "variations": _variations,
+}

@@ -1,12 +1,26 @@
 """Figures of federated runs under attack: impact by adversary, over rounds, by share, and what it costs."""
 
+import math
+
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from lib.poisoning.experiments.spectrum import impact
-from lib.poisoning.figures.parts import ADVERSARY_ORDER, INTERVALS, RULE_ORDER, curve, dots, grid, listed, mark, ordered
-from lib.report.style import COLOURS, MARKERS, describe, new_figure
+from lib.poisoning.federations import CLASSES
+from lib.poisoning.figures.parts import (
+    ADVERSARY_ORDER,
+    INTERVALS,
+    RULE_ORDER,
+    curve,
+    dots,
+    grid,
+    listed,
+    mark,
+    ordered,
+    unattacked,
+)
+from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure
 
 
 def adversaries(table: pd.DataFrame) -> Figure:
@@ -37,21 +51,22 @@ def spectrum(table: pd.DataFrame, *, data: str = "the digits") -> Figure:
     """Draw the best accuracy over rounds by adversary on `data`, one panel a rule."""
     rules, names = ordered(table["rule"], RULE_ORDER), ordered(table["adversary"], ADVERSARY_ORDER)
     found = impact(table)
-    fig, axes = new_figure(1, len(rules), width=1.9 * len(rules) + 1.6, height=0.25 * len(names) + 1.0, sharey=True)
+    fig, axes = new_figure(1, len(rules), width=1.9 * len(rules) + 1.8, height=0.25 * len(names) + 1.0, sharey=True)
     for axis, rule in zip(axes[0], rules, strict=True):
         part = found[found["rule"] == rule]
         dots(axis, part, names, "adversary", "best", order=ADVERSARY_ORDER)
         final = part.groupby("adversary")["final"].median().loc[names]
         axis.plot(final, range(len(names)), "|", color="#000000", markersize=9, label="final")
-        axis.set(title=rule, xlabel="accuracy", xlim=(0, 1.02))
-    axes[0, -1].legend(fontsize=7, loc="upper left")
+        axis.axvline(1 / CLASSES, label="chance", **GUIDE)
+        axis.set(title=rule, xlabel="accuracy", xlim=(0, min(1.02, 1.1 * found["best"].max())))
+    axes[0, -1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
     lost = grid(found, "rule", "adversary", "best_impact").loc[rules]
     worst = ", ".join(f"{rule}: {row.idxmax()} ({row.max():.2f})" for rule, row in lost.iterrows())
     hybrid = f"; the hybrid with five clients costs {listed(lost['hybrid 5'])}" if "hybrid 5" in lost else ""
     fakes = f", fakes without data (MPAF) {listed(lost['MPAF'])}" if "MPAF" in lost else ""
     caption = f"""Best accuracy over rounds (points) and at the end (bars) on {data}. Most harmful adversary by
         rule, with the best
-        accuracy that it costs: {worst}{hybrid}{fakes}. {INTERVALS}"""
+        accuracy that it costs: {worst}{hybrid}{fakes}. Without attack: {unattacked(found)}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy by adversary, one panel a rule. Worst: {worst}.")
 
 
@@ -76,8 +91,13 @@ def rounds(table: pd.DataFrame, *, rule: str = "trimmed mean") -> Figure:
     return describe(fig, caption=caption, alt=f"Accuracy against rounds under the {rule}, one curve an adversary.")
 
 
-def heterogeneity(differ: pd.DataFrame, alike: pd.DataFrame) -> Figure:
-    """Draw what each adversary costs where clients differ and where they are alike."""
+def _alike(beta: float, wording: str = "beta {:g}") -> str:
+    """Return how clients came by their images: an infinite beta leaves those of a user together."""
+    return "by user" if math.isinf(beta) else wording.format(beta)
+
+
+def heterogeneity(differ: pd.DataFrame, alike: pd.DataFrame, *, data: str = "the digits") -> Figure:
+    """Draw what each adversary costs on `data` where clients differ and where they are alike."""
     both = pd.concat([impact(differ), impact(alike)], ignore_index=True)
     common = [name for name in ordered(alike["adversary"], ADVERSARY_ORDER) if name != "none"]
     rules = ordered(alike["rule"], RULE_ORDER)
@@ -89,36 +109,39 @@ def heterogeneity(differ: pd.DataFrame, alike: pd.DataFrame) -> Figure:
         part = both[both["beta"] == beta]
         part = part.assign(cell=part["rule"] + ", " + part["adversary"])
         cells = [f"{rule}, {name}" for rule in rules for name in common]
-        dots(axis, part, cells, "cell", "best_impact", order=tuple(cells))
+        dots(axis, part, cells, "cell", "best_impact", order=ADVERSARY_ORDER)
         axis.axvline(0, color="#6B6B6B", linewidth=0.8)
-        axis.set(title=rf"$\beta = {beta:g}$", xlabel="best accuracy lost", xlim=limits)
+        axis.set(title=_alike(beta, r"$\beta = {:g}$"), xlabel="best accuracy lost", xlim=limits)
     middle = grid(both[both["adversary"] == common[-1]], "beta", "rule", "best_impact")
-    text = "; ".join(f"beta {beta:g}: {listed(row.loc[rules])}" for beta, row in middle.iterrows())
-    caption = f"""The same attacks where clients hold few classes (small beta) and where they are alike.
-        {common[-1].capitalize()}
-        attack, accuracy lost: {text}. {INTERVALS}"""
+    text = "; ".join(f"{_alike(beta)}: {listed(row.loc[rules])}" for beta, row in middle.iterrows())
+    clean = "; ".join(f"{_alike(beta)}: {unattacked(rows)}" for beta, rows in both.groupby("beta"))
+    caption = f"""The same attacks on {data} where clients hold few classes (small beta) and where their classes are
+        alike. {common[-1].capitalize()} attack, accuracy lost: {text}. Accuracy without attack: {clean}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy lost by rule and adversary at two heterogeneities: {text}.")
 
 
-def shares(table: pd.DataFrame) -> Figure:
-    """Draw best accuracy against the malicious share of a cohort, one panel a rule."""
+def shares(table: pd.DataFrame, *, data: str = "the digits") -> Figure:
+    """Draw best accuracy on `data` against the malicious share of a cohort, one panel a rule."""
     rules, names = ordered(table["rule"], RULE_ORDER), ordered(table["adversary"], ADVERSARY_ORDER)
     keys = ["rule", "adversary", "share", "seed"]
     best = table.groupby(keys, sort=False)["accuracy"].max().reset_index()
-    fig, axes = new_figure(1, len(rules), width=3.6 * len(rules), sharey=True)
+    wide = 3.6 * len(rules) if len(rules) < 3 else 2.2 * len(rules) + 0.6
+    fig, axes = new_figure(1, len(rules), width=wide, sharey=True)
     for axis, rule in zip(axes[0], rules, strict=True):
         for name in names:
             rows = best[(best["rule"] == rule) & (best["adversary"] == name)]
             curve(axis, rows, "share", "accuracy", label=name, index=ADVERSARY_ORDER.index(name))
-        axis.set(title=rule, xlabel="malicious share of a cohort", ylim=(0, 1.02))
+        axis.set(title=rule, xlabel="malicious share", ylim=(0, 1.02))
     axes[0, 0].set_ylabel("best accuracy")
     axes[0, 0].legend(fontsize=8)
     middle = best.pivot_table(index=["rule", "adversary"], columns="share", values="accuracy", aggfunc="median")
+    middle = middle.loc[[(rule, name) for rule in rules for name in names]]
+    middle = middle if len(rules) < 3 else middle.iloc[:, [-1]]  # the figure shows the rest
     text = "; ".join(
         f"{rule}, {name} {' / '.join(f'{value:.2f}' for value in row)}" for (rule, name), row in middle.iterrows()
     )
     at = ", ".join(f"{share:.0%}" for share in middle.columns)
-    caption = f"Best accuracy at malicious shares {at}: {text}. {INTERVALS}"
+    caption = f"Best accuracy on {data} at malicious shares of a cohort of {at}: {text}. {INTERVALS}"
     return describe(fig, caption=caption, alt="Best accuracy against malicious share, one panel a rule.")
 
 

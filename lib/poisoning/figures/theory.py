@@ -28,7 +28,9 @@ def strength(table: pd.DataFrame) -> Figure:
     names = [name for name in ("median", "trimmed mean", "geometric median", "norm bound") if name in last]
     picked = [name for name in ("Krum", "Multi-Krum", "Bulyan") if name in last]
     at = ", ".join(f"{name} {top[name]:.1f} at {middle[name].idxmax():.2g}" for name in picked)
-    caption = f"""Three shapes: the mean moves without end, coordinate-wise and norm-based rules level off
+    few = "trimmed mean, one too few"
+    told = f" (told of one attacker too few, so does the trimmed mean: {last[few]:.1f})" if few in last else ""
+    caption = f"""Three shapes: the mean moves without end{told}, coordinate-wise and norm-based rules level off
         ({listed(last[names], 1)};
         the dashed line is the closed form for the trimmed mean, {table["plateau"].median():.2f}), and rules that select
         are moved farthest just before they notice ({at}) and hardly after. Medians over {table["seed"].nunique()}

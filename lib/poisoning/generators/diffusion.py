@@ -54,7 +54,7 @@ def fit_diffusion(
         torch.manual_seed(seed)
         net = _denoiser(images.shape[1:], classes, widths).to(images.device)
     place = {"generator": rng, "device": images.device}
-    optimizer = torch.optim.Adam(net.parameters(), lr=lr)
+    optimizer = torch.optim.Adam(net.parameters(), lr=lr, fused=True)
     decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
     for _ in range(steps):
         rows = torch.randint(len(images), (batch,), **place)
