@@ -57,7 +57,7 @@ def tangents(
     steps = {("one by one", k): forward(k, False) for k in perturbations}
     steps |= {("at once", k): forward(k, True) for k in perturbations} | {("backprop", 1): backprop}
     with fixed_threads(1):
-        seconds = _times([lambda: _forward(stock, x), *steps.values()], repeats)
+        seconds = median_times([lambda: _forward(stock, x), *steps.values()], repeats)
         peaks = []
         for step in steps.values():
             with peak_memory("cpu", modules=(net, stock), inputs=(x, y)) as found:
@@ -76,7 +76,7 @@ def _forward(net, x) -> None:
         net(x)
 
 
-def _times(steps: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+def median_times(steps: Sequence[Callable[[], object]], repeats: int) -> list[float]:
     """Return the median seconds of each of `steps`, run in turn."""
     import statistics
     import time
