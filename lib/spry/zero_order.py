@@ -83,7 +83,7 @@ def cosines(candidates: Tensors, previous: Tensors) -> torch.Tensor:
 
     Where `previous` is zero all cosines are zero.
     """
-    rows = torch.cat([value.flatten(1) for value in candidates.values()], dim=1)
+    rows = torch.cat([value.reshape(len(value), -1) for value in candidates.values()], dim=1)
     aim = torch.cat([previous[name].flatten() for name in candidates]).to(rows)
     products, lengths = rows @ aim, rows.norm(dim=1) * aim.norm()
     return torch.where(lengths > 0, products / lengths, torch.zeros_like(products))

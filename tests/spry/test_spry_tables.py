@@ -25,11 +25,9 @@ def runs():
 def test_a_ranking_is_read_in_words(runs):
     table = figures.ranked(runs).set_index("method")
     assert table.index.tolist() == ["early", "Spry", "slow"]
-    work = table["forward passes to target"]
+    work = table["passes to target"]
     assert work.to_dict() == {"early": "at the start", "Spry": "100", "slow": "not reached"}
-    assert (
-        table.loc["Spry", "final accuracy"] == "0.50 (0.50 to 0.50)" and table.loc["slow", "final accuracy"] == "0.40"
-    )
+    assert table.loc["Spry", "final accuracy"] == "0.50 (0.50–0.50)" and table.loc["slow", "final accuracy"] == "0.40"
     assert table["sent (KiB)"].tolist() == ["2.5"] * 3
 
 

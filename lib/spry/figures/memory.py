@@ -104,7 +104,8 @@ def paper_shapes(predictions: pd.DataFrame, measured: pd.DataFrame | None = None
             if part[part["method"] == method]["value"].isna().any() or method not in set(part["method"]):
                 axis.text(place, 0, f" {(list(why) or ['not run'])[0][:20]}", rotation=90, fontsize=7, ha="center")
         axis.set_xticks(range(len(methods)), methods, fontsize=7, rotation=30, ha="right")
-        axis.set_title(shape, fontsize=9)
+        card = "" if cases is None else cards(part, shapes=False)
+        axis.set_title(f"{shape}\n{card}".strip(), fontsize=9)
     what = "predicted" if cases is None else "measured"
     axes[0, 0].set_ylabel(f"{what} peak (GB)")
     axes[0, -1].legend(fontsize=6)

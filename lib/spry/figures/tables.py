@@ -1,5 +1,7 @@
 """Tables of the page: medians with their intervals, headings in words and with units."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
@@ -46,21 +48,15 @@ def ranked(table: pd.DataFrame | None, data: str = "") -> pd.DataFrame:
     rows = ranking(table, data)
     words = {np.inf: "not reached"}
     work = [words.get(v, "at the start" if np.isnan(v) else f"{v:.0f}") for v in rows["operations_to_target"]]
-    accuracy = [f"{row.accuracy:.2f} ({row.low:.2f} to {row.high:.2f})" for row in rows.itertuples()]
-    if (rows["seeds"] == 1).any():  # one seed has no interval
-        accuracy = [
-            f"{row.accuracy:.2f}" if row.seeds == 1 else text
-            for row, text in zip(rows.itertuples(), accuracy, strict=True)
-        ]
+    spread = [f" ({row.low:.2f}–{row.high:.2f})" if row.seeds > 1 else "" for row in rows.itertuples()]
     columns = {
         "α": [f"{value:g}" for value in rows["alpha"]],
         "method": rows["method"],
         "seeds": rows["seeds"],
-        "learning rate": [f"{value:g}" for value in rows["lr"]],
-        "final accuracy": accuracy,
-        "commonest label": [f"{value:.2f}" for value in rows["majority"]],
-        "forward passes to target": work,
-        "in all": [f"{value:.0f}" for value in rows["operations"]],
+        "rate": [f"{value:g}" for value in rows["lr"]],
+        "final accuracy": [f"{value:.2f}{text}" for value, text in zip(rows["accuracy"], spread, strict=True)],
+        "passes to target": work,
+        "passes in all": [f"{value:.0f}" for value in rows["operations"]],
         "sent (KiB)": [f"{value:.1f}" for value in rows["kib_up"]],
     }
     return pd.DataFrame(columns)
@@ -100,38 +96,44 @@ def derivative(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def paper_table(predictions: pd.DataFrame, measured: pd.DataFrame | None = None) -> pd.DataFrame:
+def paper_table(
+    predictions: pd.DataFrame, measured: pd.DataFrame | None = None, *, value: Literal["memory", "time"] = "memory"
+) -> pd.DataFrame:
     """Return the numbers behind `paper_shapes`, all that were measured, as they are read.
 
     Without a measurement, the predicted peaks in GB: one row a shape and one column a method. With one, a row a shape,
-    weights and method: the card, and at each length the peak with the predicted one, and the time of a step with its
-    ratio to a forward pass of the same network. Weights of which nothing was run are one row.
+    card and weights, a column a method, and in a cell the value at each length: "memory", peaks in GB, or "time", a
+    step in ms with what it is in forward passes of the same network. Weights of which nothing was run say so once.
     """
     if measured is None:
         wide = predictions.pivot_table(index="shape", columns="method", values="predicted", aggfunc="sum", sort=False)
         return (wide / GB).map("{:.1f}".format).rename_axis("model, predicted GB", axis=0).reset_index()
-    rows = []
+    rows, methods = [], list(dict.fromkeys(measured["method"]))
     for shape in dict.fromkeys(measured["shape"]):
-        for weights, label in WEIGHTS.items():
+        for weights in WEIGHTS:
             part = measured[(measured["shape"] == shape) & (measured["weights"] == weights)]
-            name = {"model": shape, "weights": label}
-            if len(part) and set(part["status"]) == {NOT_RUN}:
-                rows.append({**name, "method": "all methods", "GPU": "not run: no time was left"})
+            if not len(part):
                 continue
-            for method, cases in part.groupby("method", sort=False):
-                row = {**name, "method": method, "GPU": cards(cases, shapes=False) or "–"}
-                for length, case in cases.groupby("length", sort=True):
-                    row |= _case(case, f"{length} tokens")
-                rows.append(row)
-    return pd.DataFrame(rows).fillna("–")
+            if set(part["status"]) == {NOT_RUN}:
+                if value == "time":
+                    continue
+                cells = {methods[0]: "not run: no time was left"}
+            else:
+                cells = {name: _cell(cases, value) for name, cases in part.groupby("method", sort=False)}
+            rows.append({"model": shape, "GPU": cards(part, shapes=False), "weights": WEIGHTS[weights]} | cells)
+    return pd.DataFrame(rows, columns=["model", "GPU", "weights", *methods]).replace("", np.nan).fillna("–")
 
 
-def _case(case: pd.DataFrame, where: str) -> dict[str, str]:
-    """Return the cells of one measurement."""
-    memory, time = f"peak, {where} (predicted), GB", f"step, {where}, ms (forward passes)"
-    status = case["status"].iloc[0]
-    if status != "ok":
-        return {memory: "not run" if status == NOT_RUN else status, time: "–"}
-    peak, expected = (case[name].sum() / GB for name in ("measured", "predicted"))
-    seconds, forward = case["seconds"].iloc[0], case["forward_seconds"].iloc[0]
-    return {memory: f"{peak:.2f} ({expected:.2f})", time: f"{1000 * seconds:.0f} ({seconds / forward:.1f})"}
+def _cell(cases: pd.DataFrame, value: str) -> str:
+    """Return what was measured at every length."""
+    said = []
+    for _, case in cases.groupby("length", sort=True):
+        status = case["status"].iloc[0]
+        seconds, forward = case["seconds"].iloc[0], case["forward_seconds"].iloc[0]
+        if status != "ok":
+            said.append("not run" if status == NOT_RUN else status)
+        elif value == "memory":
+            said.append(f"{case['measured'].sum() / GB:.2f}")
+        else:
+            said.append(f"{1000 * seconds:.0f} ({seconds / forward:.1f})")
+    return ", ".join(said)
