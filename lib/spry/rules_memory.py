@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib.report import Verdict, grade, need
 from lib.report.claims import NOT_JUDGED
-from lib.spry.experiments.memory import cards
+from lib.spry.experiments.memory import WEIGHTS, cards
 from lib.spry.memory_model import PAPER_SHAPES, STOCK, TRANSIENT
 
 Tables = Mapping[str, pd.DataFrame]
@@ -49,7 +49,7 @@ def _others(table: pd.DataFrame, shape: str) -> str:
     total = rows[rows["status"] == "ok"].groupby(["method", "weights"])["measured"].sum(min_count=1)
     rival, ours = _kinds(shape)
     over = {kind: value / total[ours] for kind, value in total.items() if "backprop" in kind[0] and kind != rival}
-    return ", ".join(f"{method} ({weights}) {value:.1f} times" for (method, weights), value in over.items())
+    return ", ".join(f"{method} ({WEIGHTS[weights]}) {value:.1f} times" for (method, weights), value in over.items())
 
 
 def memory_range(tables: Tables) -> Verdict:
@@ -108,7 +108,8 @@ def forward_fits(tables: Tables) -> Verdict:
     measured = "; ".join(
         f"{shape} {share * LIMITS[shape]:.2f} GB at {length} tokens" for (shape, length), share in peaks.items()
     )
-    measured += f", on {cards(tables['gpu_memory'])}"
+    gpu = tables["gpu_memory"]
+    measured += f", on {cards(gpu[gpu['shape'].isin(LIMITS)])}"
     worst = max(peaks.values())
     return grade(sum(peaks.values()), reproduced=worst < 1, close=worst < 1.1, measured=measured)
 

@@ -39,6 +39,7 @@ def memory_by_depth(
 
 
 KEPT = "backprop, weights kept"
+WEIGHTS = {"4bit": "4 bits", "4bit kept": "4 bits, kept", "full": "bfloat16"}  # as they are read
 NOT_RUN = "not begun in time"  # status of a case for which the time lent did not suffice
 
 

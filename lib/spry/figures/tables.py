@@ -7,10 +7,9 @@ import pandas as pd
 
 from lib.report.intervals import last_round, summarize
 from lib.spry.experiments.arms import operations_to
-from lib.spry.experiments.memory import NOT_RUN, cards
+from lib.spry.experiments.memory import NOT_RUN, WEIGHTS, cards
 
 GB = 1e9
-WEIGHTS = {"4bit": "4 bits", "4bit kept": "4 bits, kept", "full": "bfloat16"}
 DEFECTS = {
     "aliased sum": "FedSGD's sum: weight of the first gradient over that of the last",
     "scaling": "Baffle+: effective number of directions",
