@@ -1,16 +1,11 @@
 """Forward mode on a 16-layer LoRA transformer: our layers against PyTorch's own, K tangents at once, a step, memory."""
 
 import json
-import statistics
-import time
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 from benchmarks.agreement import require
 from benchmarks.lines import peer, target
-from lib.profiling import fixed_threads
-from lib.spry.experiments.memory import BERT, memory_by_depth
+from lib.spry.experiments.derivative import derivative_times
+from lib.spry.experiments.memory import memory_by_depth
 from lib.spry.memory_model import TRANSIENT
 
 
@@ -20,11 +15,11 @@ def measure(*, layers: int = 16, batch: int = 8, length: int = 64, k: int = 8, r
     `jvp_forwards` and `stock_forwards`: a directional derivative with our layers and with PyTorch's over a forward
     pass; `step_ratio`: a step of forward-gradient finetuning (K = 1, AdamW) over one of backpropagation with
     PyTorch's layers; `at_once_ratio`: `k` derivatives in one pass over one by one; `memory_growth` and `memory_ratio`:
-    transients of forward mode at 24 over 2 layers, and those of backpropagation over them at 24. Raises AssertionError,
-    before anything is timed, if a derivative of ours is not PyTorch's within 1e-4.
+    transients of forward mode at 24 over 2 layers, and those of backpropagation over them at 24. Raises AssertionError
+    if a derivative of ours is not PyTorch's within 1e-4.
     """
-    with fixed_threads(1):
-        found, worst = _times(layers, batch, length, k, repeats)
+    found, worst = derivative_times(layers=layers, batch=batch, length=length, k=k, repeats=repeats)
+    require("relative difference of a derivative", worst, high=1e-4)
     depth = memory_by_depth(layers=(2, 24), methods=("backprop", "forward mode"))
     bytes_at = depth[depth["category"] == TRANSIENT].set_index(["method", "layers"])["measured"]
     return {
@@ -82,53 +77,6 @@ def rows(found: dict) -> list[dict]:
             growth <= 1.1 and saving >= 7,
         ),
     ]
-
-
-def _times(layers: int, batch: int, length: int, k: int, repeats: int) -> tuple[dict[str, float], float]:
-    import torch
-
-    from lib.spry.forward_gradient import forward_gradient
-    from lib.spry.memory import step_function
-    from lib.spry.shaped_model import build
-    from lib.spry.text_model import trainable
-
-    shape = replace(BERT, layers=layers)
-    generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(1, shape.vocabulary, (batch, length), generator=generator)
-    x, y = torch.stack([ids, torch.ones_like(ids)], dim=1), torch.zeros(batch, dtype=torch.long)
-    ours, stock = build(shape, skip_frozen=True), build(shape)
-    values = trainable(ours)
-    one, many = (
-        {name: torch.randn(n, *value.shape, generator=generator) for name, value in values.items()} for n in (1, k)
-    )
-
-    def loss(net: Any) -> Callable:
-        return lambda p: torch.nn.functional.cross_entropy(torch.func.functional_call(net, p, (x,)), y)
-
-    first, second = (forward_gradient(loss(net), values, one).jvps for net in (ours, stock))
-    worst = require("relative difference of a derivative", float((first - second).abs() / second.abs()), high=1e-4)
-
-    def forward() -> None:
-        with torch.no_grad():
-            loss(stock)({})
-
-    steps = {
-        "forward": forward,
-        "jvp": lambda: forward_gradient(loss(ours), values, one),
-        "stock jvp": lambda: forward_gradient(loss(stock), values, one),
-        "one by one": lambda: forward_gradient(loss(ours), values, many),
-        "at once": lambda: forward_gradient(loss(ours), values, many, at_once=True),
-        "forward step": step_function(build(shape, skip_frozen=True), "forward mode", x, y)[0],
-        "backprop step": step_function(build(shape), "backprop", x, y)[0],
-    }
-    taken: dict[str, list[float]] = {name: [] for name in steps}
-    for turn in range(repeats + 1):  # in turn, so that a change of load meets all alike; the first does not count
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            if turn:
-                taken[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in taken.items()}, worst
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from lib.spry.client_optimizers import OPTIMIZERS
 from lib.spry.forward_gradient import ForwardGradient, Loss
 
 DropoutMode = Literal["eval", "shared_mask", "as_released"]
+RATE = "lr"  # a client's own learning rate among the numbers that it was sent, where runs go side by side
 
 
 class Method(Protocol):
@@ -60,6 +61,8 @@ def local_training(
 ) -> tuple[list[Tensors], list[int]]:
     """Return what each of C clients has after local training, its own tensors only, and its number of steps.
 
+    A client that was sent a `RATE` of its own takes it; the learning rate of `local` is for the others.
+
     `watch` is told every client's estimated gradient of every minibatch, its own tensors only.
     """
     owned = [method.owned(instruction) for instruction in sent]
@@ -68,11 +71,13 @@ def local_training(
     values, moments = {name: start[name].clone() for name in trained}, {}
     mine = {name: torch.tensor([name in names for names in owned], device=values[name].device) for name in trained}
     counts = torch.zeros(len(sent), dtype=torch.long)
+    own = any(RATE in instruction.scalars for instruction in sent)
+    rates = torch.tensor([s.scalars.get(RATE, local.lr) for s in sent]) if own else None
     for iteration, batch in enumerate(cohort_batches(datas, local, rngs)):
         found = estimates(method, sent, start | values, trained, batch, iteration)
         if watch:
             _tell(watch, found.gradient, owned, batch)
-        moved, moments = OPTIMIZERS[method.optimizer](values, found.gradient, moments, iteration + 1, local)
+        moved, moments = OPTIMIZERS[method.optimizer](values, found.gradient, moments, iteration + 1, local, rates)
         for name, value in values.items():
             steps = mine[name] if batch.active is None else mine[name] & (batch.active > 0)
             values[name] = torch.where(per_client(steps, value), moved[name], value)
@@ -137,10 +142,13 @@ def stacked_directions(drawn: Sequence[Tensors], values: Tensors) -> Tensors:
     first = next((value for client in drawn for value in client.values()), None)
     if first is None:
         return {}
-    stacked = {name: value.new_zeros(len(drawn), len(first), *value.shape[1:]) for name, value in values.items()}
-    for c, client in enumerate(drawn):
-        for name, value in client.items():
-            stacked[name][c] = value
+    stacked = {}
+    for name, value in values.items():
+        parts = [client.get(name) for client in drawn]
+        if any(part is None for part in parts):
+            nothing = first.new_zeros(len(first), *value.shape[1:])
+            parts = [nothing if part is None else part for part in parts]
+        stacked[name] = torch.stack(parts).to(value.dtype)
     return stacked
 
 

@@ -67,7 +67,7 @@ def one_run(
     from lib.spry.experiments.arms import named_arms, run_rows
 
     arm = named_arms([method], _problem(file, device, cohort, rounds, record), zero_order_k=directions)[0]
-    return run_rows(arm, alpha, lr, seed)
+    return run_rows(arm, alpha, [(lr, seed)])
 
 
 def compare(

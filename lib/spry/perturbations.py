@@ -32,8 +32,8 @@ class Key:
     unit: int = 0
 
     def __post_init__(self) -> None:
-        seed, *others = self.seed, self.round, self.iteration, self.client, self.unit
-        if not 0 <= seed < 2**64 or not all(0 <= index < LIMIT for index in others):
+        others = self.round, self.iteration, self.client, self.unit
+        if not 0 <= self.seed < 2**64 or min(others) < 0 or max(others) >= LIMIT:
             raise ValueError(f"{self}: give a seed from 0 to 2**64 - 1 and indices from 0 to 2**32 - 1")
 
 

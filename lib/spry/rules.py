@@ -1,6 +1,8 @@
 """The rules that judge the claims about methods: one function a claim, from tables to a verdict."""
 
+import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,21 @@ Rule = Callable[[Tables], Verdict]
 ZERO_ORDER = ("FedMeZO", "Baffle+", "FwdLLM+")
 RIVALS = ("FedAvg", "FedYogi")  # of backpropagation
 FLOOR = 0.05  # what accuracy must be above the commonest label's share for a comparison to say something
+
+
+def judged_at(table: str) -> Callable[[Rule], Rule]:
+    """Return the decorator of a rule that puts the scale of `table`, seeds and rounds, behind what was measured."""
+
+    def decorate(rule: Rule) -> Rule:
+        @functools.wraps(rule)
+        def judged(tables: Tables) -> Verdict:
+            verdict, rows = rule(tables), tables[table]
+            seeds, rounds = rows["seed"].nunique(), rows["round"].max()
+            return replace(verdict, measured=f"{verdict.measured}; {seeds} seed{'s' * (seeds > 1)}, {rounds} rounds")
+
+        return judged
+
+    return decorate
 
 
 def finals(table: pd.DataFrame) -> dict[float, pd.DataFrame]:
@@ -42,6 +59,7 @@ def _over_best(table: pd.DataFrame, rivals: tuple[str, ...], ours: str = "Spry")
     return found
 
 
+@judged_at("comparison")
 def accuracy(tables: Tables) -> Verdict:
     """Spry against the best zero-order method at each alpha, after the same number of rounds."""
     gain = _over_best(tables["comparison"], ZERO_ORDER)
@@ -54,6 +72,7 @@ def accuracy(tables: Tables) -> Verdict:
     return grade(sum(gain.values()), reproduced=worst >= 0.052, close=worst > 0, measured=measured, detail=detail)
 
 
+@judged_at("comparison")
 def accuracy_backprop(tables: Tables) -> Verdict:
     """How far Spry is below the best backpropagation method at each alpha."""
     gap = {alpha: -gain for alpha, gain in _over_best(tables["comparison"], RIVALS).items()}
@@ -62,6 +81,7 @@ def accuracy_backprop(tables: Tables) -> Verdict:
     return grade(low + high, reproduced=low >= 0 and high <= 0.0616, close=low >= 0 and high <= 0.12, measured=measured)
 
 
+@judged_at("comparison")
 def convergence_time(tables: Tables) -> Verdict:
     """Operations until the median accuracy is nine tenths of Spry's final one, zero-order methods over Spry.
 
@@ -85,6 +105,7 @@ def convergence_time(tables: Tables) -> Verdict:
     return grade(worst, reproduced=worst >= 1.2, close=worst > 1, measured=measured, detail=detail)
 
 
+@judged_at("comparison")
 def per_iteration(tables: Tables) -> Verdict:
     """Spry with one communication an iteration against one an epoch, paired, at Dirichlet 1."""
     both = pd.concat([tables["comparison"], tables["protocols"]])
@@ -99,6 +120,7 @@ def _swept(table: pd.DataFrame, sweep: str) -> pd.Series:
     return rows[rows["sweep"] == sweep].groupby("value")["accuracy"].median().sort_index()
 
 
+@judged_at("sweeps")
 def perturbations(tables: Tables) -> Verdict:
     """Accuracy gained by up to ten directions, and from there on."""
     found = _swept(tables["sweeps"], "K")
@@ -111,6 +133,7 @@ def perturbations(tables: Tables) -> Verdict:
     return grade(early + late, reproduced=good, close=early > 0 and abs(late) <= early / 4, measured=measured)
 
 
+@judged_at("sweeps")
 def more_clients(tables: Tables) -> Verdict:
     """Final accuracy against the number of clients a round."""
     found = _swept(tables["sweeps"], "M")
@@ -120,6 +143,7 @@ def more_clients(tables: Tables) -> Verdict:
     return grade(steps.sum(), reproduced=steps.min() > 0 and rises, close=rises, measured=measured)
 
 
+@judged_at("comparison")
 def split_backprop(tables: Tables) -> Verdict:
     """FedAvg against FedAvgSplit, paired."""
     gap = gains(tables["comparison"], "FedAvg", "FedAvgSplit")
@@ -128,6 +152,7 @@ def split_backprop(tables: Tables) -> Verdict:
     return grade(lowest + middle, reproduced=middle >= 0.05, close=lowest > 0.01, measured=measured)
 
 
+@judged_at("comparison")
 def no_split(tables: Tables) -> Verdict:
     """Spry against FedFGD whose clients draw directions of their own, and against one that shares them, paired."""
     own, shared = (gains(tables["comparison"], "Spry", name) for name in ("FedFGD", "FedFGD shared"))

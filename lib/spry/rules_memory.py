@@ -7,6 +7,7 @@ import pandas as pd
 
 from lib.report import Verdict, grade, need
 from lib.report.claims import NOT_JUDGED
+from lib.spry.experiments.memory import WEIGHTS, cards
 from lib.spry.memory_model import PAPER_SHAPES, STOCK, TRANSIENT
 
 Tables = Mapping[str, pd.DataFrame]
@@ -48,7 +49,7 @@ def _others(table: pd.DataFrame, shape: str) -> str:
     total = rows[rows["status"] == "ok"].groupby(["method", "weights"])["measured"].sum(min_count=1)
     rival, ours = _kinds(shape)
     over = {kind: value / total[ours] for kind, value in total.items() if "backprop" in kind[0] and kind != rival}
-    return ", ".join(f"{method} ({weights}) {value:.1f} times" for (method, weights), value in over.items())
+    return ", ".join(f"{method} ({WEIGHTS[weights]}) {value:.1f} times" for (method, weights), value in over.items())
 
 
 def memory_range(tables: Tables) -> Verdict:
@@ -63,7 +64,7 @@ def memory_range(tables: Tables) -> Verdict:
     low = min(map(min, ratios.values()))
     high = min(max(values[place] for values in ratios.values()) for place in range(len(LENGTHS)))
     measured = ", ".join(f"{' and '.join(f'{v:.1f}' for v in values)} ({shape})" for shape, values in ratios.items())
-    measured += f" at {' and '.join(map(str, LENGTHS))} tokens"
+    measured += f" at {' and '.join(map(str, LENGTHS))} tokens, on {cards(tables['gpu_memory'])}"
     detail = "; ".join(f"{shape}: {_others(tables['gpu_memory'], shape)}" for shape in PAPER_SHAPES)
     total = sum(map(sum, ratios.values()))
     good, near = low >= 1.4 and high >= 7.1, low > 1 and high >= 3.5
@@ -74,7 +75,8 @@ def memory_at(shape: str, *, ratio: float, limit: float) -> Callable[[Tables], V
     """Return the rule on one shape: forward mode's peak under `limit` GB and the rival's `ratio` times as high."""
 
     def rule(tables: Tables) -> Verdict:
-        found, failed = _gpu(tables["gpu_memory"], shape)
+        table = tables["gpu_memory"]
+        found, failed = _gpu(table, shape)
         if failed:
             ours = ", ".join(f"{forward / GB:.1f} GB at {length} tokens" for length, (_, forward) in found.items())
             return Verdict(NOT_JUDGED, f"forward mode {ours}; {'; '.join(failed)}")
@@ -83,9 +85,10 @@ def memory_at(shape: str, *, ratio: float, limit: float) -> Callable[[Tables], V
             f"{length} tokens: {back / GB:.1f} GB and {forward / GB:.1f} GB, {over[length]:.1f} times"
             for length, (back, forward) in found.items()
         )
+        measured += f", on {cards(table[table['shape'] == shape])}"
         good = all(forward < limit * GB for _, forward in found.values())
         least, total = min(over.values()), sum(over.values())
-        detail = f"other rivals at {max(LENGTHS)} tokens: {_others(tables['gpu_memory'], shape)}"
+        detail = f"other rivals at {max(LENGTHS)} tokens: {_others(table, shape)}"
         reproduced = good and least >= ratio
         return grade(total, reproduced=reproduced, close=least >= ratio / 2, measured=measured, detail=detail)
 
@@ -105,6 +108,8 @@ def forward_fits(tables: Tables) -> Verdict:
     measured = "; ".join(
         f"{shape} {share * LIMITS[shape]:.2f} GB at {length} tokens" for (shape, length), share in peaks.items()
     )
+    gpu = tables["gpu_memory"]
+    measured += f", on {cards(gpu[gpu['shape'].isin(LIMITS)])}"
     worst = max(peaks.values())
     return grade(sum(peaks.values()), reproduced=worst < 1, close=worst < 1.1, measured=measured)
 
@@ -140,7 +145,7 @@ def zero_order_memory(tables: Tables) -> Verdict:
     whole, wide = _by_depth(tables["depth"], *pair), _transients(tables["depth"], *pair)
     peak, ratio = (part[pair[0]] / part[pair[1]] for part in (whole, wide))
     measured = f"whole peaks {peak.min():.2f} to {peak.max():.2f} times, transients {ratio.min():.2f} to "
-    measured += f"{ratio.max():.2f} times the zero-order method's"
+    measured += f"{ratio.max():.2f} times the zero-order method's, {wide.index[0]} to {wide.index[-1]} layers"
     total = ratio.sum(skipna=False) + peak.sum(skipna=False)
     return grade(total, reproduced=peak.min() > 1 and peak.max() <= 1.25, close=ratio.min() > 1, measured=measured)
 

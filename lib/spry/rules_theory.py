@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.report import Missing, Verdict, fitted_slope, grade, need
-from lib.spry.experiments.released_runs import RELEASED
+from lib.spry.experiments.methods import RELEASED
 from lib.spry.experiments.splitting import best_rates
 from lib.spry.rules import gains
 
@@ -24,6 +24,7 @@ def unbiased(tables: Tables) -> Verdict:
         f"without label skew {share:.1%} of the squared bias at alpha={middle.index[0]:g} are left; squared bias "
     )
     measured += ", ".join(f"{value:.1f} (alpha={alpha:g})" for alpha, value in middle.items())
+    measured += f"; {table['seed'].nunique()} partitions each"
     detail = "even clients of few examples differ within a label, which is a bias too and grows as they get smaller"
     good, near = abs(share) <= 0.05 and slope > 0 and falls, abs(share) <= 0.2 and slope > 0 and ends
     return grade(share + middle.sum(skipna=False), reproduced=good, close=near, measured=measured, detail=detail)
@@ -43,6 +44,7 @@ def rate(tables: Tables) -> Verdict:
     end = end[end["map"] == "fixed"].groupby("alpha")["norm2"].median()
     floor = end[low] / end[high]
     measured = f"slope {slope:.2f} at alpha={high:g}; {floor:.1f} times as much left at alpha={low:g}"
+    measured += f"; {table['seed'].nunique()} seeds, {table['round'].max()} rounds"
     good = slope <= -0.9 and floor >= 1.5
     return grade(slope + floor, reproduced=good, close=slope <= -0.5 and floor > 1, measured=measured)
 

@@ -114,17 +114,9 @@ class Spry(CohortAlgorithm):
 
     def share(self, sent: Instruction) -> tuple[Unit, ...]:
         """Return the units that the client trains, cut down to those of their tensors that it trains."""
-        names = self.model.parameter_names
-        parts = units({name: sent.tensors[name].shape for name in names}, self.per_unit)
-        if not self.split:
-            return parts
-        mine = assign_units(len(parts), sent.scalars["slots"])[sent.scalars["slot"]]
-        everyones = classifier_share(names, self.classifier_share)
-        cut = [
-            Unit(u.index, {n: shape for n, shape in u.shapes.items() if u.index in mine or n in everyones})
-            for u in parts
-        ]
-        return tuple(unit for unit in cut if unit.shapes)
+        shapes = tuple((name, sent.tensors[name].shape) for name in self.model.parameter_names)
+        slot = (sent.scalars["slot"], sent.scalars["slots"]) if self.split else None
+        return _share(shapes, self.per_unit, self.classifier_share, slot)
 
     def expected_update(self, instruction: Instruction) -> Tensors:
         """Return the tensors that the client trains, which are what it sends."""
@@ -136,13 +128,17 @@ class Spry(CohortAlgorithm):
 
     def directions(self, sent: Instruction, iteration: int) -> Tensors:
         """Return the client's perturbations ``(K, *shape)``, a function of what was sent."""
+        return self.drawn(sent, iteration, self.perturbations)
+
+    def drawn(self, sent: Instruction, iteration: int, count: int) -> Tensors:
+        """Return the first `count` perturbations of the client in an iteration."""
         seed, round, client = (sent.scalars[name] for name in ("seed", "round", "client"))
         client = client if self.v_sharing == "independent" else 0
         iteration = 0 if self.v_sharing == "shared_round" else iteration
         drawn: Tensors = {}
         for unit in self.share(sent):
             key = Key(seed, round, iteration, client, unit.index)
-            drawn |= perturbation(key, unit.shapes, count=self.perturbations)
+            drawn |= perturbation(key, unit.shapes, count=count)
         device = next(iter(sent.tensors.values())).device
         return {name: value.to(device) for name, value in drawn.items()}
 
@@ -226,6 +222,20 @@ class Spry(CohortAlgorithm):
         if self.personal_epochs and self.one_by_one:
             return [self.evaluate(state, *one) for one in zip(datas, memories, rngs, strict=True)]
         return super().evaluate_cohort(state, datas, memories, rngs)
+
+
+@functools.lru_cache(maxsize=4096)  # asked for at every minibatch
+def _share(
+    shapes: tuple[tuple[str, torch.Size], ...], per_unit: int, everyones: int, slot: tuple[int, int] | None
+) -> tuple[Unit, ...]:
+    """Return the units of a client in `slot`, ``(which, of how many)``; None trains all."""
+    parts = units(dict(shapes), per_unit)
+    if slot is None:
+        return parts
+    mine = assign_units(len(parts), slot[1])[slot[0]]
+    shared = classifier_share([name for name, _ in shapes], everyones)
+    cut = [Unit(u.index, {n: s for n, s in u.shapes.items() if u.index in mine or n in shared}) for u in parts]
+    return tuple(unit for unit in cut if unit.shapes)
 
 
 def finetuning(lr: float = 1e-4, *, epochs: int | None = 1, steps: int | None = None, batch_size: int = 8) -> LocalSGD:

@@ -83,11 +83,10 @@ def cosines(candidates: Tensors, previous: Tensors) -> torch.Tensor:
 
     Where `previous` is zero all cosines are zero.
     """
-    rows = {name: value.reshape(len(value), -1) for name, value in candidates.items()}
-    products = sum(value @ previous[name].flatten().to(value) for name, value in rows.items())
-    lengths = sum(value.square().sum(dim=1) for value in rows.values()).sqrt()
-    length = sum(previous[name].square().sum() for name in candidates).sqrt().to(lengths)
-    return torch.where(length > 0, products / (lengths * length), torch.zeros_like(products))
+    rows = torch.cat([value.reshape(len(value), -1) for value in candidates.values()], dim=1)
+    aim = torch.cat([previous[name].flatten() for name in candidates]).to(rows)
+    products, lengths = rows @ aim, rows.norm(dim=1) * aim.norm()
+    return torch.where(lengths > 0, products / lengths, torch.zeros_like(products))
 
 
 def gradient_variance(gradients: list[Tensors]) -> float:

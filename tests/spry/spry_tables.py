@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lib.spry.experiments.released_runs import RELEASED
+from lib.spry.experiments.methods import RELEASED
 from lib.spry.memory_model import PAPER_SHAPES, TRANSIENT
 
 
@@ -51,6 +51,7 @@ def gpu(backprop, forward):
                 "dtype": "bfloat16",
                 "status": "ok",
                 "category": "all",
+                "device": "a GPU",
             }
             rival = {
                 "method": "backprop",
@@ -102,18 +103,18 @@ def no_split(*gains):
 
 
 def bias(skew, total, averaged=(1.0, 1.0, 1.0)):
-    table = {"alpha": [100.0, 1.0, 0.1], "skew": skew, "bias2": total, "averaged2": averaged}
+    table = {"alpha": [100.0, 1.0, 0.1], "seed": 0, "skew": skew, "bias2": total, "averaged2": averaged}
     return {"bias": pd.DataFrame(table).assign(averaged2_theory=1.0)}
 
 
 def floor(slope, ratio):
     rows = [
-        [name, alpha, r, (r / 400) ** slope * (ratio if alpha == 0.1 else 1.0)]
+        [name, alpha, 0, r, (r / 400) ** slope * (ratio if alpha == 0.1 else 1.0)]
         for name in ("fixed", "re-sampled")
         for alpha in (100.0, 0.1)
         for r in (10, 50, 100, 400)
     ]
-    return {"floor": pd.DataFrame(rows, columns=["map", "alpha", "round", "norm2"])}
+    return {"floor": pd.DataFrame(rows, columns=["map", "alpha", "seed", "round", "norm2"])}
 
 
 def estimator(*off):

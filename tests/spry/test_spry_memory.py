@@ -12,11 +12,20 @@ pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
 from lib.spry import memory  # noqa: E402
-from lib.spry.experiments.memory import BERT, KEPT, memory_by_depth, paper_predictions  # noqa: E402
+from lib.spry.experiments.memory import (  # noqa: E402
+    BERT,
+    KEPT,
+    NOT_RUN,
+    cards,
+    memory_by_depth,
+    paper_predictions,
+)
 from lib.spry.figures import memory as figures  # noqa: E402
+from lib.spry.figures.tables import GB, paper_table  # noqa: E402
 from lib.spry.forward_gradient import forward_gradient  # noqa: E402
 from lib.spry.four_bit import FourBitLinear, pack, unpack  # noqa: E402
-from lib.spry.memory_model import (  # noqa: E402  # noqa: E402
+from lib.spry.memory_cases import BUDGET  # noqa: E402
+from lib.spry.memory_model import (  # noqa: E402
     METHODS,
     PAPER_SHAPES,
     STOCK,
@@ -206,8 +215,33 @@ def test_figure_of_a_gpu_run_keeps_kinds_of_weights_apart():
     assert f"and {want['predicted'].sum() / 1e9:.1f} GB" in figure.scarce_caption
     words = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert words == [" out of memory"]
-    table = figures.paper_table(predictions, measured)
-    assert (table["step_in_forwards"] == 2).all() and set(table["weights"]) == {"4bit", "4bit kept", "full"}
+    table = paper_table(predictions, measured).set_index(["model", "weights"])
+    assert set(table.index.levels[1]) == {"4 bits", "4 bits, kept", "bfloat16"}
+    assert table.loc[("Llama2-7B", "4 bits"), "forward mode"] == f"{want['predicted'].sum() / GB:.2f}"
+    assert table.loc[("OPT-13B", "4 bits, kept"), "backprop"] == "out of memory"
+    time = paper_table(predictions, measured, value="time").set_index(["model", "weights"])
+    assert time.loc[("Llama2-7B", "4 bits"), "forward mode"] == "200 (2.0)"
+
+
+def test_cards_are_named_and_what_was_not_run_is_said_once():
+    predictions = paper_predictions()
+    rows = predictions[predictions["method"] != KEPT].assign(weights="4bit", device="NVIDIA H100 80GB HBM3")
+    rows = rows.assign(status="ok", measured=rows["predicted"], seconds=0.2, forward_seconds=0.1)
+    rows.loc[rows["shape"] == "OPT-13B", "device"] = "NVIDIA H200"
+    late = rows[rows["shape"] == "OPT-13B"].groupby("method", as_index=False).first()
+    late = late.assign(weights="full", status=NOT_RUN, measured=np.nan, seconds=np.nan, device="NVIDIA H100 80GB HBM3")
+    measured = pd.concat([rows, late])
+    said = "NVIDIA H100 (RoBERTa-large, Llama2-7B, OPT-6.7B) and NVIDIA H200 (OPT-13B)"
+    assert cards(measured) == said
+    assert f"Measured on {said}" in figures.paper_shapes(predictions, measured).scarce_caption
+    table = paper_table(predictions, measured)
+    last = table[table["model"] == "OPT-13B"].set_index("weights")
+    assert last["GPU"].to_dict() == {"4 bits": "NVIDIA H200", "bfloat16": "–"}
+    assert last.loc["bfloat16", ["backprop", "forward mode"]].tolist() == ["not run: no time was left", "–"]
+    assert "not run" not in paper_table(predictions, measured, value="time").to_string()
+    assert NOT_RUN == BUDGET  # the word that the measurement writes
+    text = table.to_string().lower()
+    assert "nan" not in text and "inf" not in text and "_" not in text
 
 
 def test_command_writes_a_table(tmp_path, monkeypatch):

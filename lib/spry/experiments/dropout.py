@@ -48,14 +48,18 @@ def dropout_noise(
         directions = [perturbation(Key(s, 0, i, 0, 0), shapes) for i in range(draws)]
         with torch.no_grad():
             losses = [float(dropout_loss(net, x, y, mode="shared_mask", seed=i)(params)) for i in range(draws)]
-        for mode in modes:
-            same = "eval" if mode == "eval" else "shared_mask"
-            exact = np.array(
+        first_mask = {mode: "eval" if mode == "eval" else "shared_mask" for mode in modes}
+        derivatives = {
+            same: np.array(
                 [
                     float(forward_gradient(dropout_loss(net, x, y, mode=same, seed=i), params, v).jvps[0])
                     for i, v in enumerate(directions)
                 ]
             )
+            for same in set(first_mask.values())
+        }
+        for mode in modes:
+            exact = derivatives[first_mask[mode]]
             for step in steps:
                 found = np.array(
                     [

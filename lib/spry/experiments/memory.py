@@ -39,6 +39,20 @@ def memory_by_depth(
 
 
 KEPT = "backprop, weights kept"
+WEIGHTS = {"4bit": "4 bits", "4bit kept": "4 bits, kept", "full": "bfloat16"}  # as they are read
+NOT_RUN = "not begun in time"  # status of a case for which the time lent did not suffice
+
+
+def cards(table: pd.DataFrame, *, shapes: bool = True) -> str:
+    """Return which card measured what in a table of `python -m lib.spry.memory`: its names, with the `shapes` or not.
+
+    Cases without a measurement count nowhere. A name is cut down to the maker and the model.
+    """
+    run = table[table["status"] == "ok"]
+    names = {device: " ".join(str(device).split()[:2]) for device in run["device"].unique()}
+    done = {name: list(dict.fromkeys(run[run["device"] == device]["shape"])) for device, name in names.items()}
+    said = [f"{name} ({', '.join(models)})" if shapes and len(done) > 1 else name for name, models in done.items()]
+    return " and ".join(said)
 
 
 def paper_predictions(

@@ -38,7 +38,7 @@ def real_tasks(
     """Return the pieces of the tables texts and adapted for those of "ag-news", "sst2", "multirc" named.
 
     The first data set has all methods, the others those of `FEWER`; "digits" gives nothing here. The tables are: texts,
-    the rows of `tuned_runs` with the column data in front; adapted, those of `adapted_arm` on the first data set.
+    the rows of `tuned_arm` with the column data in front; adapted, those of `adapted_arm` on the first data set.
     Raises ValueError for an unknown name.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))

@@ -21,8 +21,8 @@ def tangents(
 ) -> pd.DataFrame:
     """Measure one gradient of a small transformer with LoRA (float32, one thread, no dropout, no optimizer step).
 
-    Every time is the median of `repeats` after one that does not count, all ways in turn, so that a change of the
-    machine's load meets all alike.
+    Every time is the median of `repeats` (`median_times`), all ways in turn, so that a change of the machine's load
+    meets all alike.
 
     Returns:
         One row a way and K: way ("one by one" and "at once" for forward gradients, "backprop" with K = 1 and PyTorch's
@@ -57,7 +57,7 @@ def tangents(
     steps = {("one by one", k): forward(k, False) for k in perturbations}
     steps |= {("at once", k): forward(k, True) for k in perturbations} | {("backprop", 1): backprop}
     with fixed_threads(1):
-        seconds = _times([lambda: _forward(stock, x), *steps.values()], repeats)
+        seconds = median_times([lambda: _forward(stock, x), *steps.values()], repeats)
         peaks = []
         for step in steps.values():
             with peak_memory("cpu", modules=(net, stock), inputs=(x, y)) as found:
@@ -76,16 +76,19 @@ def _forward(net, x) -> None:
         net(x)
 
 
-def _times(steps: Sequence[Callable[[], object]], repeats: int) -> list[float]:
-    """Return the median seconds of each of `steps`, run in turn."""
+def median_times(steps: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Return the median seconds of each of `steps`, run in turn; one more turn, the first, does not count.
+
+    It is processor time: on one thread that is the time that a step takes without what else the machine does meanwhile.
+    """
     import statistics
     import time
 
     taken: list[list[float]] = [[] for _ in steps]
     for turn in range(repeats + 1):
         for step, times in zip(steps, taken, strict=True):
-            start = time.perf_counter()
+            start = time.process_time()
             step()
             if turn:
-                times.append(time.perf_counter() - start)
+                times.append(time.process_time() - start)
     return [statistics.median(times) for times in taken]

@@ -1,15 +1,19 @@
-"""Figures of Spry: tidy table in, captioned figure out."""
+"""Figures of Spry: tidy table in, captioned figure or readable table out."""
 
 from lib.spry.figures.costs import communication, dropout_noise, step_operations, tangents
-from lib.spry.figures.memory import memory_bars, memory_by_depth, paper_shapes, paper_table
-from lib.spry.figures.methods import adapted, methods, protocols, ranking, released_runs, sweeps, texts, with_epochs
+from lib.spry.figures.memory import memory_bars, memory_by_depth, paper_shapes
+from lib.spry.figures.methods import adapted, methods, protocols, released_runs, sweeps, texts, with_epochs
+from lib.spry.figures.tables import defects, derivative, encoder, paper_table, ranked, ranking
 from lib.spry.figures.theory import convergence_floor, estimator_error, label_skew_bias, splitting_rounds
 
 __all__ = [
     "adapted",
     "communication",
     "convergence_floor",
+    "defects",
+    "derivative",
     "dropout_noise",
+    "encoder",
     "estimator_error",
     "label_skew_bias",
     "memory_bars",
@@ -18,6 +22,7 @@ __all__ = [
     "paper_shapes",
     "paper_table",
     "protocols",
+    "ranked",
     "ranking",
     "released_runs",
     "splitting_rounds",

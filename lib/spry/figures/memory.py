@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure
-from lib.spry.experiments.memory import KEPT
+from lib.spry.experiments.memory import KEPT, NOT_RUN, cards
 from lib.spry.memory_model import METHODS, STOCK, TRANSIENT
 
 GB = 1e9
@@ -100,11 +100,12 @@ def paper_shapes(predictions: pd.DataFrame, measured: pd.DataFrame | None = None
         _stack(axis, part.pivot_table(index="method", columns="category", values="value").reindex(methods) / GB)
         for place, method in enumerate(methods):
             axis.plot([place - 0.4, place + 0.4], [expected[shape, method]] * 2, color="black", linewidth=1.5)
-            why = set(part[part["method"] == method]["status"]) - {"ok"} if cases is not None else set()
-            if why or method not in set(part["method"]):
+            why = set(part[part["method"] == method]["status"]) - {"ok", NOT_RUN} if cases is not None else set()
+            if part[part["method"] == method]["value"].isna().any() or method not in set(part["method"]):
                 axis.text(place, 0, f" {(list(why) or ['not run'])[0][:20]}", rotation=90, fontsize=7, ha="center")
         axis.set_xticks(range(len(methods)), methods, fontsize=7, rotation=30, ha="right")
-        axis.set_title(shape, fontsize=9)
+        card = "" if cases is None else cards(part, shapes=False)
+        axis.set_title(f"{shape}\n{card}".strip(), fontsize=9)
     what = "predicted" if cases is None else "measured"
     axes[0, 0].set_ylabel(f"{what} peak (GB)")
     axes[0, -1].legend(fontsize=6)
@@ -116,32 +117,11 @@ def paper_shapes(predictions: pd.DataFrame, measured: pd.DataFrame | None = None
     if cases is not None:
         tensors = cases[cases["category"] != "untracked"].groupby(["shape", "method"])["value"].sum(min_count=1) / GB
         off, extra = (tensors / expected - 1).abs().max(), cases[cases["category"] == "untracked"]["value"].median()
-        source = f"""Measured on {measured["device"].iloc[0]}, tensors at most {off:.1%} off the prediction (lines),
+        source = f"""Measured on {cards(cases)}, tensors at most {off:.1%} off the prediction (lines),
             beside {extra / 1e6:.0f} MB of the libraries' workspaces"""
     caption = f"""{source}, with weights in about four bits ({setting}). Backprop that keeps its dequantized weights
         and forward mode: {"; ".join(notes)}. The rival decides how large the saving looks."""
     return describe(fig, caption=caption, alt=f"Stacked bars of {what} memory. {'; '.join(notes)}.")
-
-
-def paper_table(predictions: pd.DataFrame, measured: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the numbers behind `paper_shapes`, all that were measured: one row a shape, weights, method and length.
-
-    Without a measurement, the predicted peaks in GB: one row a shape and one column a method. With one, columns
-    peak_gb, predicted_gb, step_in_forwards (a step over a forward pass of the same network), step_ms and status.
-    """
-    if measured is None:
-        wide = predictions.pivot_table(index="shape", columns="method", values="predicted", aggfunc="sum", sort=False)
-        return (wide / GB).reset_index()
-    by = ["shape", "weights", "method", "length"]
-    found = measured.groupby(by, sort=False).agg(
-        peak_gb=("measured", lambda v: v.sum(min_count=1) / GB),
-        predicted_gb=("predicted", lambda v: v.sum(min_count=1) / GB),
-        step_ms=("seconds", lambda v: 1000 * v.iloc[0]),
-        forward=("forward_seconds", "first"),
-        status=("status", "first"),
-    )
-    found.insert(3, "step_in_forwards", found["step_ms"] / 1000 / found.pop("forward"))
-    return found.reset_index()
 
 
 def _gb(value: float) -> str:

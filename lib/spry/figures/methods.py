@@ -7,9 +7,7 @@ from matplotlib.figure import Figure
 
 from lib.report.intervals import last_round, summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
-from lib.spry.experiments.arms import operations_to
-from lib.spry.experiments.methods import NAMES, PROTOCOLS
-from lib.spry.experiments.released_runs import RELEASED
+from lib.spry.experiments.methods import NAMES, PROTOCOLS, RELEASED
 
 INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
 
@@ -18,7 +16,7 @@ ORDER = (*NAMES, *PROTOCOLS)
 
 
 def methods(table: pd.DataFrame) -> Figure:
-    """Draw accuracy against rounds and against operations, one row an alpha (`method_comparison`)."""
+    """Draw accuracy against rounds and against operations, one row an alpha (comparison of `digits_tables`)."""
     alphas, names = list(dict.fromkeys(table["alpha"])), list(dict.fromkeys(table["method"]))
     fig, axes = new_figure(len(alphas), 2, width=9, height=3.2 * len(alphas), sharey=True)
     notes = []
@@ -42,31 +40,6 @@ def _ends(part: pd.DataFrame, where: str) -> str:
     ranked = last_round(part).groupby("method")["accuracy"].median().sort_values()
     shown = dict.fromkeys([ranked.index[-1], *(["Spry"] if "Spry" in ranked else []), ranked.index[0]])
     return f"{where}: " + ", ".join(f"{name} {ranked[name]:.2f}" for name in shown)
-
-
-def ranking(table: pd.DataFrame | None, data: str = "") -> pd.DataFrame:
-    """Return one row an alpha and method, the most accurate first, of a table of `tuned_runs` (None: no rows).
-
-    `data` takes the rows of one data set. Columns: alpha, method, seeds (number), lr (chosen), accuracy (final median),
-    low and high (its interval), majority (share of the commonest label), operations_to_target (until the median is nine
-    tenths of Spry's final one; infinite: never; NaN: at the first record), operations, kib_up and seconds (of a client,
-    in all).
-    """
-    columns = ["alpha", "method", "seeds", "lr", "accuracy", "low", "high", "majority", "operations_to_target"]
-    columns += ["operations", "kib_up", "seconds"]
-    if table is None:
-        return pd.DataFrame(columns=columns)
-    parts = []
-    for alpha, part in (table[table["data"] == data] if data else table).groupby("alpha", sort=False):
-        end = last_round(part)
-        found = summarize(end, ["method"], "accuracy").set_index("method")[["median", "low", "high"]]
-        found = found.rename(columns={"median": "accuracy"}).sort_values("accuracy", ascending=False)
-        target = 0.9 * end[end["method"] == "Spry"]["accuracy"].median()
-        found["operations_to_target"] = operations_to(part, target)
-        spent = end.groupby("method")[["lr", "majority", "operations", "kib_up", "seconds"]].median()
-        spent["seeds"] = end.groupby("method")["seed"].nunique()
-        parts.append(found.join(spent).reset_index().assign(alpha=alpha))
-    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def texts(table: pd.DataFrame | None, data: str) -> Figure:
@@ -118,7 +91,7 @@ def protocols(table: pd.DataFrame) -> Figure:
 
 
 def sweeps(table: pd.DataFrame) -> Figure:
-    """Draw Spry's final accuracy against K and against M (`experiments.sweeps`)."""
+    """Draw Spry's final accuracy against K and against M (sweeps of `digits_tables`)."""
     fig, axes = new_figure(1, 2, width=8.4, sharey=True)
     notes = []
     labels = {"K": "perturbations a minibatch $K$", "M": "clients a round $M$"}
@@ -138,7 +111,7 @@ def sweeps(table: pd.DataFrame) -> Figure:
 
 
 def with_epochs(comparison: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return Spry's and FedAvg's rows of `method_comparison` with those of `protocols`, for the latter's alphas."""
+    """Return Spry's and FedAvg's rows of the table comparison with those of protocols, for the latter's alphas."""
     both = comparison[comparison["method"].isin(("Spry", "FedAvg")) & comparison["alpha"].isin(table["alpha"])]
     return pd.concat([both, table], ignore_index=True)
 
@@ -172,7 +145,7 @@ def adapted(table: pd.DataFrame | None) -> Figure:
 
 
 def released_runs(table: pd.DataFrame) -> Figure:
-    """Draw the final accuracy of methods with and without their defect (`experiments.released_runs`)."""
+    """Draw the final accuracy of methods with and without their defect (released of `digits_tables`)."""
     rows = last_round(table)
     names = [name for name in dict.fromkeys(rows["method"]) if not name.endswith(RELEASED)]
     fig, axes = new_figure(width=5.6)
