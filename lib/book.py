@@ -100,9 +100,11 @@ def stage_notebook(paper: str, run: Path, folder: Path) -> None:
     page = json.loads((NOTEBOOKS / f"{paper}.ipynb").read_text(encoding="utf-8"))
     executed = json.loads((run / f"{paper}.ipynb").read_text(encoding="utf-8"))
     ran = iter(cell for cell in executed["cells"] if cell["cell_type"] == "code")
-    for cell in page["cells"]:
-        if cell["cell_type"] == "code":
-            fill_cell(cell, next(ran)["outputs"], paper)
+    page["cells"] = [
+        part
+        for cell in page["cells"]
+        for part in (filled(cell, next(ran)["outputs"], paper) if cell["cell_type"] == "code" else [cell])
+    ]
     page["cells"].append(
         {"cell_type": "markdown", "metadata": {}, "source": book_fragments.provenance(read_result(run), run)}
     )
@@ -117,8 +119,22 @@ def stage_notebook(paper: str, run: Path, folder: Path) -> None:
         shutil.copytree(run / "files", folder / f"{paper}_files" / "files")
 
 
+def filled(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -> list[dict[str, Any]]:
+    """Return a page's cell with a run's outputs: code folded away, and a further cell for each figure but the first."""
+    groups: list[list[dict[str, Any]]] = [[]]
+    for output in outputs:
+        if "scarce" in output.get("metadata", {}) and any("scarce" in o.get("metadata", {}) for o in groups[-1]):
+            groups.append([])
+        groups[-1].append(output)
+    more = {"cell_type": "code", "execution_count": None, "source": []}
+    cells = [cell, *(more | {"metadata": {"tags": ["remove-input"]}} for _ in groups[1:])]
+    for one, group in zip(cells, groups, strict=True):
+        fill_cell(one, group, paper)
+    return cells
+
+
 def fill_cell(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -> None:
-    """Put a run's outputs into a page's cell: code folded away, figures with caption, label and alternative text."""
+    """Put outputs with at most one figure into a page's cell: with caption, label and alternative text."""
     cell["metadata"].setdefault("tags", [])
     if not any(tag.startswith(("hide", "remove", "parameters")) for tag in cell["metadata"]["tags"]):
         cell["metadata"]["tags"].append("hide-input")
@@ -130,7 +146,7 @@ def fill_cell(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -
         if figure is None:
             continue
         if len(captions) != 1:
-            raise ValueError(f"one figure a cell: split the cell that shows {figure['name']!r} in {paper}")
+            raise ValueError(f"figure {figure['name']!r} of {paper} has {len(captions)} captions: show it once")
         output["metadata"].pop("image/png", None)
         cell["metadata"]["mystnb"] = {
             "figure": {"caption": captions[0], "name": f"fig-{paper}-{figure['name']}"},

@@ -35,9 +35,22 @@ def test_tags_of_the_source_are_respected():
     assert cell["metadata"]["tags"] == ["remove-input"]
 
 
-def test_two_figures_in_one_cell_are_refused():
-    with pytest.raises(ValueError, match="one figure a cell"):
-        book.fill_cell({"metadata": {}, "source": ""}, figure_outputs() + figure_outputs(), "toy")
+def test_further_figures_of_a_cell_get_cells_of_their_own():
+    text, first, second = display({"text/plain": "1"}), figure_outputs(), figure_outputs()
+    second[1]["metadata"]["scarce"]["name"] = "other"
+    cell = {"cell_type": "code", "metadata": {}, "source": "show_all()"}
+    cells = book.filled(cell, [text, *first, *second], "toy")
+    names = [one["metadata"]["mystnb"]["figure"]["name"] for one in cells]
+    assert len(set(names)) == 2 and names[1] == "fig-toy-other"
+    assert cells[0]["source"] == "show_all()" and cells[0]["outputs"][0] == text
+    assert cells[1]["metadata"]["tags"] == ["remove-input"] and cells[1]["source"] == []
+    assert book.filled({"cell_type": "code", "metadata": {}, "source": ""}, [text], "toy")[0]["outputs"] == [text]
+
+
+def test_a_figure_with_two_captions_is_refused():
+    _, figure, caption = figure_outputs()
+    with pytest.raises(ValueError, match="has 2 captions"):
+        book.fill_cell({"metadata": {}, "source": ""}, [figure, caption, caption], "toy")
 
 
 def test_tree_hash_follows_names_and_content(tmp_path):
