@@ -70,9 +70,9 @@ def tailored_strength(known: Geometry, rule: str, f: int, **options: object) -> 
 def largest_selected(known: Geometry, selected: Callable[[torch.Tensor], torch.Tensor]) -> float:
     """Return the largest probed strength whose squared distances `selected` accepts, from ``(p, n, n)`` to ``(p,)``.
 
-    Many probes at once cost little more than one, so that sixteenths take the place of halves.
+    Many probes at once cost little more than one, so that quarters take the place of halves.
     """
-    return largest_accepted(known.scale, lambda some: selected(known.distances(some)).tolist(), parts=16, times=4)
+    return largest_accepted(known.scale, lambda some: selected(known.distances(some)).tolist(), parts=4, times=8)
 
 
 def largest_accepted(
