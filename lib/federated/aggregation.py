@@ -10,15 +10,13 @@ from lib.federated.types import Tensors, Update
 Rule = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def client_weights(
-    updates: dict[int, Update], weight_by: Literal["examples", "uniform"], *, dtype: torch.dtype = torch.float32
-) -> torch.Tensor:
-    """Return each update's share of the average, shape ``(C,)`` in ascending order of the client, summing to one."""
+def client_weights(updates: dict[int, Update], weight_by: Literal["examples", "uniform"]) -> torch.Tensor:
+    """Return each update's share of the average, ``(C,)`` float64 in ascending order of the client, summing to one."""
     if weight_by not in ("examples", "uniform"):
         raise ValueError(f"no weights by {weight_by!r}: choose 'examples' or 'uniform'")
     counts = [updates[c].scalars["examples"] if weight_by == "examples" else 1 for c in sorted(updates)]
     shares = torch.tensor(counts, dtype=torch.float64)
-    return (shares / shares.sum()).to(dtype)
+    return shares / shares.sum()
 
 
 def weighted_mean(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -25,7 +25,7 @@ _PAPER = (
         _published("heterogeneity"),
         "paired gain of FedPer 2 over FedAvg above 0.1 in every seed; close if its median is above 0.05",
         ("classes",),
-        rules.heterogeneity,
+        rules.if_learnt(rules.heterogeneity),
     ),
     Claim(
         "single-model-ceiling",
@@ -37,6 +37,8 @@ _PAPER = (
         "if FedPer's median is above",
         ("aesthetics", "renamed"),
         rules_concept.single_model_ceiling,
+        changed="the ceiling of the aesthetics surrogate is that of the very users, where that of their population, "
+        "which is lower, was computed first",
     ),
     Claim(
         "aesthetics",
@@ -65,7 +67,7 @@ _PAPER = (
         _published("flower-cifar10"),
         "medians monotone in k up to 0.01; close if the ends are in order",
         ("classes",),
-        rules.order_in_k("classes", slack=0.01),
+        rules.if_learnt(rules.order_in_k("classes", slack=0.01)),
     ),
     Claim(
         "cifar10-gain",
@@ -94,7 +96,7 @@ _PAPER = (
         _published("iid"),
         "median paired difference within 0.03 on both; close within 0.06",
         ("classes", "cifar10"),
-        rules.near_identical,
+        rules.if_learnt(rules.near_identical),
         changed="stricter: CIFAR-10 is judged too; the limits were 0.05 and 0.1 for a time, these are the first ones; "
         + SETTINGS,
     ),
@@ -105,7 +107,7 @@ _PAPER = (
         _published("units"),
         "median paired gain above 0.02 for one to three units at both k; close for four of the six",
         ("classes",),
-        rules.any_units,
+        rules.if_learnt(rules.any_units),
     ),
     Claim(
         "units-matter-little",
@@ -114,7 +116,7 @@ _PAPER = (
         _published("flower-units"),
         "range over one to three units at most half of the gain over FedAvg; close up to all of it",
         ("classes",),
-        rules.units_matter_little,
+        rules.if_learnt(rules.units_matter_little),
     ),
     Claim(
         "less-spread",
@@ -123,7 +125,7 @@ _PAPER = (
         _published("variance"),
         "standard deviation over clients smaller in every seed at both k; close if its median is",
         ("classes",),
-        rules.less_spread,
+        rules.if_learnt(rules.less_spread),
     ),
     Claim(
         "beats-local",
@@ -132,7 +134,7 @@ _PAPER = (
         _published("local-only"),
         "median paired gain of FedPer 2 above 0.02 at all three k; close above 0 at two of them",
         ("classes",),
-        rules.beats_local,
+        rules.if_learnt(rules.beats_local),
         changed="stricter: only k = 8 was judged",
     ),
     Claim(

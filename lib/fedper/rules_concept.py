@@ -122,7 +122,7 @@ def block_descent(tables: Tables) -> Verdict:
     worst = float(short["difference"].max()) if len(short) else float("nan")
     names = ", ".join(f"{rate:g} (bound {bound:.2g})" for rate, bound in short.groupby("lr")["bound"].first().items())
     measured = f"{'falls' if falls else 'rises somewhere'} at learning rates {names}; largest difference {worst:.1e}"
-    return grade(worst, reproduced=falls and worst <= 1e-6, close=falls and worst <= 1e-4, measured=measured)
+    return grade(worst, reproduced=falls and worst <= 1e-9, close=falls and worst <= 1e-6, measured=measured)
 
 
 def stationarity(tables: Tables) -> Verdict:

@@ -344,17 +344,26 @@ def test_a_rule_without_the_method_says_what_it_lacks():
         rules.heterogeneity({"classes": rows({(2, "FedAvg"): [0.5]})})
 
 
+def test_nothing_is_judged_on_digits_where_nothing_was_learnt():
+    few = {(2, "FedPer 2"): [0.9], (2, "FedAvg"): [0.2]}
+    for level, status in ((0.17, "not judged"), (0.9, "reproduced")):
+        table = {"classes": rows(few | {(10, "FedAvg"): [level]})}
+        assert judge((BY_ID["heterogeneity"],), table)["status"].item() == status
+    assert rules.heterogeneity({"classes": rows(few | {(10, "FedAvg"): [0.17]})}).status == "reproduced"
+
+
 def test_block_descent():
     block = pd.DataFrame(
         {
             "lr": [0.1] * 3 + [1.0] * 3,
             "round": [0, 1, 2] * 2,
             "objective": [3, 2, 1, 3, 4, 1],
-            "difference": [0, 1e-7, 2e-7, 0, 1, 1],
+            "difference": [0, 1e-13, 2e-13, 0, 1, 1],
             "bound": 0.5,
         }
     )
     assert rules_concept.block_descent({"block": block}).status == "reproduced"
+    assert rules_concept.block_descent({"block": block.replace(2e-13, 1e-7)}).status == "close"
     assert rules_concept.block_descent({"block": block[block["lr"] == 1]}).status == "not reproduced"
     rising = block.assign(bound=2.0, difference=0.0)
     assert rules_concept.block_descent({"block": rising}).status == "not reproduced"

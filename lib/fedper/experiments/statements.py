@@ -2,13 +2,16 @@
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from lib.federated.algorithms import FedAvg, FedRep
 from lib.federated.local import LocalSGD
 from lib.federated.model import Model, squared_error
+from lib.federated.side_by_side import Outcome, run_side_by_side
 from lib.federated.stack import select
 from lib.federated.types import Algorithm, Federation
 from lib.fedper.experiments.arms import DIGITS_NET, Progress, track
@@ -27,22 +30,25 @@ from lib.fedper.theory import (
 
 
 def block_descent_check(
-    *, rates: Sequence[float] = (0.02, 0.05, 0.2, 0.4), personal_units: int = 1, rounds: int = 40, seed: int = 0
+    *, rates: Sequence[float] = (0.05, 0.15, 0.25, 0.4), personal_units: int = 1, rounds: int = 40, seed: int = 0
 ) -> pd.DataFrame:
     """Run FedPer with one full-batch step a round beside block gradient descent on the pooled objective.
 
+    Both in double precision: where a step is long, rounding grows from round to round, and single precision would hide
+    whether the two are the same.
+
     Returns:
         One row a learning rate and round: lr, round, objective (of the descent), difference (largest absolute
-        difference between the weights of the two, base and personal layers, float32), bound (the step up to which the
+        difference between the weights of the two, base and personal layers), bound (the step up to which the
         objective must fall: two over the largest curvature of a client's loss at the start,
         in the middle and at the end of this path).
     """
-    federation = class_federation(*digits(), classes_per_client=4, seed=seed)
+    federation = _double(class_federation(*digits(), classes_per_client=4, seed=seed))
     bounds = {}
     rows = []
     for lr in rates:
         algorithm = fedper(
-            DIGITS_NET,
+            double_net,
             personal_units=personal_units,
             local=LocalSGD(lr=lr, batch_size=None, epochs=1),
             head_init="common",
@@ -63,6 +69,16 @@ def block_descent_check(
     return pd.DataFrame(rows).assign(bound=lambda table: table["lr"].map(bounds))
 
 
+def double_net() -> nn.Module:
+    """Return the network of the digits in double precision."""
+    return DIGITS_NET().double()
+
+
+def _double(federation: Federation) -> Federation:
+    clients = (replace(c, train_x=c.train_x.double(), test_x=c.test_x.double()) for c in federation.clients)
+    return replace(federation, clients=tuple(clients))
+
+
 def _curvature(model: Model, federation: Federation, state: BlockDescent) -> float:
     return max(
         largest_curvature(model, state.base | own, data)
@@ -76,7 +92,7 @@ def shared_representation(
     clients: int = 30,
     d: int = 20,
     r: int = 2,
-    rounds: int = 60,
+    rounds: int = 120,
     lr: float = 0.1,
     head_steps: int = 5,
     seeds: int = 3,
@@ -94,20 +110,37 @@ def shared_representation(
         largest principal angle between base and true directions; NaN for local fits, which have no common base),
         error (test error over the variance of the response, mean over clients).
     """
-    rows = []
-    cells = [(n, s) for n in examples for s in range(seed, seed + seeds)]
-    for n, s in track(cells, "shared representation", progress):
-        federation, directions = linear_federation(clients=clients, examples=n, d=d, r=r, seed=s)
+    rows, every = [], range(seed, seed + seeds)
+    for n in track(examples, "shared representation", progress):
+        made = [linear_federation(clients=clients, examples=n, d=d, r=r, seed=s) for s in every]
+        federations = [federation for federation, _ in made]
         for name, algorithm in _linear_methods(d, r, lr, head_steps).items():
-            steps = trajectory(algorithm, federation, rounds=rounds, seed=s)
-            for round, (state, memories) in enumerate(steps):
-                if round % 10 == 0 and round:
-                    distance = subspace_distance(state.tensors["blocks.0.0.weight"].numpy(), directions)
-                    error = _relative_error(algorithm, federation, state, memories)
-                    rows.append([n, name, s, round, distance, error])
-        alone = _least_squares_error(federation)
-        rows += [[n, "local only", s, round, np.nan, alone] for round in range(10, rounds + 1, 10)]
+            watch = functools.partial(_note, rows, n, name, algorithm, made, every)
+            run_side_by_side(algorithm, federations, list(every), rounds=rounds, watch=watch)
+        for s, federation in zip(every, federations, strict=True):
+            alone = _least_squares_error(federation)
+            rows += [[n, "local only", s, round, np.nan, alone] for round in range(10, rounds + 1, 10)]
     return pd.DataFrame(rows, columns=["examples", "method", "seed", "round", "distance", "error"])
+
+
+def _note(
+    rows: list[list],
+    n: int,
+    name: str,
+    algorithm: Algorithm,
+    made: Sequence[tuple[Federation, np.ndarray]],
+    seeds: Sequence[int],
+    round: int,
+    outcomes: Sequence[Outcome],
+) -> None:
+    """Add to `rows` those of `shared_representation` after every tenth round, one a seed."""
+    if round % 10:
+        return
+    for seed, (federation, directions), found in zip(seeds, made, outcomes, strict=True):
+        distance = subspace_distance(found.state.tensors["blocks.0.0.weight"].numpy(), directions)
+        rows.append(
+            [n, name, seed, round, distance, _relative_error(algorithm, federation, found.state, found.memories)]
+        )
 
 
 def _linear_methods(d: int, r: int, lr: float, head_steps: int) -> dict[str, Algorithm]:

@@ -56,14 +56,14 @@ def block_descent(table: pd.DataFrame) -> Figure:
         notes.append(
             rf"$\eta={lr:g}$, {where}: the objective {falls}, largest difference {rows['difference'].max():.1e}"
         )
-    axes[0, 1].axhline(1e-6, **GUIDE)
+    axes[0, 1].axhline(1e-9, **GUIDE)
     axes[0, 0].set(xlabel="round", ylabel="weighted objective $F$", yscale="log")
     axes[0, 1].set(xlabel="round", ylabel="largest difference of a weight", yscale="log")
     for axis in axes[0]:
         whole_ticks(axis)
     axes[0, 0].legend(fontsize=8)
     caption = f"""One full-batch local step a round makes FedPer gradient descent by blocks: {"; ".join(notes)}.
-        Dashed: one millionth."""
+        The bound is two over the largest curvature on each rate's own path. Dashed: $10^{{-9}}$."""
     return describe(fig, caption=caption, alt=f"Objective and difference against rounds. {notes[0]}.")
 
 
@@ -86,7 +86,7 @@ def shared_representation(table: pd.DataFrame) -> Figure:
     notes = []
     for n in sizes:
         middle = final[final["examples"] == n].groupby("method")[["distance", "error"]].median()
-        angle = ", ".join(f"{name} {middle.loc[name, 'distance']:.1e}" for name in ("FedRep", "FedPer", "FedAvg"))
+        angle = ", ".join(f"{name} {middle.loc[name, 'distance']:.1e}" for name in known_methods(final))
         errors = ", ".join(f"{name} {middle.loc[name, 'error']:.1e}" for name in ("FedPer", "local only"))
         notes.append(f"with {n} examples {angle} (test errors: {errors})")
     caption = f"""Distance of the base to the true directions after {int(final["round"].max())} rounds:
