@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from lib.federated.algorithms import FineTuned
 from lib.federated.history import History
 from lib.federated.seeds import evaluation_rng
 from lib.federated.types import Algorithm, Federation
-from lib.fedper.baselines import FINETUNE_STEPS
+from lib.fedper.baselines import method
 from lib.fedper.experiments.arms import Plan
 
 
@@ -19,9 +18,7 @@ def finetuned(
     """Return the last row of `rows` after fine-tuning all layers (FedAvg) or the head (FedPer 1); no row for others."""
     name = rows["method"].iloc[0]
     if name == "FedAvg":
-        tuned: Algorithm = FineTuned(
-            model=algorithm.model, local=plan.local, finetune=replace(plan.local, steps=FINETUNE_STEPS, epochs=None)
-        )
+        tuned = method("FedAvg + FT", algorithm.model.build, plan.local)
     elif name == "FedPer 1":
         tuned = replace(algorithm, ft_epochs_eval=1)
     else:
