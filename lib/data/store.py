@@ -89,12 +89,14 @@ def script_of(name: str) -> str:
 
 
 def missing(dataset: DataSet, relative: str) -> DataError:
-    """Return the error for a file that lies in neither folder."""
-    hint = f" {dataset.by_hand}." if relative in dataset.by_hand else ""
-    return DataError(
-        f"{relative} is not in {data_folder()}: run 'scarce data fetch {dataset.name}' or "
-        f"{script_of(dataset.name)}, or set SCARCE_DATA_MIRROR to a folder that holds it.{hint}"
-    )
+    """Return the error for a file that lies in neither folder, with what to do about it."""
+    file = next((file for file in dataset.files if file.path == relative), None)
+    mirror = "set SCARCE_DATA_MIRROR to a folder that holds it"
+    if file and (file.url or file.member or file.derived):
+        way = f"run 'scarce data fetch {dataset.name}' or {script_of(dataset.name)}, or {mirror}."
+    else:
+        way = f"it cannot be downloaded automatically; put it there, or {mirror}. {dataset.by_hand}."
+    return DataError(f"{relative} is not in {data_folder()}: {way}")
 
 
 def read(name: str, relative: str) -> bytes:

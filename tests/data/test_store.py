@@ -37,6 +37,16 @@ def test_missing_file_names_every_way_out(toy):
     assert data.status().state.tolist() == ["missing"]
 
 
+def test_a_file_that_must_be_supplied_by_hand_is_not_sent_to_a_download(toy, monkeypatch):
+    file = registry.DataFile(RELATIVE, len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    entry = registry.DataSet(NAME, "Toy", "CC0", "https://example.org", files=(file,), by_hand="ask the authors")
+    monkeypatch.setattr(data, "REGISTRY", {NAME: entry})
+    monkeypatch.setattr(registry, "REGISTRY", {NAME: entry})
+    with pytest.raises(data.DataError, match="put it there, or set SCARCE_DATA_MIRROR .* ask the authors") as caught:
+        store.read(NAME, RELATIVE)
+    assert "fetch" not in str(caught.value)
+
+
 def test_mirror_serves_what_the_data_folder_lacks_and_data_folder_comes_first(toy):
     (toy / "DATA_MIRROR" / RELATIVE).write_bytes(CONTENT)
     assert store.read(NAME, RELATIVE) == CONTENT
