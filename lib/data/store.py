@@ -92,7 +92,7 @@ def missing(dataset: DataSet, relative: str) -> DataError:
     """Return the error for a file that lies in neither folder, with what to do about it."""
     file = next((file for file in dataset.files if file.path == relative), None)
     mirror = "set SCARCE_DATA_MIRROR to a folder that holds it"
-    if file and (file.url or file.member or file.derived):
+    if file and (file.url or file.member or file.derived) and relative not in dataset.by_hand:
         way = f"run 'scarce data fetch {dataset.name}' or {script_of(dataset.name)}, or {mirror}."
     else:
         way = f"it cannot be downloaded automatically; put it there, or {mirror}. {dataset.by_hand}."

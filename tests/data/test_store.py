@@ -42,7 +42,7 @@ def test_a_file_that_must_be_supplied_by_hand_is_not_sent_to_a_download(toy, mon
     entry = registry.DataSet(NAME, "Toy", "CC0", "https://example.org", files=(file,), by_hand="ask the authors")
     monkeypatch.setattr(data, "REGISTRY", {NAME: entry})
     monkeypatch.setattr(registry, "REGISTRY", {NAME: entry})
-    with pytest.raises(data.DataError, match="put it there, or set SCARCE_DATA_MIRROR .* ask the authors") as caught:
+    with pytest.raises(data.DataError, match=r"put it there, or set SCARCE_DATA_MIRROR .* ask the authors") as caught:
         store.read(NAME, RELATIVE)
     assert "fetch" not in str(caught.value)
 
