@@ -107,5 +107,6 @@ THEORY = (
         "at least 10 times faster; close from 5 times",
         ("search",),
         rules_theory.search_is_cheap,
+        timed=True,
     ),
 )

@@ -37,6 +37,7 @@ class Claim:
     `source` says where the statement stands (abstract, section, "companion"), `published` the published figure as
     text ("direction only" where there is none), `needs` the names of the tables that `holds` reads, and `rule` the
     tolerance in words. A rule is written before its result is seen; `changed` says what was changed after, and why.
+    `timed` marks a verdict that rests on times measured in the run itself: another machine may find another.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Claim:
     needs: tuple[str, ...]
     holds: Callable[[Mapping[str, pd.DataFrame]], Verdict]
     changed: str = ""
+    timed: bool = False
 
 
 def grade(value: float, *, reproduced: bool, close: bool, measured: str, detail: str = "") -> Verdict:
@@ -74,10 +76,10 @@ def at(values: pd.Series | pd.DataFrame, key: object, what: str = "") -> Any:
 def judge(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Judge every claim on the tables at hand.
 
-    Returns one row a claim with columns id, statement, source, published, rule, status, measured, detail, changed and
-    scale. A claim whose tables are absent or empty, or whose rule raises `Missing`, is "not run here". `scale` names
-    the recorded run that the tables come from (`DataFrame.attrs["recorded"]`), and is empty where they were computed in
-    this run.
+    Returns one row a claim with columns id, statement, source, published, rule, status, measured, detail, changed,
+    timed and scale. A claim whose tables are absent or empty, or whose rule raises `Missing`, is "not run here".
+    `scale` names the recorded run that the tables come from (`DataFrame.attrs["recorded"]`), and is empty where they
+    were computed in this run.
     """
     rows = []
     for claim in claims:
@@ -98,6 +100,7 @@ def judge(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.Dat
                 "measured": verdict.measured,
                 "detail": verdict.detail,
                 "changed": claim.changed,
+                "timed": claim.timed,
                 "scale": "; ".join(recorded),
             }
         )
@@ -118,6 +121,8 @@ def _verdict(claim: Claim, tables: Mapping[str, pd.DataFrame]) -> Verdict:
 def claims_text(judged: pd.DataFrame) -> str:
     """Return identifier and verdict of each claim as fixed-width text.
 
-    Measured values are left out: their last digits differ between processors, the verdicts do not.
+    Measured values are left out: their last digits differ between processors, the verdicts do not, but for those that
+    rest on measured times.
     """
-    return "\n".join(f"{row.id:<28} {row.status}" for row in judged.itertuples())
+    shown = judged["status"].where(~judged["timed"], "see the table: rests on times")
+    return "\n".join(f"{name:<28} {status}" for name, status in zip(judged["id"], shown, strict=True))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -82,3 +84,10 @@ def test_unknown_status_and_double_id_are_refused():
 def test_claims_text_has_one_line_a_claim():
     judged = judge([claim("a"), claim("b")], {"t": pd.DataFrame({"x": [1]})})
     assert [line.split()[0] for line in claims_text(judged).splitlines()] == ["a", "b"]
+
+
+def test_a_verdict_that_rests_on_times_is_left_out_of_the_text_that_is_compared():
+    timed = replace(claim("b"), timed=True)
+    good, bad = ({"t": pd.DataFrame({"x": [1]})}, {})
+    assert claims_text(judge([timed], good)) == claims_text(judge([timed], bad))
+    assert claims_text(judge([claim("b")], good)) != claims_text(judge([claim("b")], bad))
