@@ -126,7 +126,7 @@ def filled(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -> l
         if "scarce" in output.get("metadata", {}) and any("scarce" in o.get("metadata", {}) for o in groups[-1]):
             groups.append([])
         groups[-1].append(output)
-    more = {"cell_type": "code", "execution_count": None, "source": []}
+    more = {"cell_type": "code", "execution_count": None, "source": ["# a further figure"]}  # an empty one is left out
     cells = [cell, *(more | {"metadata": {"tags": ["remove-input"]}} for _ in groups[1:])]
     for one, group in zip(cells, groups, strict=True):
         fill_cell(one, group, paper)

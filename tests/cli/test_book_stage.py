@@ -43,7 +43,7 @@ def test_further_figures_of_a_cell_get_cells_of_their_own():
     names = [one["metadata"]["mystnb"]["figure"]["name"] for one in cells]
     assert len(set(names)) == 2 and names[1] == "fig-toy-other"
     assert cells[0]["source"] == "show_all()" and cells[0]["outputs"][0] == text
-    assert cells[1]["metadata"]["tags"] == ["remove-input"] and cells[1]["source"] == []
+    assert cells[1]["metadata"]["tags"] == ["remove-input"] and cells[1]["source"]
     assert book.filled({"cell_type": "code", "metadata": {}, "source": ""}, [text], "toy")[0]["outputs"] == [text]
 
 
