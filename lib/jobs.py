@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import functools
 import hashlib
 import json
 import math
@@ -195,14 +196,8 @@ def import_closure(source: str) -> list[Path]:
 
 def modules_of(source: str) -> set[Path]:
     """Return the files of `lib` that the import statements of `source` name, with their packages."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     files: set[Path] = set()
-    for name in names:
+    for name in imported_names(source):
         parts = name.split(".")
         if parts[0] != "lib":
             continue
@@ -210,6 +205,18 @@ def modules_of(source: str) -> set[Path]:
             place = ROOT.joinpath(*parts[:depth])
             files |= {path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()}
     return files
+
+
+@functools.lru_cache(maxsize=2048)  # every paper's closure reads most files of lib
+def imported_names(source: str) -> frozenset[str]:
+    """Return the modules, and what may be modules in them, that the import statements of `source` name."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(names)
 
 
 def read_result(folder: Path) -> dict[str, Any]:
