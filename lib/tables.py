@@ -23,7 +23,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.files import write_json
+from lib.files import write_json, write_text
 from lib.jobs import PRESETS, Job, known, make_job, parse_overrides
 from lib.report.provenance import data_checksums, git_state, machine, versions
 from lib.report.tasks import Task, run_tasks
@@ -49,9 +49,7 @@ def main(words: list[str] | None = None) -> None:
         }
 
     def keep(name: str, table: pd.DataFrame) -> None:
-        part = _path(given.out, name).with_suffix(".part")
-        table.to_csv(part, index=False, float_format="%.8g")
-        part.replace(_path(given.out, name))
+        write_text(_path(given.out, name), table.to_csv(index=False, float_format="%.8g"))
         write_json(given.out / "result.json", now("partial"))
         print(f"{time.monotonic() - start:7.1f} s  {name}: {len(table)} rows", flush=True)
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.files import write_json
+from lib.files import write_json, write_text
 from lib.poisoning.experiments import real
 from lib.poisoning.experiments.spectrum import Rates, tuned
 from lib.poisoning.plan import Plan
@@ -89,10 +89,8 @@ class Tally:
         result |= {"jobs": {"asked": self.asked, "done": self.done}, "data": self.data}
         write_json(self.out / "result.json", result | {"failures": self.failures, "earlier": self.earlier})
         for name in self.parts:
-            path = self.out / "tables" / f"{name}.csv"
-            temporary = path.with_name(f".{name}.{os.getpid()}")
-            self.table(name).to_csv(temporary, index=False, float_format="%.5g")
-            temporary.replace(path)
+            content = self.table(name).to_csv(index=False, float_format="%.5g")
+            write_text(self.out / "tables" / f"{name}.csv", content)
 
 
 def main(words: Sequence[str] | None = None) -> int:
