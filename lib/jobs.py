@@ -75,7 +75,10 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals:
             raise ValueError(f"parameter {pair!r}: expected NAME=VALUE, for example -p seeds=5")
-        overrides[name.strip()] = yaml.safe_load(value)
+        try:
+            overrides[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ValueError(f"parameter {pair!r}: the value is not YAML, expected 5, [2, 4] or text") from None
     return overrides
 
 

@@ -40,6 +40,8 @@ def read_sweep(path: Path) -> Sweep:
     Raises ValueError with the way out for a key, paper, preset, parameter or value that does not fit, OSError for a
     file that cannot be read.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; a sweep is a YAML file with the keys {', '.join(KEYS)}")
     spec = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(spec, Mapping):
         raise ValueError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}")

@@ -132,10 +132,3 @@ def subspace_distance(rows: np.ndarray, directions: np.ndarray) -> float:
     found = np.linalg.qr(np.asarray(rows, dtype=np.float64).T)[0]
     wanted = np.linalg.qr(np.asarray(directions, dtype=np.float64))[0]
     return float(np.linalg.norm(wanted - found @ (found.T @ wanted), ord=2))
-
-
-def split_transfer(total: int, personal: int, *, bytes_per_number: int = 4) -> int:
-    """Return the bytes that one client sends in one round when `personal` of its `total` numbers stay at home."""
-    if not 0 <= personal <= total:
-        raise ValueError(f"{personal} personal numbers of {total}: choose 0 to {total}")
-    return bytes_per_number * (total - personal)

@@ -12,7 +12,8 @@ from lib import cli
         (("run", "toy", "-s", "fast"), "unknown preset 'fast': known: quick, real, paper"),
         (("run", "toy", "-p", "seed=3"), "unknown parameter of toy 'seed': did you mean 'seeds'?"),
         (("run", "toy", "-p", "seeds"), "expected NAME=VALUE"),
-        (("run", "toy", "-p", "seeds=[1"), "expected"),
+        (("run", "toy", "-p", "seeds=[3"), "the value is not YAML, expected 5"),
+        (("sweep", "absent.yaml"), "absent.yaml: no such file; a sweep is a YAML file with the keys"),
         (("data", "fetch", "nope"), "unknown data set 'nope'"),
     ],
 )

@@ -128,12 +128,6 @@ def test_shared_representation_is_found_together():
     assert last.loc["FedRep", "error"] < last.loc["local only", "error"]
 
 
-def test_bytes_of_a_split():
-    assert theory.split_transfer(100, 25) == 300 and theory.split_transfer(100, 100) == 0
-    with pytest.raises(ValueError, match="choose 0 to 10"):
-        theory.split_transfer(10, 11)
-
-
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 4), st.integers(2, 3))
 @settings(max_examples=30, deadline=None)
 def test_ceiling_by_brute_force_over_all_models(seed, users, inputs, classes):
