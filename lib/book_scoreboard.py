@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lib.jobs import PRESETS, make_job, read_result
+from lib.files import write_text
+from lib.jobs import PRESETS, Job, make_job, read_result
 from lib.report.claims import CLOSE, COMPANION, NOT_JUDGED, NOT_REPRODUCED, NOT_RUN, REPRODUCED, STATUSES, judge
 from lib.report.page import recorded
 from lib.report.paths import RESULTS
@@ -44,15 +45,25 @@ def scoreboard(names: Iterable[str]) -> pd.DataFrame:
             parts.append(_dated(judged, paper, f"quick, {read_result(job.folder)['started'][:10]}"))
         for folder in sorted(path.parent for path in (RESULTS / paper).glob("*/result.json")):
             if folder.name in PRESETS:
-                claims = importlib.import_module(f"lib.{paper}.claims").CLAIMS
-                judged = judge(claims, recorded(paper, folder.name)).assign(scale="")
                 result = read_result(folder)
-                rows = _dated(judged, paper, f"{result['preset']}, {result['started'][:10]}")
+                rows = _dated(judged_record(job, folder.name), paper, f"{result['preset']}, {result['started'][:10]}")
                 parts.append(rows[rows["status"] != NOT_RUN])
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(parts, ignore_index=True).drop_duplicates(["paper", "id", "scale"])  # the page's row comes first
     return table.reindex(columns=COLUMNS).fillna({"changed": ""})
+
+
+def judged_record(job: Job, name: str) -> pd.DataFrame:
+    """Return the claims as judged on the recorded run `name`; kept beside a finished run, whose hash covers records."""
+    kept, covered = job.folder / f"claims_{name}.json", job.done and name != job.preset
+    if covered and kept.is_file():
+        return pd.read_json(kept, dtype=False)
+    claims = importlib.import_module(f"lib.{job.paper}.claims").CLAIMS  # takes seconds
+    judged = judge(claims, recorded(job.paper, name)).assign(scale="")
+    if covered:
+        write_text(kept, judged.to_json(orient="records"))
+    return judged
 
 
 def _dated(judged: pd.DataFrame, paper: str, run: str) -> pd.DataFrame:

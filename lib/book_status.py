@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lib.book_scoreboard import escape
-from lib.jobs import make_job, modules_of, papers, read_result
+from lib.jobs import make_job, modules_of, modules_of_lib, papers, read_result
 from lib.report.claims import NOT_JUDGED, NOT_RUN
 from lib.report.paths import NOTEBOOKS, RESULTS, ROOT, runs_dir
 from lib.report.provenance import git_state, machine, versions
@@ -89,7 +89,7 @@ def benchmark_rows(paper: str) -> int:
 def benchmarked_rooms(part: str) -> set[str]:
     """Return the rooms of `lib` that ``benchmarks/<part>.py`` imports."""
     path = ROOT / "benchmarks" / f"{part}.py"
-    files = modules_of(path.read_text(encoding="utf-8")) if path.is_file() else set()
+    files = modules_of(path.read_text(encoding="utf-8"), modules_of_lib()) if path.is_file() else set()
     return {file.relative_to(ROOT / "lib").parts[0] for file in files}
 
 

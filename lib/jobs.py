@@ -182,44 +182,47 @@ def import_closure(source: str) -> list[Path]:
     A package whose ``__init__`` loads modules by name, when they are first used, counts as a whole. Data files that lie
     in a package reached (``published.yaml``) belong to it.
     """
+    modules = modules_of_lib()
     found: set[Path] = set()
-    waiting = modules_of(source)
+    waiting = modules_of(source, modules)
     while waiting:
         path = waiting.pop()
         if path in found:
             continue
         found.add(path)
         text = path.read_text(encoding="utf-8")
-        waiting |= modules_of(text)
+        waiting |= modules_of(text, modules)
         if path.name == "__init__.py" and "import_module(" in text:
             waiting |= set(path.parent.rglob("*.py"))
     packages = {path.parent for path in found if path.name == "__init__.py"}
     return sorted(found | {data for package in packages for data in package.glob("*.yaml")})
 
 
-def modules_of(source: str) -> set[Path]:
-    """Return the files of `lib` that the import statements of `source` name, with their packages."""
-    files: set[Path] = set()
-    for name in imported_names(source):
-        parts = name.split(".")
-        if parts[0] != "lib":
-            continue
-        for depth in range(1, len(parts) + 1):
-            place = ROOT.joinpath(*parts[:depth])
-            files |= {path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()}
-    return files
+def modules_of(source: str, modules: Mapping[str, Path]) -> set[Path]:
+    """Return the files among `modules` that the import statements of `source` name, with their packages."""
+    return {modules[name] for name in imported_names(source) if name in modules}
+
+
+def modules_of_lib() -> dict[str, Path]:
+    """Return the file of each module and package of `lib` by its dotted name."""
+    modules = {}
+    for path in (ROOT / "lib").rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return modules
 
 
 @functools.lru_cache(maxsize=2048)  # every paper's closure reads most files of lib
 def imported_names(source: str) -> frozenset[str]:
-    """Return the modules, and what may be modules in them, that the import statements of `source` name."""
+    """Return the modules, with their packages and what may be modules in them, that the imports of `source` name."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(names)
+    parts = [name.split(".") for name in names]
+    return frozenset(".".join(part[:depth]) for part in parts for depth in range(1, len(part) + 1))
 
 
 def read_result(folder: Path) -> dict[str, Any]:

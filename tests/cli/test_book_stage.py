@@ -1,4 +1,7 @@
+from types import SimpleNamespace
+
 import pytest
+from pandas.testing import assert_frame_equal
 
 from lib import book, book_fragments, book_scoreboard
 from lib.report.claims import STATUSES
@@ -163,3 +166,15 @@ def test_provenance_names_recorded_runs(tmp_path, monkeypatch):
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "small.onnx").write_bytes(b"x")
     assert "{download}`small.onnx <toy_files/files/small.onnx>`" in book_fragments.provenance(result, tmp_path)
+
+
+def test_judged_records_are_kept_beside_a_finished_run_only(tmp_path, monkeypatch):
+    job = SimpleNamespace(paper="bslb", preset="quick", folder=tmp_path, done=False)
+    judged = book_scoreboard.judged_record(job, "real")
+    assert len(judged) and not list(tmp_path.iterdir())
+    job.done = True
+    assert_frame_equal(book_scoreboard.judged_record(job, "real"), judged)
+    monkeypatch.setattr(book_scoreboard, "judge", None)  # judged again, this would fail
+    assert_frame_equal(book_scoreboard.judged_record(job, "real"), judged)
+    with pytest.raises(TypeError):  # a run does not depend on the record of its own preset
+        book_scoreboard.judged_record(SimpleNamespace(**vars(job) | {"preset": "real"}), "real")
