@@ -1,40 +1,39 @@
-"""The book against itself: what a second build with nothing changed costs, and the time of a quick notebook."""
+"""The time of the quick notebooks, each and all from a clean state, as the runs of the last build have it."""
 
-import subprocess
-import sys
-import time
-from pathlib import Path
+from datetime import datetime
 
 from benchmarks.lines import target
 from lib.jobs import make_job, papers, read_result
-from lib.report.paths import ROOT
 
-SCARCE = str(Path(sys.executable).with_name("scarce"))
+TWO_MINUTES = ("bslb", "fedper", "flow")  # the others have three
+ALL_MINUTES = 10
 
 
 def measure() -> dict:
-    """Return seconds of a full build (all notebooks, rendering) and of a second one, and each notebook's seconds.
+    """Return the seconds of each paper's finished quick run, and from the first start to the last end.
 
-    The notebooks' seconds are those of their finished quick runs; rendering and the second build are timed here.
+    Raises ValueError unless the runs are of one build: removed ones are made anew by ``make book``.
     """
-    notebooks = {paper: read_result(make_job(paper).folder)["seconds"] for paper in papers()}
-    full = sum(notebooks.values()) + _seconds("book", "--force")
-    again = _seconds("book")
-    return {"full_seconds": full, "again_seconds": again, "ratio": again / full, "notebooks": notebooks}
+    results = {paper: read_result(make_job(paper).folder) for paper in papers()}
+    missing = [paper for paper, result in results.items() if not result]
+    if missing:
+        raise ValueError(f"no finished quick run of {missing[0]}: make book first")
+    seconds = {paper: result["seconds"] for paper, result in results.items()}
+    started = {paper: datetime.fromisoformat(result["started"]).timestamp() for paper, result in results.items()}
+    wall = max(started[paper] + seconds[paper] for paper in results) - min(started.values())
+    if wall > sum(seconds.values()) + 60:  # there were pauses
+        raise ValueError("the quick runs are of several builds: remove runs/, then make book")
+    return {"notebooks": seconds, "wall_seconds": wall}
 
 
 def rows(found: dict) -> list[dict]:
     """Rows on building the book."""
-    lines = [
-        target(f"Notebook {paper} at quick", "whole run", f"{seconds:.0f} s", "at most 120 s", seconds <= 120)
-        for paper, seconds in found["notebooks"].items()
-    ]
-    again = f"{found['again_seconds']:.1f} s, {found['ratio']:.1%} of {found['full_seconds']:.0f} s"
-    aim = "at most 5 % of the first"
-    return [*lines, target("Second build, nothing changed", "scarce book", again, aim, found["ratio"] <= 0.05)]
-
-
-def _seconds(*words: str) -> float:
-    start = time.perf_counter()
-    subprocess.run([SCARCE, *words], cwd=ROOT, check=True, capture_output=True)
-    return time.perf_counter() - start
+    lines = []
+    for paper, seconds in found["notebooks"].items():
+        limit = 120 if paper in TWO_MINUTES else 180
+        measured, aim = f"{seconds:.0f} s", f"at most {limit} s"
+        lines.append(target(f"Notebook {paper} at quick", "beside another", measured, aim, seconds <= limit))
+    minutes, what = found["wall_seconds"] / 60, f"All {len(found['notebooks'])} notebooks, none done before"
+    within = minutes <= ALL_MINUTES
+    lines.append(target(what, "make book", f"{minutes:.1f} minutes", f"at most {ALL_MINUTES} minutes", within))
+    return lines

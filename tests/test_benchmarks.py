@@ -1,6 +1,7 @@
 """The benchmarks' own logic on made-up measurements; the measuring itself is `make bench`."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ FORWARD_MODE = {
     "memory_growth": 1.03,
     "memory_ratio": 6.0,
 }
-BOOK = {"notebooks": {"toy": 12.0}, "again_seconds": 2.0, "full_seconds": 100.0, "ratio": 0.02}
+BOOK = {"notebooks": {"bslb": 119.0, "spry": 181.0}, "wall_seconds": 300.0}
 
 POISONING = {
     "n": 100,
@@ -70,12 +71,28 @@ def test_every_part_measures_and_makes_its_rows():
     assert all(callable(part.measure) and callable(part.rows) for part in bench.PARTS)
 
 
+def test_the_build_is_timed_from_runs_of_one_build(tmp_path, monkeypatch):
+    started = {"a": "2026-01-01T00:00:00+00:00", "b": "2026-01-01T00:00:30+00:00"}
+    monkeypatch.setattr(book, "papers", lambda: list(started))
+    monkeypatch.setattr(book, "make_job", lambda paper: SimpleNamespace(folder=tmp_path / paper))
+    monkeypatch.setattr(book, "read_result", lambda folder: {"started": started[folder.name], "seconds": 40.0})
+    assert book.measure() == {"notebooks": {"a": 40.0, "b": 40.0}, "wall_seconds": 70.0}
+    started["b"] = "2026-01-02T00:00:30+00:00"
+    with pytest.raises(ValueError, match="of several builds"):
+        book.measure()
+    monkeypatch.setattr(book, "read_result", lambda folder: {})
+    with pytest.raises(ValueError, match="no finished quick run of a: make book first"):
+        book.measure()
+    reached = [row["reached"] for row in book.rows(BOOK)]
+    assert reached == [True, False, True]
+
+
 def test_every_row_is_a_peer_that_agrees_or_a_target():
     peers = [row for row in rows() if row["kind"] == "peers"]
     targets = [row for row in rows() if row["kind"] == "targets"]
     assert len(peers) + len(targets) == len(rows())
     assert [row["reached"] for row in peers] == [True, False, True]
-    assert [row["reached"] for row in targets] == [True, False, False, True, True]
+    assert [row["reached"] for row in targets] == [True, False, False, True, False, True]
     assert peers[0]["agreement"] == "0.981 of its value (at least 0.95)"
     assert peers[1]["agreement"] == "99.7% same pulls, regret 1.000 of its regret"
     assert peers[2]["measured"] == "1.50 times the bare step, the profiler 4.00 times"
@@ -124,7 +141,7 @@ def test_the_costs_page_has_one_table_of_each_kind(tmp_path, monkeypatch):
     assert lines[peers + 2] == "| what | ours | compared with | results agree | measured | aim | reached |"
     assert lines[targets + 2] == "| what | ours | measured | aim | reached |"
     assert sum(line.startswith("|") for line in lines[peers:targets]) == 2 + 3
-    assert sum(line.startswith("|") for line in lines[targets:]) == 2 + 5
+    assert sum(line.startswith("|") for line in lines[targets:]) == 2 + 6
     assert lines[-1] == "Measured on 2030-01-02, 2030-01-04: P, one thread, with numpy 2."
 
 

@@ -11,6 +11,7 @@ import tempfile
 import pandas as pd
 import pytest
 
+from lib.jobs import papers
 from lib.report.paths import ROOT
 
 CLUSTER = """
@@ -77,3 +78,17 @@ def test_an_unknown_engine_is_refused(toy, scarce):
     code, _, err = scarce("sweep", str(spec), "--engine", "rey")
     assert code == 1
     assert "unknown engine 'rey': did you mean 'ray'" in err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("SCARCE_WEEKLY" not in os.environ, reason="ten minutes and more: set SCARCE_WEEKLY=1")
+def test_all_papers_run_on_two_nodes(tmp_path, monkeypatch, cluster):
+    monkeypatch.setenv("SCARCE_RUNS", str(tmp_path / "runs"))
+    spec = tmp_path / "everything.yaml"
+    spec.write_text("papers: all\n")
+    command = [sys.executable, "-m", "lib.cli", "sweep", str(spec), "--engine", "ray", "--address", cluster]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    summary = pd.read_csv(tmp_path / "runs" / "sweeps" / "everything" / "summary.csv")
+    assert set(summary["paper"]) == set(papers()) and (summary["state"] == "done").all()
+    assert len({line.rsplit("node ", 1)[1].split()[0] for line in done.stdout.splitlines() if "node " in line}) == 2
