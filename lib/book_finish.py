@@ -53,11 +53,11 @@ def name_roles(text: str) -> str:
 def lighten_icons(static: Path, used: set[str]) -> None:
     """Keep only the icons named in `used`: their rules in the theme's style sheet, their signs in its fonts.
 
-    Signs that the style sheet itself sets in the icon font (``--pst-icon-...``) stay too.
+    Signs that the style sheet itself sets (``--pst-icon-...``, characters of the private use area) stay too.
     """
     sheet = static / "styles" / "pydata-sphinx-theme.css"
     css = sheet.read_text(encoding="utf-8")
-    signs = set(re.findall(r'--pst-icon-[\w-]+:\s*"(\\[0-9a-f]+)"', css))
+    signs: set[str] = set()
 
     def rule(found: re.Match[str]) -> str:
         names = set(re.findall(r"fa-[\w-]+", found[1]))
@@ -69,7 +69,7 @@ def lighten_icons(static: Path, used: set[str]) -> None:
     css = ICON_RULE.sub(rule, css)
     others = [path.read_text(encoding="utf-8") for path in sorted(static.rglob("*.css")) if path != sheet]
     signs |= set(re.findall(r'content:\s*"(\\f[0-9a-f]{3})"', "".join([css, *others])))
-    points = {int(sign[1:], 16) for sign in signs}
+    points = {int(sign[1:], 16) for sign in signs} | {ord(sign) for sign in re.findall("[\uf000-\uf8ff]", css)}
     folder = static / "vendor" / "fontawesome" / "webfonts"
 
     def face(found: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ its data. The server asks for the algorithm alone; each client loads its own dat
 
 import functools
 import importlib
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from lib.federated.local import LocalSGD
 from lib.federated.model import Model
 from lib.federated.partition import by_classes, iid
 from lib.federated.types import Algorithm, ClientData
+from lib.files import write_text
 from lib.nets.perceptron import mlp
 from lib.nets.units import unit_names
 
@@ -32,8 +34,24 @@ server_app = ServerApp()
 
 @server_app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Run the configured rounds on the clients behind `grid`, and write what came out to the folder ``output``."""
+    """Run the configured rounds on the clients behind `grid`, and write what came out to the folder ``output``.
+
+    A run that fails says why in ``error.txt`` there, and in the log of the run: Flower alone would only say that it
+    failed.
+    """
     config = context.run_config
+    folder = Path(str(config["output"]))
+    (folder / "error.txt").unlink(missing_ok=True)  # of an earlier run
+    try:
+        write_history(_served(grid, config), folder)
+    except Exception as error:
+        write_text(folder / "error.txt", f"{type(error).__name__}: {error}\n")
+        print(traceback.format_exc(), flush=True)
+        raise
+
+
+def _served(grid: Grid, config: dict) -> History:
+    """Return the history of the rounds that `config` asks for."""
     algorithm, _ = experiment_of(config, int(config["clients"]))
     fleet = Fleet(
         grid,
@@ -42,7 +60,7 @@ def main(grid: Grid, context: Context) -> None:
         timeout=float(config["timeout"]),
         start_timeout=float(config["start-timeout"]),
     )
-    history = serve(
+    return serve(
         algorithm,
         fleet,
         rounds=int(config["rounds"]),
@@ -51,7 +69,6 @@ def main(grid: Grid, context: Context) -> None:
         on_failure=str(config["on-failure"]),
         device=str(config["device"]),
     )
-    write_history(history, Path(str(config["output"])))
 
 
 def _client(context: Context) -> tuple[Algorithm, ClientData]:

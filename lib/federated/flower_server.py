@@ -48,10 +48,12 @@ class Fleet:
             messages.append(Message(content, self.nodes[client], kind, group_id=str(round)))
         replies = {}
         for reply in self.grid.send_and_receive(messages, timeout=self.timeout) if messages else ():
-            client = senders[reply.metadata.src_node_id]
+            client = senders.get(reply.metadata.src_node_id)  # None: the SuperLink speaks for a node that it lost
+            if client is None or (reply.has_error() and reply.error.code in UNREACHABLE):
+                continue
             if not reply.has_error():
                 replies[client] = unpack(reply.content, device=device)
-            elif reply.error.code not in UNREACHABLE:
+            else:
                 problem = {"status": "raised", "error": "RuntimeError", "message": reply.error.reason}
                 replies[client] = ({}, {}, problem | {"seconds": float("nan")})
         return replies

@@ -35,8 +35,8 @@ _PAPER = (
         _published("no-single-model"),
         "FedAvg at most 0.02 over the computed ceiling of any single model and FedPer 1 above it, in every run; close "
         "if FedPer's median is above",
-        ("aesthetics", "renamed"),
-        rules_concept.single_model_ceiling,
+        ("aesthetics", "renamed", "classes"),
+        rules.if_learnt(rules_concept.single_model_ceiling),
         changed="the ceiling of the aesthetics surrogate is that of the very users, where that of their population, "
         "which is lower, was computed first",
     ),
@@ -81,7 +81,7 @@ _PAPER = (
     ),
     Claim(
         "cifar10-order",
-        "The same order in k on CIFAR-10",
+        "FedPer falls and FedAvg rises with the number of classes a client (CIFAR-10)",
         FLOWER,
         _published("flower-cifar10"),
         "medians monotone in k up to 0.01; close if the ends are in order",
@@ -195,7 +195,7 @@ _PAPER = (
         "paired difference above 0 in every seed; close if its median is above 0; at most close if the median is below "
         "0 at one k where each has its own learning rate, not reproduced if it is at both",
         ("classes", "others", "rates"),
-        rules.fedrep,
+        rules.if_learnt(rules.fedrep),
         changed="stricter: a median above -0.02 was close, and the tuned runs did not count",
     ),
 )

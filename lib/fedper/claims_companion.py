@@ -24,7 +24,7 @@ PROPOSITIONS = (
     ),
     Claim(
         "cifar10-crossover",
-        "The same on CIFAR-10",
+        "Near identical clients FedPer loses to FedAvg (CIFAR-10)",
         COMPANION,
         UNSTATED,
         "median paired gain above 0.01 at k = 4 and below -0.01 at k = 10; close if it more than halves",
@@ -132,7 +132,7 @@ PROPOSITIONS = (
         UNSTATED,
         "median change below -0.02 and above 0.02 in the second evaluated round; close if the signs are these",
         ("classes",),
-        rules.timing,
+        rules.if_learnt(rules.timing),
     ),
     Claim(
         "newcomers",
@@ -140,8 +140,8 @@ PROPOSITIONS = (
         COMPANION,
         UNSTATED,
         "paired gain above 0.05 in every seed; close if its median is above 0",
-        ("newcomers",),
-        rules_concept.newcomers,
+        ("newcomers", "classes"),
+        rules.if_learnt(rules_concept.newcomers),
     ),
     Claim(
         "head-step-memory",

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -85,7 +86,9 @@ def order_in_k(name: str, *, slack: float):
         )
         strict = bool((falls < slack).all() and (rises > -slack).all())
         ends = ours.iloc[0] > ours.iloc[-1] and theirs.iloc[0] < theirs.iloc[-1]
-        return grade(falls.max(), reproduced=strict and ends, close=ends, measured=measured)
+        ahead = ", ".join(str(k) for k in ours.index if ours[k] > theirs[k]) or "none"
+        verdict = grade(falls.max(), reproduced=strict and ends, close=ends, measured=measured)
+        return replace(verdict, detail=f"the order alone is judged; FedPer 2 is ahead of FedAvg at k = {ahead}")
 
     return rule
 

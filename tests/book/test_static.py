@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bookpages import ROOT, built_pages
 from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
 
 LOADED = (("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("video", "src"))
 VERDICTS = ("reproduced", "close", "not-reproduced", "not-run")
@@ -67,6 +68,13 @@ def test_internal_links_lead_somewhere(page_name, book_html):
         elif parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in anchors(target):
             broken.append(f"{link}: no such place on the page")
     assert broken == []
+
+
+def test_fonts_have_every_sign_that_style_sheets_set(book_html):
+    sheets = [path.read_text(encoding="utf-8") for path in book_html.rglob("*.css")]
+    signs = {ord(sign) for sheet in sheets for sign in re.findall(r"[\uf000-\uf8ff]", sheet)}
+    fonts = [TTFont(path) for path in (book_html / "_static" / "vendor" / "fontawesome" / "webfonts").glob("*.woff")]
+    assert signs and signs <= {point for font in fonts for point in font.getBestCmap()}
 
 
 def test_mathematics_is_on_board(book_html):

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.federated.flower_api import ENVIRONMENT
-from lib.federated.flower_app import digits, experiment_of
+from lib.federated.flower_api import ENVIRONMENT, Context, RecordDict
+from lib.federated.flower_app import digits, experiment_of, main
 from lib.federated.run import run
 from lib.federated.types import Federation
 
@@ -128,6 +128,15 @@ def test_two_supernodes_train_to_the_weights_of_the_local_engine(superlink, tmp_
         same = [column for column in local.table if column != "seconds"]
         pd.testing.assert_frame_equal(table[same], local.table[same], check_dtype=False, atol=1e-5)
     assert (ROOT / "deploy" / "pyproject.toml").read_bytes() == before
+
+
+def test_a_run_that_fails_says_why(tmp_path, capsys):
+    config = {"experiment.name": "lib.nowhere:digits", "clients": 2, "seed": 0, "output": str(tmp_path)}
+    context = Context(run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config=config)
+    with pytest.raises(ModuleNotFoundError):
+        main(None, context)
+    assert (tmp_path / "error.txt").read_text() == "ModuleNotFoundError: No module named 'lib.nowhere'\n"
+    assert "lib.nowhere" in capsys.readouterr().out
 
 
 def test_the_page_uses_only_options_that_the_commands_have():

@@ -16,6 +16,7 @@ from flower_cases import (
     numbered,
     personal_heads,
 )
+from flwr.server.superlink.linkstate.utils import create_message_error_unavailable_res_message
 
 from lib.federated.checkpoint import run_identity
 from lib.federated.checks import ClientError
@@ -114,6 +115,22 @@ def test_a_client_over_its_deadline_is_missing_and_keeps_its_old_memory():
     remote = flower(slow, federation, rounds=3, deadline=0.5)
     assert_same_weights(run(unreliable(hangs=41), federation, rounds=3), remote)
     assert remote.failures[["round", "client", "status"]].to_numpy().tolist() == [[2, 1, "missing"]]
+
+
+def test_the_superlink_that_answers_for_a_lost_node_counts_as_its_silence():
+    class Superlink(InProcessGrid):
+        def _deliver(self, message):
+            name = super()._deliver(message)
+            if message.metadata.dst_node_id in self.silent:
+                self._replies[name] = create_message_error_unavailable_res_message(message.metadata, "node_unavail")
+            return name
+
+    federation, algorithm = numbered(3), unreliable()
+    grid = Superlink(make_client_app(lambda context: (algorithm, federation.clients[context.node_config[CLIENT]])), 3)
+    fleet = Fleet(grid, 3, seed=0, timeout=1.0)
+    grid.silence(1)
+    history = serve(algorithm, fleet, rounds=2, evaluate_every=0)
+    assert history.failures[["round", "client", "status"]].to_numpy().tolist() == [[1, 1, "missing"], [2, 1, "missing"]]
 
 
 def test_a_client_that_never_answers_is_missing_from_every_round():

@@ -172,7 +172,7 @@ def timing(classes: pd.DataFrame, common: pd.DataFrame) -> Figure:
 
 
 def _timing_note(part: pd.DataFrame, shared: pd.DataFrame) -> str:
-    early = int(np.sort(part["round"].unique())[1])
+    early = int(np.sort(part["round"].unique())[:2][-1])
     at = part[part["round"] == early].groupby("method")[["accuracy", "local_accuracy"]].median()
     head = shared[shared["round"] == early]["accuracy"].median()
     return (

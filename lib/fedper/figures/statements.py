@@ -83,10 +83,10 @@ def shared_representation(table: pd.DataFrame) -> Figure:
         axis.set_xlabel("round")
     axes[0, 1].legend(fontsize=7)
     final = last_round(table)
-    notes = []
+    notes, found = [], known_methods(final[final["distance"].notna()])
     for n in sizes:
         middle = final[final["examples"] == n].groupby("method")[["distance", "error"]].median()
-        angle = ", ".join(f"{name} {middle.loc[name, 'distance']:.1e}" for name in known_methods(final))
+        angle = ", ".join(f"{name} {middle.loc[name, 'distance']:.1e}" for name in found)
         errors = ", ".join(f"{name} {middle.loc[name, 'error']:.1e}" for name in ("FedPer", "local only"))
         notes.append(f"with {n} examples {angle} (test errors: {errors})")
     caption = f"""Distance of the base to the true directions after {int(final["round"].max())} rounds:
