@@ -15,7 +15,7 @@ from lib.segmentation.encoder import FlatRecurrent, Widths
 from lib.segmentation.layers import Perceptron
 from lib.segmentation.users import Users, page_counts
 
-STEPS_CODE, STEPS_CLUSTER, BATCH, RATE, KEEP = 250, 100, 256, 5e-3, 0.1
+STEPS_CODE, STEPS_CLUSTER, BATCH, RATE, KEEP = 400, 350, 256, 5e-3, 0.1  # as many steps as ours before and in its loop
 CHUNK = 512
 
 
