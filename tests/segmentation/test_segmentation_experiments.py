@@ -69,7 +69,28 @@ def test_the_figures_of_the_comparison(tiny):
     captioned(figures.audiences(tiny["cells"], tiny["methods"]))
     labelled(figures.fairness(tiny["cells"], tiny["methods"]))
     table = experiments.summary(tiny["methods"])
-    assert len(table) == tiny["methods"]["method"].nunique() and table["auc"].str.contains("±").all()
+    assert len(table) == tiny["methods"]["method"].nunique()
+    assert table["auc"].str.fullmatch(r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]").all()
+
+
+def test_medians_come_with_their_intervals():
+    table = pd.DataFrame({"plan": ["a"] * 5 + ["b"], "gain": [5.0, 1.0, 2.0, 4.0, 3.0, 0.5], "spent": 1.0})
+    found = experiments.medians(table, "plan", ["gain", "spent"], digits=1)
+    assert found["gain"].tolist() == ["3.0 [1.0, 5.0]", "0.5 [0.5, 0.5]"] and found["plan"].tolist() == ["a", "b"]
+
+
+def test_the_media_are_the_readers_choice():
+    """Options reach the draw: other Beta parameters, prices and contrast; users stay the same."""
+    usual, other = (
+        benches([0], train=50, test=50, validation=20, n_cells=400, rates=rates)[0]
+        for rates in (None, {"match": [30, 10], "expose": [10, 30], "contrast": 0.0, "cheap": 0.2})
+    )
+    assert (usual.test.pages == other.test.pages).all()
+    assert other.media.match.mean(axis=0) == pytest.approx([0.75] * 3, abs=0.01)  # neutral: 30 / (30 + 10) everywhere
+    assert other.media.expose.mean() == pytest.approx(0.25, abs=0.01)
+    assert other.media.price.tolist() == [1, 1, 0.2] and usual.media.price.tolist() == [1, 1, 0.6]
+    first = usual.media.match[:200, 0].mean() / usual.media.match[200:, 0].mean()
+    assert first == pytest.approx(1.6 / 0.5, rel=0.1)
 
 
 def test_lookalikes_by_hand(tiny):
