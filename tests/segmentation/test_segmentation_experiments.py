@@ -6,13 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from lib import segmentation
 from lib.data.online_shoppers import COLUMNS, LEAKING, STATIC, OnlineShoppers
 from lib.report import judge
 from lib.segmentation import Settings, experiments, figures
 from lib.segmentation.experiments import longer, real
-from lib.segmentation.experiments.benches import benches
+from lib.segmentation.experiments.benches import benches, name_of
+from lib.segmentation.experiments.comparison import learned, validated
+from lib.segmentation.outcomes import Segments, Terms, deliver
 from lib.segmentation.rules import DISCOVERY
 
 TINY = Settings(
@@ -60,6 +63,23 @@ def test_the_comparison_is_tidy_and_adds_up(tiny):
     assert (methods["spent"] <= 1 + 1e-9).all() and methods["auc"].between(0, 1).all()
     rising = curves.sort_values("fraction").groupby(["method", "seed"])
     assert (rising["exposed"].diff().dropna() >= -1e-9).all() and (rising["price"].diff().dropna() <= 1e-9).all()
+
+
+def test_the_weight_is_chosen_on_validation_users_alone(tiny):
+    """What is chosen by follows from the validation users' segments and plans, and from no test user."""
+    made, terms = benches(range(20, 22), **USERS), Terms()
+    found = learned(made, (0.0, 2.0), terms, TINY, None)
+    rows = tiny["methods"].set_index(["method", "seed"])
+    for (s, lam), one in found.items():
+        users, bench = made[s].validation, made[s]
+        held = Segments(one.validation, one.rates)
+        mine = rows.loc[(name_of(lam), bench.seed)]
+        assert mine["validation_auc"] == pytest.approx(roc_auc_score(users.outcome, one.rates[one.validation]))
+        gain = deliver(users, held, bench.media, terms)[0].gain * 1000 / len(users)
+        assert mine["validation_exposed"] == pytest.approx(gain) and len(one.validation) == len(users) == 1000
+        blind = replace(bench, test=replace(users, outcome=1 - users.outcome))
+        assert validated(blind, one, terms)["validation_auc"] == mine["validation_auc"]
+    assert rows.loc["random", "validation_auc"].isna().all()
 
 
 def test_the_figures_of_the_comparison(tiny):
