@@ -17,6 +17,7 @@ from lib.segmentation.experiments.benches import benches, name_of
 from lib.segmentation.experiments.comparison import learned, validated
 from lib.segmentation.outcomes import Segments, Terms, deliver
 from lib.segmentation.rules import DISCOVERY
+from lib.segmentation.shop_users import shop_users
 
 TINY = Settings(
     segments=4,
@@ -244,6 +245,24 @@ def test_visits_of_the_store_are_segmented(tmp_path):
     assert table["seed"].nunique() == 2 and table["auc"].between(0, 1).all() and "ari_side" not in table
     judged = judge(segmentation.CLAIMS, {"gstore": table}).set_index("id")
     assert judged.loc["exposures-real", "status"] != "not run here"
+
+
+def test_nobody_of_the_store_is_in_two_parts(tmp_path, monkeypatch):
+    """Users to learn from, to choose by and to judge on are those of their parts, only the first are thinned out."""
+    path, seen, shops = tmp_path / "visits.json", [], []
+    path.write_text(store_lines())
+    monkeypatch.setattr(real, "compared", lambda made, **_: seen.extend(made))
+    monkeypatch.setattr(real, "shop_users", lambda *a, **o: shops.append(shop_users(*a, **o)) or shops[0])
+    real.gstore(str(path), seeds=2, negatives=1.0)
+    (shop,) = shops
+    assert len(seen) == 2
+    for bench in seen:
+        for part, users in enumerate((bench.train, bench.validation, bench.test)):
+            mine = shop.part == part
+            whole = {row.tobytes() for row in real.chosen(shop, np.flatnonzero(mine)).pages}
+            assert {row.tobytes() for row in users.pages} <= whole
+            assert users.outcome.sum() == shop.outcome[mine].sum()  # every buyer of the part, and no other
+            assert len(users) == (2 * users.outcome.sum() if part == 0 else mine.sum())
 
 
 def test_rates_are_set_back_by_the_weight_of_those_left_out():
