@@ -8,7 +8,7 @@ import gzip
 import zipfile
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice
@@ -118,11 +118,19 @@ def gstore(
     return table.visits()
 
 
+class _Numbers(dict):
+    """The number of each value; a new one gets the next."""
+
+    def __missing__(self, value: object) -> int:
+        number = self[value] = len(self)
+        return number
+
+
 class _Columns:
     """Growing columns, eight bytes or less a value."""
 
     def __init__(self):
-        self.visitors, self.devices, self.places, self.pages = {}, {}, {}, {}
+        self.visitors, self.devices, self.places, self.pages = _Numbers(), _Numbers(), _Numbers(), _Numbers()
         self.visitor, self.device, self.place, self.page = array("i"), array("i"), array("i"), array("i")
         self.visit, self.start, self.revenue, self.offset = array("q"), array("q"), array("q"), array("q", [0])
         self.number, self.transactions, self.bought = array("i"), array("i"), array("b")
@@ -137,10 +145,10 @@ class _Columns:
             self.start.extend(start)
             self.transactions.extend(transactions)
             self.revenue.extend(revenue)
-            self.visitor.extend(_numbers(self.visitors, visitor))
-            self.device.extend(_numbers(self.devices, device))
-            self.place.extend(_numbers(self.places, place))
-            self.page.extend(_numbers(self.pages, chain.from_iterable(pages)))
+            self.visitor.extend(map(self.visitors.__getitem__, visitor))
+            self.device.extend(map(self.devices.__getitem__, device))
+            self.place.extend(map(self.places.__getitem__, place))
+            self.page.extend(map(self.pages.__getitem__, chain.from_iterable(pages)))
             self.bought.extend(chain.from_iterable(bought))
             self.offset.extend(islice(accumulate(map(len, pages), initial=self.offset[-1]), 1, None))
             rows.clear()
@@ -157,9 +165,10 @@ class _Columns:
 def _read(source: Source, table: _Columns, broken_share: float, progress: Callable[[int], None] | None) -> None:
     name = str(getattr(source, "name", source))
     with _opened(source) as stream:
-        line = _line(stream, name)
+        lines = _lines(stream, name)
+        line = next(lines, b"")
         if line.lstrip()[:1] == b"{":
-            parse = json_parser
+            parse, lines = json_parser, chain([line], lines)
         else:
             try:
                 parse = csv_parser(line)
@@ -167,10 +176,8 @@ def _read(source: Source, table: _Columns, broken_share: float, progress: Callab
                 raise DataError(
                     f"{name} is neither the competition's CSV ({error}) nor the warehouse's JSON lines"
                 ) from error
-            line = _line(stream, name)
-        number, rows = 0, []
-        while line:
-            number += 1
+        rows = []
+        for number, line in enumerate(lines, start=1):
             try:
                 rows.append(_whole_row(parse(line)))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -180,13 +187,7 @@ def _read(source: Source, table: _Columns, broken_share: float, progress: Callab
                 table.extend(rows)
             if progress is not None and table.rows % REPORT == 0:
                 progress(table.rows)
-            line = _line(stream, name)
         table.extend(rows)
-
-
-def _numbers(known: dict, values: Iterable) -> list[int]:
-    """Return the number of each value; a new one gets the next."""
-    return [known.setdefault(value, len(known)) for value in values]
 
 
 def _whole_row(row: Row) -> Row:
@@ -205,14 +206,14 @@ def _note(table: _Columns, reason: str, broken_share: float) -> None:
         table.reasons.append(reason)
 
 
-def _line(stream: IO[bytes], name: str) -> bytes:
+def _lines(stream: IO[bytes], name: str) -> Iterator[bytes]:
     try:
-        line = stream.readline(LONGEST)
+        while line := stream.readline(LONGEST):
+            if len(line) == LONGEST:
+                raise DataError(f"{name} has a line of over {LONGEST >> 20} MiB: it is not in either published form")
+            yield line
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{name} is damaged ({error}): download it again") from error
-    if len(line) == LONGEST:
-        raise DataError(f"{name} has a line of over {LONGEST >> 20} MiB: it is not in either published form")
-    return line
 
 
 @contextmanager

@@ -9,7 +9,6 @@ cutting could go wrong. Cells keep their doubled quotes until somebody reads the
 
 import ast
 import json
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from operator import itemgetter
@@ -26,8 +25,6 @@ UNKNOWN = "(not set)"
 PURCHASE = "6"  # action_type of a completed purchase
 CACHED = 50_000
 HIT, PAGE_PATH, TYPE, ACTION = b"[{'hitNumber': '", b"'page': {'pagePath': ", b"'type': '", b"'action_type': '"
-HITS_IN_TOTALS = re.compile(rb'""hits"": ""(\d+)""')
-TOKEN = re.compile(rb"'(?:[^'\\]|\\.)*'|\"\"(?:[^\"\\]|\\.)*\"\"", re.DOTALL)
 
 
 # One visit: visitor, visit, number, start, transactions, revenue in millionths, device, place, pages in order, and for
@@ -170,23 +167,22 @@ def read_hits(line: bytes, totals: bytes = b"", begin: int = 0, end: int | None 
     inside a hit (a title, a product) that itself looks like a path is not taken for one.
     """
     end = len(line) if end is None else end
-    find, rfind, paths, bought = line.find, line.rfind, [], []
-    said, found = HITS_IN_TOTALS.search(totals), 0
-    at = find(PAGE_PATH, begin, end) if said and line.startswith(HIT, begin) else -1
-    while at >= 0:
-        found, path = found + 1, at + len(PAGE_PATH)
-        at = find(PAGE_PATH, path, end)
-        stop = end if at < 0 else at
-        kind = rfind(TYPE, path, stop)
-        if kind < 0:
-            found = at = -1
-        elif line[kind + 9 : kind + 14] == b"PAGE'":
-            token = line[path : find(b"'", path + 1, stop) + 1]
-            paths.append(token if token[:1] == b"'" and b"\\" not in token else _string(line, path, stop))
-            action = rfind(ACTION, path, kind)
-            bought.append(action >= 0 and line[action + 16 : action + 18] == b"6'")
-    if said and found == int(said[1]) > 0 and all(paths) and line[end - 2 : end] == b"}]":
-        return [_page(path) for path in paths], bought
+    find, rindex, startswith, paths, bought = line.find, line.rindex, line.startswith, [], []
+    at, found = find(PAGE_PATH, begin, end) if totals and startswith(HIT, begin) else -1, 0
+    try:
+        while at >= 0:
+            found += 1
+            path = at + len(PAGE_PATH)
+            at = find(PAGE_PATH, path, end)
+            kind = rindex(TYPE, path, at if at >= 0 else end)
+            if startswith(b"PAGE'", kind + 9):
+                paths.append(line[path : line.index(b"'", path + 1, kind)])
+                action = line.rfind(ACTION, path, kind)
+                bought.append(action >= 0 and startswith(b"6'", action + 16))
+        if found and b'""hits"": ""%d""' % found in totals and line[end - 2 : end] == b"}]":
+            return list(map(_page_at, paths)), bought
+    except ValueError:  # a hit without a type, or a path that is not plainly quoted
+        pass
     text = line[begin:end]
     return ([], []) if text in (b"", b"[]") else _pages_of(_literal(text.replace(b'""', b'"')))
 
@@ -199,7 +195,7 @@ def normalised(path: str) -> str:
 
 def forget() -> None:
     """Empty the caches of this module."""
-    for cached in (_device_of, _place_of, _page, _three_cells):
+    for cached in (_device_of, _place_of, _place_before, _page, _page_at, _three_cells):
         cached.cache_clear()
 
 
@@ -210,8 +206,14 @@ def _device_of(cell: bytes) -> tuple[str, ...]:
 
 def _place_in(cell: bytes) -> tuple[str, ...]:
     """The place; the visitor's network, of which there are too many to remember, is cut off where it comes after it."""
-    head, network, _ = cell.partition(b', ""networkDomain""')
-    return _place_of(head + b"}" if network and b'""country""' in head else cell)
+    network = cell.find(b', ""networkDomain""')
+    return (_place_before(cell[:network]) if network >= 0 else None) or _place_of(cell)
+
+
+@lru_cache(CACHED)
+def _place_before(head: bytes) -> tuple[str, ...] | None:
+    """The place in the beginning of a cell, None if it is not all there."""
+    return _fields(_object(head + b"}"), PLACE) if b'""country""' in head else None
 
 
 @lru_cache(CACHED)
@@ -226,19 +228,15 @@ def _totals_in(cell: bytes) -> tuple[int, int]:
     return 0, 0
 
 
+_page = lru_cache(CACHED)(normalised)
+
+
 @lru_cache(CACHED)
-def _page(token: bytes | str) -> str:
-    """The normalised path of a quoted Python string (with doubled quotes), or of a plain one."""
-    if isinstance(token, str):
-        return normalised(token)
-    token = token.replace(b'""', b'"')
-    return normalised(_literal(token) if b"\\" in token else token[1:-1].decode("utf-8"))
-
-
-def _string(line: bytes, at: int, end: int) -> bytes:
-    """The quoted Python string that begins at `at`, quotes still doubled; empty if there is none."""
-    found = TOKEN.match(line, at, end)
-    return found.group() if found else b""
+def _page_at(start: bytes) -> str:
+    """The normalised path of a Python string up to its closing quote; ValueError if it holds escapes or is none."""
+    if start[:1] != b"'" or b"\\" in start:
+        raise ValueError("no plainly quoted path")
+    return normalised(start[1:].replace(b'""', b'"').decode("utf-8"))
 
 
 def _object(cell: bytes) -> dict:

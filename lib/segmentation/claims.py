@@ -11,6 +11,8 @@ UNSTATED = "not stated"
 AT_EQUAL = "at the weight with most exposures whose median AUC is within 0.01 of discovery only on validation users: "
 _VALIDATED = "the weight was chosen on the test users at first, which flatters it; now on validation users"
 
+_OFTEN = "; the median alone was asked at first, now four of five seeds too, because one seed could carry it"
+
 
 def _published(key: str) -> str:
     return value_text("segmentation", key)
@@ -76,20 +78,32 @@ _COMPANION = (
         "The larger the weight of delivery, the more exposures (S4)",
         COMPANION,
         UNSTATED,
-        "medians rising with the weight up to 1 %, the largest above discovery only in three of five seeds; close "
+        "medians rising with the weight up to 1 %, the largest above discovery only in two of three seeds; close "
         "if its median is",
         ("methods",),
         rules.trade_off,
+        changed="three of five seeds were enough at first, fewer than the specification's two of three; now stricter",
     ),
     Claim(
         "converters",
         "More converters see the message too, if plans value exposures by conversion",
         COMPANION,
         UNSTATED,
-        AT_EQUAL + "at least 2 % more in the median; close from -2 %",
+        AT_EQUAL + "at least 2 % more in the median and more in four of five seeds; close from -2 %",
         ("methods",),
         rules.converters,
-        changed=_VALIDATED,
+        changed=_VALIDATED + _OFTEN,
+    ),
+    Claim(
+        "beyond-kmeans",
+        "Delivery-aware segments expose more than k-means on pages, which is told nothing, and predict better",
+        COMPANION,
+        UNSTATED,
+        AT_EQUAL + "at least 2 % more exposures in the median, more in four of five seeds, and a higher AUC; close if "
+        "both medians are higher",
+        ("methods",),
+        rules.beyond_kmeans,
+        changed="added after the results had been seen, because they made one doubt it",
     ),
     Claim(
         "used",
@@ -133,10 +147,11 @@ _COMPANION = (
         "Look-alike audiences, for media that take no identifiers, are purer for segments that know of delivery",
         COMPANION,
         UNSTATED,
-        AT_EQUAL + "precision of look-alike audiences up by 0.02 in the median; close if up",
+        AT_EQUAL + "precision of look-alike audiences up by 0.02 in the median and up in four of five seeds; close if "
+        "the median is up",
         ("methods", "lookalikes"),
         rules.lookalike,
-        changed=_VALIDATED,
+        changed=_VALIDATED + _OFTEN,
     ),
     Claim(
         "plans",
@@ -228,7 +243,7 @@ _COMPANION = (
         "More users see the message whatever the media are like",
         COMPANION,
         UNSTATED,
-        "more exposures in four of five draws of the media; close if in the median",
+        "more exposures at the largest weight in four of five draws of the media; close if in the median",
         ("media",),
         rules_longer.media,
     ),

@@ -3,6 +3,7 @@
 The paper does not tell us how it sets these numbers; ranges follow section 11 of our specification.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,13 +53,21 @@ class Media:
 
 
 def draw_media(
-    rng: np.random.Generator, side: np.ndarray, *, media: int = 3, cap: float = 0.95, contrast: float = 1.0
+    rng: np.random.Generator,
+    side: np.ndarray,
+    *,
+    media: int = 3,
+    cap: float = 0.95,
+    contrast: float = 1.0,
+    match: Sequence[float] = (4, 6),
+    expose: Sequence[float] = (4, 8),
+    cheap: float = 0.6,
 ) -> Media:
     """Draw media for static cells: two that favour a side each, the others neutral and cheap (section 11).
 
-    Match rates are Beta(4, 6) and exposures given a match Beta(4, 8), independent over cells and media, so that most
-    match rates lie in 0.2 to 0.6. On its own side, medium 0 (side 0) and medium 1 (side 1) multiply matches by 1.6 and
-    exposures by 1.3; on the other side they halve matches. Prices are 1, 1 and 0.6 for every further medium.
+    Match rates and exposures given a match are Beta draws, independent over cells and media; with Beta(4, 6) most match
+    rates lie in 0.2 to 0.6. On its own side, medium 0 (side 0) and medium 1 (side 1) multiply matches by 1.6 and
+    exposures by 1.3; on the other side they halve matches. Prices are 1, 1 and `cheap` for every further medium.
 
     Args:
         rng: source of the draws.
@@ -66,18 +75,21 @@ def draw_media(
         media: M, at least 1.
         cap: no probability is larger.
         contrast: exponent of the factors above: 0 gives neutral media, 1 those of the specification.
+        match: the two parameters of the match rates' Beta distribution.
+        expose: those of the exposures given a match.
+        cheap: price of the neutral media.
     """
     side = np.asarray(side)
     if side.ndim != 1 or not np.isin(side, (0, 1)).all() or media < 1 or not 0 < cap <= 1:
         raise ValueError("give a side of 0 or 1 for each cell, at least one medium and a cap from 0 to 1")
     shape = (len(side), media)
-    match, expose = rng.beta(4, 6, shape), rng.beta(4, 8, shape)
+    matched, seen = rng.beta(*match, shape), rng.beta(*expose, shape)
     for medium in range(min(2, media)):
         own = side == medium
-        match[:, medium] *= np.where(own, 1.6, 0.5) ** contrast
-        expose[:, medium] *= np.where(own, 1.3, 1.0) ** contrast
-    price = np.where(np.arange(media) < 2, 1.0, 0.6)
-    return Media(match.clip(max=cap), expose.clip(max=cap), price)
+        matched[:, medium] *= np.where(own, 1.6, 0.5) ** contrast
+        seen[:, medium] *= np.where(own, 1.3, 1.0) ** contrast
+    price = np.where(np.arange(media) < 2, 1.0, cheap)
+    return Media(matched.clip(max=cap), seen.clip(max=cap), price)
 
 
 def full_price(cells: np.ndarray, media: Media) -> float:

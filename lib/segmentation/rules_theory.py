@@ -1,5 +1,7 @@
 """The rules that judge the companion's propositions S1 to S7 about its own delivery model."""
 
+import pandas as pd
+
 from lib.report import Verdict, grade, need
 from lib.segmentation.rules import Tables
 
@@ -62,11 +64,19 @@ def ascent(tables: Tables) -> Verdict:
 
 def estimator(tables: Tables) -> Verdict:
     """S6: mean of the sampled gradient in standard errors from the exact one, and the variance with the baseline."""
-    table = tables["estimator"].set_index("estimator")
     need(tables["estimator"], estimator=("plain", "baseline"))
-    far, ratio = table["distance"].max(skipna=False), table["variance"]["baseline"] / table["variance"]["plain"]
+    distance, variance = precision(tables["estimator"])
+    far, ratio = distance.max(skipna=False), variance["baseline"] / variance["plain"]
     measured = f"root mean square distance {far:.2f} standard errors; variance times {ratio:.2f} with the baseline"
     return grade(far + ratio, reproduced=bool(far <= 1.5 and ratio < 1), close=bool(far <= 3), measured=measured)
+
+
+def precision(table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Return by estimator the root mean square distance from the exact gradient in standard errors, and variance."""
+    square = ((table["mean"] - table["exact"]) / table["error"]) ** 2
+    found = table.assign(square=square).groupby("estimator", sort=False)[["square", "variance"]]
+    means = found.agg(lambda column: column.mean(skipna=False))
+    return means["square"] ** 0.5, means["variance"]
 
 
 def charging(tables: Tables) -> Verdict:

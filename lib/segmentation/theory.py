@@ -17,9 +17,8 @@ def estimator_table(*, samples: int = 10_000, users: int = 32, segments: int = 8
     to the logits of all users.
 
     Returns:
-        One row an estimator ("plain", "baseline"): mean (of the sampled gradient) and exact (both as Euclidean norms),
-        distance (root mean square over coordinates of mean less exact, in standard errors), variance (mean over
-        coordinates, of one sample).
+        One row an estimator ("plain", "baseline") and coordinate of the gradient: mean (of the samples), exact, error
+        (standard error of the mean), variance (of one sample).
     """
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(1, users, segments, generator=generator, dtype=torch.float64)
@@ -27,19 +26,17 @@ def estimator_table(*, samples: int = 10_000, users: int = 32, segments: int = 8
     one = logits.clone().requires_grad_()
     (exact,) = torch.autograd.grad(actor_loss(torch.log_softmax(one, dim=-1), cost, None).sum(), one)
     uniforms = torch.rand(samples, users, generator=generator, dtype=torch.float64)
-    rows = []
+    tables = []
     for name, baseline in (("plain", False), ("baseline", True)):
         many = logits.repeat(samples, 1, 1).requires_grad_()
         log_pi = torch.log_softmax(many, dim=-1)
         loss = actor_loss(log_pi, cost.expand(samples, -1, -1), draw(log_pi.detach(), uniforms), baseline=baseline)
         (found,) = torch.autograd.grad(loss.sum(), many)
-        error = found.std(dim=0) / np.sqrt(samples)
-        distance = ((found.mean(dim=0) - exact[0]) / error).pow(2).mean().sqrt()
-        norms = {"mean": float(found.mean(dim=0).norm()), "exact": float(exact.norm())}
-        rows.append(
-            {"estimator": name, **norms, "distance": float(distance), "variance": float(found.var(dim=0).mean())}
-        )
-    return pd.DataFrame(rows)
+        spread = found.var(dim=0)
+        columns = {"mean": found.mean(dim=0), "exact": exact[0], "error": (spread / samples).sqrt(), "variance": spread}
+        flat = {column: values.flatten().numpy() for column, values in columns.items()}
+        tables.append(pd.DataFrame({"estimator": name, "coordinate": np.arange(users * segments)} | flat))
+    return pd.concat(tables, ignore_index=True)
 
 
 def regrouping_table(

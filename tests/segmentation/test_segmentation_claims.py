@@ -87,8 +87,20 @@ def ascent(price, missed):
 
 
 def estimator(distance, variance):
-    table = pd.DataFrame({"estimator": ["plain", "baseline"], "distance": [1.0, distance], "variance": [1.0, variance]})
-    return {"estimator": table}
+    """Two coordinates: off by the distance, one up, one down; one standard error is 0.5."""
+    table = [
+        {"estimator": name, "coordinate": c, "mean": 1 + sign * far * 0.5, "exact": 1.0, "error": 0.5, "variance": v}
+        for name, far, v in (("plain", 1.0, 1.0), ("baseline", distance, variance))
+        for c, sign in enumerate((1, -1))
+    ]
+    return {"estimator": pd.DataFrame(table)}
+
+
+def beyond_kmeans(gains, auc):
+    ours = rows("delivery-aware, 1", "exposed", [40 * (1 + gain) for gain in gains], lam=1.0)
+    discovery, other = (rows(name, "exposed", [40.0] * len(gains), auc=a, lam=lam) for name, a, lam in (
+        (DISCOVERY, 0.7, 0.0), ("k-means on pages", 0.7 - auc, float("nan"))))  # fmt: skip
+    return methods(discovery + ours + other)
 
 
 def charging(far):
@@ -165,13 +177,25 @@ CASES = {
         trade_off,
         {
             YES: [((41, 41, 41), (40.8, 43, 44)), ((40, 40, 39.8), (45, 45, 39))],
-            NEARLY: [((50, 50), (41, 41))],
+            NEARLY: [((50, 50), (41, 41)), ((40, 40, 40, 40, 40), (45, 45, 45, 39, 39))],
             NO: [((41, 41), (39, 39))],
         },
     ),
     "converters": (
         lambda *found: methods(against("valued_converters", found)),
-        {YES: [(10.3, 11, 9)], NEARLY: [(10.1, 9.9), (9.85,)], NO: [(9.5, 9.7)]},
+        {
+            YES: [(10.3, 11, 10.2, 10.4, 9)],
+            NEARLY: [(10.1, 9.9), (9.85,), (10.3, 11, 9)],
+            NO: [(9.5, 9.7)],
+        },
+    ),
+    "beyond-kmeans": (
+        beyond_kmeans,
+        {
+            YES: [((0.02, 0.03, 0.1, 0.1, -0.2), 0.01)],
+            NEARLY: [((0.01, 0.01), 0.01), ((0.1, 0.1, -0.1), 0.01)],
+            NO: [((0.1,), -0.01), ((-0.01, -0.02), 0.1)],
+        },
     ),
     "used": (
         lambda *found: methods(rows(DISCOVERY, "used", found, lam=0.0)),
@@ -221,13 +245,13 @@ CASES = {
 CASES |= {
     "lookalike": (
         lookalike,
-        {YES: [(0.05, 0.03)], NEARLY: [(0.01, 0.0, 0.01)], NO: [(-0.01, 0.0)]},
+        {YES: [(0.05, 0.03)], NEARLY: [(0.01, 0.0, 0.01), (0.05, 0.05, -0.01)], NO: [(-0.01, 0.0)]},
     ),
     "plans": (plans, {YES: [(0.995, 0.5)], NEARLY: [(0.96, 0.5), (0.995, 0.999)], NO: [(0.9, 0.5), (1.1, 0.5)]}),
 }
 BY_ID = {claim.id: claim for claim in CLAIMS}
 MEASURED = [
-    "auc", "exposed", "match_rate", "needed", "used", "valued_converters", "concentration", "gain", "price", "distance",
+    "auc", "exposed", "match_rate", "needed", "used", "valued_converters", "concentration", "gain", "price", "mean",
     "change", "before", "precision",
 ]  # fmt: skip
 

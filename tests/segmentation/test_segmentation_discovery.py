@@ -18,6 +18,7 @@ from lib.segmentation.experiments.benches import benches, segments_of
 from lib.segmentation.joint import Delivery, fit
 from lib.segmentation.media import full_price
 from lib.segmentation.networks import Networks, represent, stacked
+from lib.segmentation.rules_theory import precision
 from lib.segmentation.settings import Settings, choices_table
 from lib.segmentation.theory import estimator_table, regrouping_table
 
@@ -72,8 +73,14 @@ def test_draws_follow_the_distribution():
 
 
 def test_the_sampled_gradient_is_the_exact_one_in_the_mean():
-    table = estimator_table(samples=4000, users=8, segments=5, seed=3).set_index("estimator")
-    assert (table["distance"] < 1.5).all() and table.loc["baseline", "variance"] < table.loc["plain", "variance"]
+    table = estimator_table(samples=4000, users=8, segments=5, seed=3)
+    distance, variance = precision(table)
+    assert (distance < 1.5).all() and variance["baseline"] < variance["plain"] and len(table) == 2 * 8 * 5
+    generator = torch.Generator().manual_seed(3)
+    logits, cost = (draw(1, 8, 5, generator=generator, dtype=torch.float64)[0] for draw in (torch.randn, torch.rand))
+    pi, cost = torch.softmax(logits, dim=-1), cost + 0.5
+    wanted = pi * (cost - (pi * cost).sum(dim=-1, keepdim=True)) / 8  # the softmax's derivative, written out
+    assert np.allclose(table.loc[table["estimator"] == "plain", "exact"], wanted.flatten())
 
 
 def test_the_baseline_is_the_mean_of_the_others():

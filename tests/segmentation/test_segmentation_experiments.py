@@ -6,14 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from lib import segmentation
 from lib.data.online_shoppers import COLUMNS, LEAKING, STATIC, OnlineShoppers
 from lib.report import judge
 from lib.segmentation import Settings, experiments, figures
 from lib.segmentation.experiments import longer, real
-from lib.segmentation.experiments.benches import benches
+from lib.segmentation.experiments.benches import benches, name_of
+from lib.segmentation.experiments.comparison import learned, validated
+from lib.segmentation.outcomes import Segments, Terms, deliver
 from lib.segmentation.rules import DISCOVERY
+from lib.segmentation.shop_users import shop_users
 
 TINY = Settings(
     segments=4,
@@ -62,6 +66,23 @@ def test_the_comparison_is_tidy_and_adds_up(tiny):
     assert (rising["exposed"].diff().dropna() >= -1e-9).all() and (rising["price"].diff().dropna() <= 1e-9).all()
 
 
+def test_the_weight_is_chosen_on_validation_users_alone(tiny):
+    """What is chosen by follows from the validation users' segments and plans, and from no test user."""
+    made, terms = benches(range(20, 22), **USERS), Terms()
+    found = learned(made, (0.0, 2.0), terms, TINY, None)
+    rows = tiny["methods"].set_index(["method", "seed"])
+    for (s, lam), one in found.items():
+        users, bench = made[s].validation, made[s]
+        held = Segments(one.validation, one.rates)
+        mine = rows.loc[(name_of(lam), bench.seed)]
+        assert mine["validation_auc"] == pytest.approx(roc_auc_score(users.outcome, one.rates[one.validation]))
+        gain = deliver(users, held, bench.media, terms)[0].gain * 1000 / len(users)
+        assert mine["validation_exposed"] == pytest.approx(gain) and len(one.validation) == len(users) == 1000
+        blind = replace(bench, test=replace(users, outcome=1 - users.outcome))
+        assert validated(blind, one, terms)["validation_auc"] == mine["validation_auc"]
+    assert rows.loc["random", "validation_auc"].isna().all()
+
+
 def test_the_figures_of_the_comparison(tiny):
     labelled(figures.trade_off(tiny["methods"]))
     labelled(figures.budgets(tiny["curves"], tiny["methods"]))
@@ -69,7 +90,28 @@ def test_the_figures_of_the_comparison(tiny):
     captioned(figures.audiences(tiny["cells"], tiny["methods"]))
     labelled(figures.fairness(tiny["cells"], tiny["methods"]))
     table = experiments.summary(tiny["methods"])
-    assert len(table) == tiny["methods"]["method"].nunique() and table["auc"].str.contains("±").all()
+    assert len(table) == tiny["methods"]["method"].nunique()
+    assert table["auc"].str.fullmatch(r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]").all()
+
+
+def test_medians_come_with_their_intervals():
+    table = pd.DataFrame({"plan": ["a"] * 5 + ["b"], "gain": [5.0, 1.0, 2.0, 4.0, 3.0, 0.5], "spent": 1.0})
+    found = experiments.medians(table, "plan", ["gain", "spent"], digits=1)
+    assert found["gain"].tolist() == ["3.0 [1.0, 5.0]", "0.5 [0.5, 0.5]"] and found["plan"].tolist() == ["a", "b"]
+
+
+def test_the_media_are_the_readers_choice():
+    """Options reach the draw: other Beta parameters, prices and contrast; users stay the same."""
+    usual, other = (
+        benches([0], train=50, test=50, validation=20, n_cells=400, rates=rates)[0]
+        for rates in (None, {"match": [30, 10], "expose": [10, 30], "contrast": 0.0, "cheap": 0.2})
+    )
+    assert (usual.test.pages == other.test.pages).all()
+    assert other.media.match.mean(axis=0) == pytest.approx([0.75] * 3, abs=0.01)  # neutral: 30 / (30 + 10) everywhere
+    assert other.media.expose.mean() == pytest.approx(0.25, abs=0.01)
+    assert other.media.price.tolist() == [1, 1, 0.2] and usual.media.price.tolist() == [1, 1, 0.6]
+    first = usual.media.match[:200, 0].mean() / usual.media.match[200:, 0].mean()
+    assert first == pytest.approx(1.6 / 0.5, rel=0.1)
 
 
 def test_lookalikes_by_hand(tiny):
@@ -203,6 +245,24 @@ def test_visits_of_the_store_are_segmented(tmp_path):
     assert table["seed"].nunique() == 2 and table["auc"].between(0, 1).all() and "ari_side" not in table
     judged = judge(segmentation.CLAIMS, {"gstore": table}).set_index("id")
     assert judged.loc["exposures-real", "status"] != "not run here"
+
+
+def test_nobody_of_the_store_is_in_two_parts(tmp_path, monkeypatch):
+    """Users to learn from, to choose by and to judge on are those of their parts, only the first are thinned out."""
+    path, seen, shops = tmp_path / "visits.json", [], []
+    path.write_text(store_lines())
+    monkeypatch.setattr(real, "compared", lambda made, **_: seen.extend(made))
+    monkeypatch.setattr(real, "shop_users", lambda *a, **o: shops.append(shop_users(*a, **o)) or shops[0])
+    real.gstore(str(path), seeds=2, negatives=1.0)
+    (shop,) = shops
+    assert len(seen) == 2
+    for bench in seen:
+        for part, users in enumerate((bench.train, bench.validation, bench.test)):
+            mine = shop.part == part
+            whole = {row.tobytes() for row in real.chosen(shop, np.flatnonzero(mine)).pages}
+            assert {row.tobytes() for row in users.pages} <= whole
+            assert users.outcome.sum() == shop.outcome[mine].sum()  # every buyer of the part, and no other
+            assert len(users) == (2 * users.outcome.sum() if part == 0 else mine.sum())
 
 
 def test_rates_are_set_back_by_the_weight_of_those_left_out():

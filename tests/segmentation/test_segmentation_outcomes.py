@@ -6,7 +6,7 @@ import torch
 from sklearn.cluster import KMeans
 from sklearn.metrics import roc_auc_score
 
-from lib.segmentation.baselines import METHODS, ORACLES, baseline
+from lib.segmentation.baselines import METHODS, ORACLES, baseline, deep
 from lib.segmentation.baselines.clustering import page_features, rfm_features
 from lib.segmentation.baselines.deep import sharpened, soft_assignment
 from lib.segmentation.experiments.benches import benches
@@ -72,6 +72,17 @@ def test_the_budget_for_its_own_exposures_is_the_budget(bench, found):
     assert needed == pytest.approx(terms.budget_fraction * full_price(len(bench.test), bench.media))
 
 
+@pytest.fixture
+def hasty(monkeypatch):
+    """Deep baselines with few steps, and none that was trained before."""
+    monkeypatch.setattr(deep, "STEPS_CODE", 30)
+    monkeypatch.setattr(deep, "STEPS_CLUSTER", 25)
+    deep.autoencoder.cache_clear()
+    yield
+    deep.autoencoder.cache_clear()
+
+
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("name", [*METHODS, *ORACLES])
 def test_every_baseline_labels_test_users(bench, name):
     one = baseline(name, bench.train, bench.test, segments=5, seed=1)

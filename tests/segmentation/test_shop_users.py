@@ -181,6 +181,9 @@ def test_thinning_keeps_buyers_weights_and_the_test_users():
     assert weight.sum() == pytest.approx(train.sum()) and (weight[users.outcome[rows] == 1] == 1).all()
     rows, weight = training_rows(users, negatives=1e6, rng=np.random.default_rng(0))
     assert np.array_equal(rows, np.flatnonzero(train)) and (weight == 1).all() and (users.part == TEST).any()
+    drawn = [training_rows(users, negatives=1.0, rng=np.random.default_rng(seed))[0] for seed in range(200)]
+    often = np.bincount(np.concatenate(drawn), minlength=len(train))[train & (users.outcome == 0)] / 200
+    assert often.min() > 0.4 * often.mean() and often.max() < 1.6 * often.mean()  # everybody as likely as another
     with pytest.raises(ValueError, match="more than 0"):
         training_rows(users, negatives=0, rng=np.random.default_rng(0))
 

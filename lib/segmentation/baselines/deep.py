@@ -4,6 +4,9 @@ Sources: DEC (Xie et al., ICML 2016, equations 1-3) and IDEC (Guo et al., IJCAI 
 which pages a user saw and how often, from the code of a recurrence over all pages.
 """
 
+import copy
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,31 +18,45 @@ from lib.segmentation.encoder import FlatRecurrent, Widths
 from lib.segmentation.layers import Perceptron
 from lib.segmentation.users import Users, page_counts
 
-STEPS_CODE, STEPS_CLUSTER, BATCH, RATE, KEEP = 250, 100, 256, 5e-3, 0.1
+STEPS_CODE, STEPS_CLUSTER, BATCH, RATE, KEEP = 400, 350, 256, 5e-3, 0.1  # as many steps as ours before and in its loop
 CHUNK = 512
 
 
-def deep_labels(train: Users, test: Users, segments: int, seed: int, *, method: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels of both groups by "k-means", "DEC" or "IDEC" on the code of one autoencoder."""
+@lru_cache(16)
+def autoencoder(train: Users, seed: int) -> tuple[FlatRecurrent, Perceptron]:
+    """Return encoder and decoder that reconstruct the pages of `train`; all three methods start from the same."""
     widths, generators = Widths(), [torch.Generator().manual_seed(seed)]
     encoder = FlatRecurrent(train.n_pages, widths, generators)
     decoder = Perceptron(encoder.outputs, widths.hidden, train.n_pages, generators)
-    pages, target = (torch.from_numpy(values)[None] for values in (train.pages, np.log1p(page_counts(train))))
-    target, batches = target.float(), Batches([seed], len(train), BATCH)
-    both = [*encoder.parameters(), *decoder.parameters()]
-    optimizer = torch.optim.Adam(both, lr=RATE)
+    pages, target = inputs(train)
+    batches = Batches([seed], len(train), BATCH)
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=RATE)
     for _ in range(STEPS_CODE):
         rows, _ = batches.next()
         optimizer.zero_grad()
         reconstruction(encoder, decoder, pick(pages, rows), pick(target, rows)).backward()
         optimizer.step()
+    return encoder, decoder
+
+
+def inputs(users: Users) -> tuple[Tensor, Tensor]:
+    """Return pages and the log counts that the decoder predicts, each with a leading axis of one."""
+    pages, target = (torch.from_numpy(values)[None] for values in (users.pages, np.log1p(page_counts(users))))
+    return pages, target.float()
+
+
+def deep_labels(train: Users, test: Users, segments: int, seed: int, *, method: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels of both groups by "k-means", "DEC" or "IDEC" on the code of one autoencoder."""
+    encoder, decoder = copy.deepcopy(autoencoder(train, seed))
     codes = [code(encoder, users) for users in (train, test)]
     labels = kmeans_labels(*codes, segments, seed)
     if method == "k-means":
         return labels
     centres = np.stack([codes[0][labels[0] == k].mean(axis=0) for k in range(segments)])
     centres = torch.nn.Parameter(torch.from_numpy(centres))
-    optimizer = torch.optim.Adam([*both, centres], lr=RATE / 5)
+    pages, target = inputs(train)
+    batches = Batches([seed + 1], len(train), BATCH)
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters(), centres], lr=RATE / 5)
     weight, kept = (KEEP, 1.0) if method == "IDEC" else (1.0, 0.0)
     for number in range(STEPS_CLUSTER):
         if number % 20 == 0:

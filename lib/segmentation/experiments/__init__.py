@@ -14,7 +14,7 @@ from lib.segmentation.experiments.statements import (
     refinement_check,
     regrouping_check,
 )
-from lib.segmentation.experiments.summaries import by_variant, costs, lookalikes, summary
+from lib.segmentation.experiments.summaries import by_variant, costs, lookalikes, medians, summary
 
 __all__ = [
     "ascent_check",
@@ -28,6 +28,7 @@ __all__ = [
     "leaks",
     "longer_tables",
     "lookalikes",
+    "medians",
     "plans_check",
     "real_tables",
     "refinement_check",

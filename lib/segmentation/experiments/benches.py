@@ -1,6 +1,6 @@
 """Seeds of the generator with their media, and the segments that each method finds for them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,15 +35,16 @@ def benches(
     validation: int = 1000,
     test: int = 2000,
     n_media: int = 3,
+    rates: Mapping[str, object] | None = None,
     **options: object,
 ) -> list[Bench]:
-    """Return a bench a seed; `options` go to `lib.segmentation.generator.generate`."""
+    """Return a bench a seed; `rates` go to `lib.segmentation.media.draw_media`, `options` to `generator.generate`."""
     made = []
     for seed in seeds:
         users = generate(n=train + test, seed=seed, **options)
         ours, theirs = split(users, test_fraction=test / (train + test), seed=seed)
         side = np.arange(users.n_cells) // (users.n_cells // 2)
-        media = draw_media(np.random.default_rng([seed, 1]), side, media=n_media)
+        media = draw_media(np.random.default_rng([seed, 1]), side, media=n_media, **(rates or {}))
         further = generate(n=validation, seed=[seed, 2], **options)
         made.append(Bench(seed, train=ours, validation=further, test=theirs, media=media))
     return made

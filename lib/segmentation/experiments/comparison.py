@@ -26,6 +26,7 @@ def comparison(
     seeds: int = 5,
     seed: int = 20,
     users: Mapping[str, object] | None = None,
+    media: Mapping[str, object] | None = None,
     terms: Terms = TERMS,
     settings: Settings = DEFAULT,
     progress: Progress | None = None,
@@ -38,6 +39,7 @@ def comparison(
         seeds: number of draws of users and media.
         seed: the first of them.
         users: numbers of users to train and test on, of media, and options of the generator, see `benches`.
+        media: how rates and prices are drawn, see `draw_media`.
         terms: budget and charging basis.
         settings: choices of our method.
         progress: wraps the steps of the loops.
@@ -55,7 +57,7 @@ def comparison(
     unknown = set(methods) - set(METHODS) - set(ORACLES) - set(OTHERS)
     if unknown:
         raise ValueError(f"unknown method {min(unknown)!r}: choose from {', '.join([*METHODS, *OTHERS])}")
-    made = benches(range(seed, seed + seeds), **(users or {}))
+    made = benches(range(seed, seed + seeds), rates=media, **(users or {}))
     found = {}
     for name in [*methods, *ORACLES]:
         if name in METHODS | ORACLES:

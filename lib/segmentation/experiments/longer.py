@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from lib.report.tasks import Task, run_tasks
 from lib.segmentation.experiments.benches import Bench, Progress, benches, name_of
 from lib.segmentation.experiments.comparison import comparison, learned, tables
 from lib.segmentation.media import CHARGES, draw_media
@@ -13,6 +14,7 @@ from lib.segmentation.outcomes import Terms
 from lib.segmentation.settings import DEFAULT, Settings
 
 DEEP = ("k-means on pages", "RFM", "autoencoder + k-means", "DEC", "IDEC", "AC-TPC")
+RHOS = (0.0, 0.5, 0.9, 1.0)
 LAMS = (0.0, 3.0)  # discovery only, and the largest weight of the quick preset
 
 
@@ -60,7 +62,7 @@ def ablation(
 
 def dependence(
     *,
-    rhos: Sequence[float] = (0.0, 0.5, 0.9, 1.0),
+    rhos: Sequence[float] = RHOS,
     seeds: int = 5,
     seed: int = 20,
     progress: Progress | None = None,
@@ -88,12 +90,14 @@ def over_media(*, draws: int = 20, seed: int = 20, progress: Progress | None = N
     return _scored(made, Terms(), DEFAULT, progress)
 
 
-def by_charge(*, seeds: int = 5, seed: int = 20, progress: Progress | None = None) -> pd.DataFrame:
+def by_charge(
+    *, charges: Sequence[str] = CHARGES, seeds: int = 5, seed: int = 20, progress: Progress | None = None
+) -> pd.DataFrame:
     """Return the "methods" table by charging basis, each learned under its own."""
     made = benches(range(seed, seed + seeds))
     parts = [
         _scored(made, Terms(charge=charge), DEFAULT).assign(charge=charge)
-        for charge in _tracked(CHARGES, "charging", progress)
+        for charge in _tracked(charges, "charging", progress)
     ]
     return pd.concat(parts, ignore_index=True)
 
@@ -107,15 +111,29 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
 }
 
 
-def longer_tables(
-    names: Sequence[str], *, seeds: int = 5, seed: int = 20, progress: Progress | None = None
-) -> dict[str, pd.DataFrame]:
-    """Return the tables called `names`, see `TABLES`; `seeds` counts draws of users (of media there are 20)."""
+def longer_tasks(names: Sequence[str], *, seeds: int = 5, seed: int = 20) -> list[Task]:
+    """Return the pieces of the tables called `names`, see `TABLES`.
+
+    `seeds` counts draws of users (of media there are 20). Raises ValueError for an unknown name.
+    """
     unknown = set(names) - set(TABLES)
     if unknown:
         raise ValueError(f"no table {min(unknown)!r}: choose from {', '.join(TABLES)}")
-    counted = {name: {} if name == "media" else {"seeds": seeds} for name in names}
-    return {name: TABLES[name](seed=seed, progress=progress, **counted[name]) for name in names}
+    along = {"ablation": ("names", tuple(variants())), "dependence": ("rhos", RHOS), "charges": ("charges", CHARGES)}
+    tasks = []
+    for name in names:
+        options = {"seed": seed} | ({} if name == "media" else {"seeds": seeds})
+        option, parts = along.get(name, ("", ()))
+        pieces = [options | {option: (part,)} for part in parts] or [options]
+        tasks += [Task(name, TABLES[name], piece) for piece in pieces]
+    return tasks
+
+
+def longer_tables(
+    names: Sequence[str], *, seeds: int = 5, seed: int = 20, progress: Progress | None = None
+) -> dict[str, pd.DataFrame]:
+    """Return the tables called `names`, whole, from their `longer_tasks`."""
+    return run_tasks(longer_tasks(names, seeds=seeds, seed=seed), progress=progress)
 
 
 def _scored(made: Sequence[Bench], terms: Terms, settings: Settings, progress: Progress | None = None) -> pd.DataFrame:

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib import data
 from lib.data.online_shoppers import OnlineShoppers
+from lib.report.tasks import Task, run_tasks
 from lib.segmentation.baselines import baseline
 from lib.segmentation.experiments.benches import DISCOVERY, Bench, Progress, name_of
 from lib.segmentation.experiments.comparison import learned, split_afterwards, tables
+from lib.segmentation.experiments.longer import longer_tasks
 from lib.segmentation.media import draw_media
 from lib.segmentation.outcomes import TERMS, Segments, Terms
 from lib.segmentation.settings import DEFAULT, Settings
@@ -153,13 +156,30 @@ def online_shoppers(
     return compared(made, lams=lams, terms=terms, settings=settings, progress=progress)
 
 
-def real_tables(names: Sequence[str], path: str, **options: object) -> dict[str, pd.DataFrame]:
-    """Return the tables of the data sets `names` ("online-shoppers") and of the store's visits if there is a `path`."""
+def real_tasks(names: Sequence[str], path: str, **options: object) -> list[Task]:
+    """Return the table of each data set in `names` ("online-shoppers"), and of the store's visits if there is a `path`.
+
+    Raises ValueError for an unknown name.
+    """
     unknown = set(names) - {"online-shoppers"}
     if unknown:
         raise ValueError(f"unknown data set {min(unknown)!r}: choose online-shoppers, or pass the path of gstore")
-    found = {"shoppers": online_shoppers(**options)} if names else {}
-    return found | ({"gstore": gstore(path, **options)} if path else {})
+    tasks = [Task("shoppers", online_shoppers, options)] if names else []
+    return tasks + ([Task("gstore", gstore, {"path": path} | options)] if path else [])
+
+
+def real_tables(
+    names: Sequence[str], path: str, *, progress: Progress | None = None, **options: object
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of `real_tasks`, which takes the `options`."""
+    return run_tasks(real_tasks(names, path, **options), progress=progress)
+
+
+def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
+    """Return the pieces of the longer tables and of real data that the notebook's parameters ask for."""
+    longer = longer_tasks(parameters["longer"], seeds=parameters["seeds"], seed=parameters["first_seed"])
+    options = {"seeds": parameters["seeds"], "lams": parameters["lams"]}
+    return longer + real_tasks(parameters["data_sets"], parameters["gstore"], **options)
 
 
 def _most_frequent(values: pd.Series, count: int = 3) -> np.ndarray:

@@ -1,10 +1,12 @@
 """What pages show of the comparison in a table, and what a fit costs."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from lib.report.intervals import median_interval
 from lib.segmentation.allocation import Totals, allocate
 from lib.segmentation.experiments.benches import benches
 from lib.segmentation.joint import fit
@@ -27,15 +29,9 @@ SHOWN = {  # column: digits
 
 
 def summary(methods: pd.DataFrame) -> pd.DataFrame:
-    """Return mean and standard deviation over seeds of the main measures as text, one row a method (T1)."""
-    rows = []
-    for name, runs in methods.groupby("method", sort=False):
-        cells = {}
-        for column, digits in SHOWN.items():
-            spread = f" ± {runs[column].std():.{digits}f}" if len(runs) > 1 else ""
-            cells[column] = f"{runs[column].mean():.{digits}f}{spread}"
-        rows.append({"method": name} | cells)
-    return pd.DataFrame(rows)
+    """Return medians of the main measures with their intervals over seeds as text, one row a method (T1)."""
+    parts = [medians(methods, "method", [column], digits=digits) for column, digits in SHOWN.items()]
+    return pd.concat([part.set_index("method") for part in parts], axis=1).reset_index()
 
 
 def lookalikes(cells: pd.DataFrame, *, reach: float = 1.0) -> pd.DataFrame:
@@ -57,11 +53,25 @@ def lookalikes(cells: pd.DataFrame, *, reach: float = 1.0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def medians(table: pd.DataFrame, by: str, values: Sequence[str], *, digits: int = 2) -> pd.DataFrame:
+    """Return medians of `values` with their intervals over seeds as text, one row a value of the column `by`."""
+    rows = []
+    for name, part in table.groupby(by, sort=False):
+        found = {value: median_interval(part[value].to_numpy()) for value in values}
+        texts = {v: f"{mid:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]" for v, (mid, low, high) in found.items()}
+        rows.append({by: name} | texts)
+    return pd.DataFrame(rows)
+
+
 def by_variant(table: pd.DataFrame) -> pd.DataFrame:
-    """Return medians over seeds by variant and weight: auc, exposed, valued_converters, and the least used segments."""
-    groups = table.groupby(["variant", "lam"], sort=False)
-    found = groups[["auc", "exposed", "valued_converters"]].median()
-    return found.assign(least_used=groups["used"].min()).reset_index()
+    """Return `medians` by variant and weight: auc, exposed, valued_converters, and the least used segments."""
+    parts = []
+    for lam, part in table.groupby("lam"):
+        exact = medians(part, "variant", ["auc"], digits=3)
+        found = exact.merge(medians(part, "variant", ["exposed", "valued_converters"], digits=1), on="variant")
+        least = part.groupby("variant")["used"].min()
+        parts.append(found.assign(lam=lam, least_used=found["variant"].map(least)))
+    return pd.concat(parts, ignore_index=True)
 
 
 def costs(*, settings: Settings = DEFAULT, steps: int = 40, seed: int = 0, repeats: int = 20) -> pd.DataFrame:

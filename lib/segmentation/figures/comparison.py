@@ -93,7 +93,7 @@ def budgets(curves: pd.DataFrame, table: pd.DataFrame) -> Figure:
 
 def segments(table: pd.DataFrame, methods: pd.DataFrame) -> Figure:
     """Draw size and conversion of every segment, without and with the delivery term (F7)."""
-    names = [DISCOVERY, equal_auc(methods)]
+    names, count = [DISCOVERY, equal_auc(methods)], int(table["segment"].max()) + 1
     fig, axes = new_figure(1, 2, width=8.4, sharey=True)
     for axis, name in zip(axes[0], names, strict=True):
         rows = only(table, method=name)
@@ -107,7 +107,7 @@ def segments(table: pd.DataFrame, methods: pd.DataFrame) -> Figure:
                 label=f"seed {seed}",
                 alpha=0.8,
             )
-        axis.axvline(1 / 8, **GUIDE)
+        axis.axvline(1 / count, **GUIDE)
         axis.set(title=name, xlabel="share of users in the segment")
     axes[0, 0].set_ylabel("conversion of the segment")
     axes[0, 1].legend(fontsize=7)
@@ -116,11 +116,11 @@ def segments(table: pd.DataFrame, methods: pd.DataFrame) -> Figure:
         rows = only(table, method=name)
         least = (rows["size"] >= 0.01).groupby(rows["seed"]).sum().min()
         said.append(
-            f"{name}: at least {least} segments in use, conversions from {rows['conversion'].min():.0%} to "
+            f"{name}: at least {least} of {count}, conversions from {rows['conversion'].min():.0%} to "
             f"{rows['conversion'].max():.0%}"
         )
-    caption = f"""No collapse: {"; ".join(said)}. The dashed line marks segments of equal size. A binary outcome needs
-        few levels, so segments with one conversion level are free to differ in what delivery wants."""
+    caption = f"""Segments in use: {"; ".join(said)}. The dashed line marks segments of equal size. A binary outcome
+        needs few levels, so segments with one conversion level are free to differ in what delivery wants."""
     return describe(fig, caption=caption, alt=f"Size against conversion of segments. {'; '.join(said)}.")
 
 

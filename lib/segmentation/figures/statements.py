@@ -7,6 +7,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
+from lib.segmentation.rules_theory import precision
 
 
 def leaks(table: pd.DataFrame) -> Figure:
@@ -183,6 +184,29 @@ def ascent(table: pd.DataFrame) -> Figure:
         far, or all users. A response to each batch alone keeps a bias: distance of the price after
         {table["steps"].max():,} steps, medians: {text}."""
     return describe(fig, caption=caption, alt=f"Distance of price and regret against steps. At the end: {text}.")
+
+
+def estimator(table: pd.DataFrame) -> Figure:
+    """Draw the sampled gradient on the exact one, and the spread of one sample, without and with baseline (S6)."""
+    fig, axes = new_figure(1, 2, width=8.4)
+    for index, (name, rows) in enumerate(table.groupby("estimator", sort=False)):
+        style = {"color": COLOURS[index], "marker": MARKERS[index], "linestyle": "none", "markersize": 3}
+        axes[0, 0].errorbar(
+            rows["exact"], rows["mean"], yerr=rows["error"], label=name, elinewidth=0.5, alpha=0.7, **style
+        )
+        axes[0, 1].plot(np.abs(rows["exact"]), np.sqrt(rows["variance"]), label=name, alpha=0.7, **style)
+    ends = [table["exact"].min(), table["exact"].max()]
+    axes[0, 0].plot(ends, ends, **GUIDE)
+    axes[0, 0].set(xlabel="exact gradient, by coordinate", ylabel="mean of the samples")
+    axes[0, 1].set(xlabel="size of the exact gradient", ylabel="standard deviation of one sample", yscale="log")
+    axes[0, 1].legend(fontsize=8)
+    distance, variance = precision(table)
+    ratio = variance["baseline"] / variance["plain"]
+    text = ", ".join(f"{name} {value:.2f}" for name, value in distance.items())
+    caption = f"""The sampled actor is right in the mean: points on the dashed line agree, bars are standard errors of
+        the mean. Root mean square distance in standard errors: {text} (1 is expected of an exact estimator). With the
+        baseline the variance of one sample is {ratio:.2f} times that without."""
+    return describe(fig, caption=caption, alt=f"Sampled against exact gradients lie on a line. Distances: {text}.")
 
 
 def charging(table: pd.DataFrame) -> Figure:
