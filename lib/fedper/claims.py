@@ -35,8 +35,8 @@ _PAPER = (
         _published("no-single-model"),
         "FedAvg at most 0.02 over the computed ceiling of any single model and FedPer 1 above it, in every run; close "
         "if FedPer's median is above",
-        ("aesthetics", "renamed", "classes"),
-        rules.if_learnt(rules_concept.single_model_ceiling),
+        ("aesthetics", "renamed"),
+        rules_concept.single_model_ceiling,
         changed="the ceiling of the aesthetics surrogate is that of the very users, where that of their population, "
         "which is lower, was computed first",
     ),

@@ -132,7 +132,7 @@ PROPOSITIONS = (
         UNSTATED,
         "median change below -0.02 and above 0.02 in the second evaluated round; close if the signs are these",
         ("classes",),
-        rules.if_learnt(rules.timing),
+        rules.timing,
     ),
     Claim(
         "newcomers",
@@ -140,8 +140,8 @@ PROPOSITIONS = (
         COMPANION,
         UNSTATED,
         "paired gain above 0.05 in every seed; close if its median is above 0",
-        ("newcomers", "classes"),
-        rules.if_learnt(rules_concept.newcomers),
+        ("newcomers",),
+        rules_concept.newcomers,
     ),
     Claim(
         "head-step-memory",

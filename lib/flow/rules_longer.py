@@ -1,6 +1,9 @@
 """The rules that judge the claims about longer runs, real data, newcomers and ablations."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 
 from lib.flow.rules import Tables, by_seed, paired, values
 from lib.report import Missing, Verdict, grade
@@ -39,14 +42,29 @@ def settings_gain(name: str, prefix: str):
             raise Missing(f"a setting {prefix}")
         gain = {s: float(np.median(paired(table, "Flow", "FedAvg + FT", setting=s))) for s in settings}
         harm = {s: float(np.median(paired(table, "Flow", "FedAvg + FT", "harmed", setting=s))) for s in settings}
-        plain = [s for s in settings if np.median(paired(table, "Flow", "FedAvg", setting=s)) < 0]
-        detail = f"FedAvg without personalization is more accurate than Flow: {', '.join(plain)}" if plain else ""
+        detail = "; ".join(_remarks(table, settings))
         measured = "; ".join(f"{s}: accuracy {gain[s]:+.3f}, harmed {harm[s]:+.2f}" for s in settings) + " (medians)"
         worst, most = min(gain.values()), max(harm.values())
         good, near = worst > 0.005 and most <= 0, worst > -0.005 and most <= 0.05
         return grade(worst + most, reproduced=good, close=near, measured=measured, detail=detail)
 
     return rule
+
+
+def _remarks(table: pd.DataFrame, settings: Sequence[str]) -> list[str]:
+    """Return where a method without routing or without a federation is ahead of Flow, and where FedAvg is at chance."""
+    ahead = {"FedAvg without personalization": "FedAvg", "Training alone": "local only"}
+    where = {
+        f"{words} is more accurate than Flow": [
+            s for s in settings if np.median(paired(table, "Flow", name, setting=s)) < 0
+        ]
+        for words, name in ahead.items()
+        if (table["method"] == name).any()
+    }
+    where["FedAvg has hardly learnt anything"] = [
+        s for s in settings if values(table, "FedAvg", "personal", setting=s).median() < LEARNT
+    ]
+    return [f"{words}: {', '.join(found)}" for words, found in where.items() if found]
 
 
 def heterogeneity(tables: Tables) -> Verdict:

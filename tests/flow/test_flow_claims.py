@@ -340,3 +340,14 @@ def test_where_fedavg_is_better_than_both_the_verdict_says_so():
     plain = tables["femnist"]["method"] == "FedAvg"
     better = tables["femnist"].assign(personal=tables["femnist"]["personal"].where(~plain, 0.9))
     assert "by user" in BY_ID["femnist"].holds({"femnist": better}).detail
+
+
+def test_a_verdict_on_real_data_names_stronger_plain_methods_and_a_global_model_that_learnt_nothing():
+    cells = {("alpha=0.1", "Flow"): [0.6], ("alpha=0.1", "FedAvg + FT"): [0.5], ("alpha=0.1", "FedAvg"): [0.1]}
+    cells |= {("alpha=0.1", "local only"): [0.7]}
+    detail = BY_ID["cifar10"].holds({"cifar10": clients(cells, by="setting")}).detail
+    assert detail == (
+        "Training alone is more accurate than Flow: alpha=0.1; FedAvg has hardly learnt anything: alpha=0.1"
+    )
+    cells[("alpha=0.1", "FedAvg")], cells[("alpha=0.1", "local only")] = [0.3], [0.2]
+    assert BY_ID["cifar10"].holds({"cifar10": clients(cells, by="setting")}).detail == ""
