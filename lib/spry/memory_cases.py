@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from lib.files import write_text
 from lib.spry.memory_model import Shape, parameter_counts
 
 OK, FULL, LATE, BUDGET = "ok", "out of memory", "time limit", "not begun in time"
@@ -149,8 +150,5 @@ def _name(device: str) -> str:
 
 
 def write_table(out: Path, table: pd.DataFrame) -> None:
-    """Write through a temporary name, so that a reader never sees half a file."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.part")
-    table.to_csv(temporary, index=False)
-    temporary.replace(out)
+    """Write `table` to `out` as CSV, whole or not at all."""
+    write_text(out, table.to_csv(index=False))

@@ -95,6 +95,25 @@ def memory_at(shape: str, *, ratio: float, limit: float) -> Callable[[Tables], V
     return rule
 
 
+def checkpointed(tables: Tables) -> Verdict:
+    """Checkpointed backpropagation over forward mode, with the same weights, at the paper's shapes and both lengths."""
+    table = tables["gpu_memory"]
+    rows = table[(table["batch"] == BATCH) & (table["dtype"] == DTYPE)]
+    over: dict[str, list[float]] = {}
+    for shape in PAPER_SHAPES:
+        _, (ours, weights) = _kinds(shape)
+        for length in LENGTHS:
+            case = rows[(rows["shape"] == shape) & (rows["weights"] == weights) & (rows["length"] == length)]
+            need(case[case["status"] == "ok"], method=("checkpointed backprop", ours))
+            peak = case.groupby("method")["measured"].sum(min_count=1)
+            over.setdefault(shape, []).append(peak["checkpointed backprop"] / peak[ours])
+    measured = ", ".join(f"{' and '.join(f'{v:.2f}' for v in values)} ({shape})" for shape, values in over.items())
+    measured += f" times at {' and '.join(map(str, LENGTHS))} tokens, on {cards(table)}"
+    worst = max(map(max, over.values()))
+    total = sum(map(sum, over.values()))
+    return grade(total, reproduced=worst <= 1.2, close=worst <= 1.5, measured=measured)
+
+
 def forward_fits(tables: Tables) -> Verdict:
     """Forward mode's peaks at the two shapes of the abstract, against round limits."""
     peaks = {}

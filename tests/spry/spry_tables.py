@@ -68,6 +68,13 @@ def four(*ratios):
     return gpu(dict(zip(names, ratios, strict=True)), dict.fromkeys(names, 1.0))
 
 
+def checkpointed(*ratios):
+    """Return the peaks of `four` as those of a checkpointed rival, with the weights of forward mode."""
+    table = four(*ratios)["gpu_memory"]
+    rival = table["method"].replace("backprop", "checkpointed backprop")
+    return {"gpu_memory": table.assign(method=rival, weights=table["weights"].replace("4bit kept", "4bit"))}
+
+
 def one_shape(shape):
     return lambda back, forward: gpu({shape: back}, {shape: forward})
 

@@ -118,6 +118,6 @@ def dropout_noise(table: pd.DataFrame) -> Figure:
         $\\sigma={small:g}$ its error is {middle["error"]["as_released"][small] / signal:.0f} times the derivatives' own
         deviation. Correlation with the exact derivative by step: {listed}; with one mask, or without dropout, it
         reaches {good:.3f}. Black: the deviation of the loss over masks, times $\\sqrt2/(2\\sigma)$
-        ({np.median(noisy["error"] / noisy["error_theory"]):.2f} of it measured). Bands: 90 % intervals of the median
-        over seeds."""
+        ({np.median(noisy["error"] / noisy["error_theory"]):.2f} of it measured). Bands: intervals of the median (90 %,
+        or the range below five seeds)."""
     return describe(fig, caption=caption, alt=f"Correlation and error against the step. As released: {listed}.")
