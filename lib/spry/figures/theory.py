@@ -8,7 +8,7 @@ from lib.report.intervals import fitted_slope, summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
 from lib.spry.experiments.splitting import best_rates
 
-INTERVALS = "Points are medians over seeds, bars and bands intervals of the median (90 %, or the range below five seeds)."
+INTERVALS = "Points are medians, bars and bands intervals of the median (90 %, or the range below five seeds)."
 METHOD_NAMES = {
     "split": "split (Spry)",
     "own directions": "unsplit, own directions",
@@ -144,9 +144,9 @@ def convergence_floor(table: pd.DataFrame) -> Figure:
     notes = [f"{end[name][high] / end[name][low]:.1f} times ({name} map)" for name in maps]
     caption = f"""With nearly identical clients ($\\alpha={low:g}$) the squared gradient falls at least like $1/r$
         (fitted slope after round 50: {slopes[maps[0]]:.2f}). Label skew sets a floor, the higher one while each client
-        keeps its block: after {last["round"].iloc[0]} rounds $\\alpha={high:g}$ is left with {" and ".join(notes)} as much as
-        $\\alpha={low:g}$. Dashed: the same descent with exact block gradients, the bias alone. Bands: intervals
-        of the median (90 %, or the range below five seeds)."""
+        keeps its block: after {last["round"].iloc[0]} rounds $\\alpha={high:g}$ is left with {" and ".join(notes)}
+        as much as $\\alpha={low:g}$. Dashed: the same descent with exact block gradients, the bias alone. Bands:
+        intervals of the median (90 %, or the range below five seeds)."""
     return describe(
         fig, caption=caption, alt=f"Squared gradient norm against rounds by map and alpha; {'; '.join(notes)}."
     )
