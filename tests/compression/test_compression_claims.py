@@ -332,6 +332,12 @@ def test_the_bound_on_transfer_is_the_paper_s_worst_row():
     assert max(losses) == pytest.approx(WORST_ROW)
 
 
+def test_a_cold_pass_of_another_precision_is_said():
+    table = cold(3.0)["gpu_times"]
+    plain, alike = (BY_ID["cold"].holds({"gpu_times": t}).measured for t in (table, table.assign(half=True)))
+    assert "float32" in plain and "float32" not in alike
+
+
 def test_floors_are_exact_or_not():
     table = floors()
     assert BY_ID["floors"].holds({"floors": table}).status == YES
