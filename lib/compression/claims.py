@@ -1,6 +1,6 @@
 """What the paper claims, what the companion adds, and the rule for each.
 
-The rules were stated before the results were seen.
+The rules were stated before the results were seen; those that were not say so in `changed`.
 """
 
 from dataclasses import replace
@@ -8,6 +8,10 @@ from dataclasses import replace
 from lib.compression import rules, rules_subsets
 from lib.compression.claims_companion import COMPANIONS, SHORT
 from lib.report import Claim, value_text
+
+SIZE = "the compression was added to the rule later: a student that is hardly smaller loses nothing"
+STRICT = "ties counted as gains before; results that were known changed no verdict by it"
+LATER = "added when the recorded table had been seen; the bound is the worst row of the paper's tables"
 
 
 def _published(key: str) -> str:
@@ -20,9 +24,10 @@ _PAPER = (
         "The student loses at most 6 points of accuracy (digits, miniature ResNet)",
         "tables 2 and 3",
         _published("loss"),
-        "median loss of test accuracy at most 0.06; close up to 0.10",
+        "median loss of test accuracy at most 0.06 at 5 times fewer parameters or more; close: 0.10 at 2.5 times",
         ("final",),
         rules.loss("final", 0.06),
+        changed=SIZE,
     ),
     Claim(
         "order",
@@ -65,18 +70,20 @@ _PAPER = (
         "It finds more accurate ones in most cases (digits)",
         "tables 5, 6 and 7",
         _published("subsets"),
-        "at least as accurate in 8 of 11 of the cases; close from one half",
+        "more accurate in 8 of 11 of the cases; close from one half",
         ("subsets",),
         rules_subsets.subset_accuracy("subsets"),
+        changed=STRICT,
     ),
     Claim(
         "transfer-smaller",
         "After as many iterations a transferred policy has found smaller and faster students than a fresh one (digits)",
         "tables 8, 9 and 10",
         _published("transfer"),
-        "no larger and no slower in every subset and seed; close if so in the medians",
+        "smaller and faster in every subset and seed; close if no larger and no slower in the medians",
         ("subsets",),
         rules_subsets.transfer_smaller("subsets"),
+        changed=STRICT,
     ),
     Claim(
         "transfer-reward",
@@ -94,27 +101,47 @@ _PAPER = (
         _published("frontier"),
         "from tight to loose thresholds no ratio falls and all end higher; close if time and size do so",
         ("frontier",),
-        rules_subsets.control,
+        rules_subsets.control("frontier"),
+    ),
+    Claim(
+        "control-searched",
+        "The same where each setting of the thresholds has searches of its own (digits)",
+        "introduction (constant in all experiments)",
+        _published("frontier"),
+        "from tight to loose thresholds no median falls and all end higher; close if time and size do so",
+        ("searched_frontier",),
+        rules_subsets.control("searched_frontier"),
+        changed="added with the rule of the claim above when the recorded table had been seen",
+    ),
+    Claim(
+        "transfer-comparable",
+        "A transferred policy finds as good a student as a search from scratch of twice its iterations (digits)",
+        "tables 5 to 10, abstract",
+        _published("transfer-cost"),
+        "medians of every subset: at most 0.032 less accurate, relative time at most 0.05 more; close: twice these",
+        ("more_subsets",),
+        rules_subsets.transfer_comparable("more_subsets"),
+        changed=LATER,
     ),
     Claim(
         "resnet18-loss",
         "The student of ResNet-18 loses at most 2 points on CIFAR-10 (the images at hand)",
         "table 3",
         _published("headline-resnet"),
-        "loss of test accuracy at most 0.02; close up to 0.06",
+        "loss of test accuracy at most 0.02 at 5 times fewer parameters or more; close: 0.06 at 2.5 times",
         ("gpu_final", "gpu_history"),
         rules.long_enough("gpu_history", rules.loss("gpu_final", 0.02)),
-        changed=SHORT,
+        changed=f"{SHORT}; {SIZE}",
     ),
     Claim(
         "resnet18-transfer",
         "A transferred policy finds smaller and faster students (ResNet-18, classes of CIFAR-10)",
         "table 9",
         _published("transfer"),
-        "no larger and no slower in every subset; close if so in the medians",
+        "smaller and faster in every subset; close if no larger and no slower in the medians",
         ("gpu_subsets",),
         rules.long_enough("gpu_subsets", rules_subsets.transfer_smaller("gpu_subsets")),
-        changed=SHORT,
+        changed=f"{SHORT}; {STRICT}",
     ),
 )
 _AGAIN = {  # judged again on the recorded table with more seeds
@@ -122,6 +149,7 @@ _AGAIN = {  # judged again on the recorded table with more seeds
     "subset-accuracy": rules_subsets.subset_accuracy,
     "transfer-smaller": rules_subsets.transfer_smaller,
 }
+_SEEDS = "added with the rule as it was when the table of three seeds had been seen: one seed says little"
 _MORE = tuple(
     replace(
         claim,
@@ -129,7 +157,7 @@ _MORE = tuple(
         statement=f"With more seeds: {claim.statement}",
         needs=("more_subsets",),
         holds=_AGAIN[claim.id]("more_subsets"),
-        changed="added with the rule as it was when the table of three seeds had been seen: one seed says little",
+        changed="; ".join(filter(None, (_SEEDS, claim.changed))),
     )
     for claim in _PAPER
     if claim.id in _AGAIN

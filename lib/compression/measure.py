@@ -38,11 +38,14 @@ def seconds_of(
     return np.median(times[warmup:], axis=0)
 
 
-def first_pass_seconds(net: nn.Module, x: torch.Tensor) -> float:
-    """Return the wall seconds of one pass without any warm-up, as the released code times the teacher."""
+def first_pass_seconds(net: nn.Module, x: torch.Tensor, *, half: bool = False) -> float:
+    """Return the wall seconds of one pass without any warm-up, as the released code times the teacher.
+
+    `half` as in `seconds_of`, so that a first pass is compared with warm ones of the same precision.
+    """
     net.eval()
     start = time.perf_counter()
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16, enabled=half):
         net(x)
         if x.device.type == "cuda":
             torch.cuda.synchronize(x.device)

@@ -28,19 +28,22 @@ def paired(table: pd.DataFrame, one: str, other: str, value: str, *, on: str = "
     return wide[one] - wide[other]
 
 
-def loss(name: str, published: float) -> Rule:
-    """Judge the accuracy that the method's student loses; `published` is the largest loss of the paper's tables."""
+def loss(name: str, published: float, *, least: float = 5.0) -> Rule:
+    """Judge the accuracy that the method's student loses, at `least` times fewer parameters.
+
+    `published` is the largest loss of the paper's tables; to lose nothing is no feat for a student hardly compressed.
+    """
 
     def rule(tables: Tables) -> Verdict:
         table = tables[name]
         need(table, method=OURS)
         rows = table[table["method"] == OURS]
         lost = float((rows["test_teacher"] - rows["test"]).median(skipna=False))
-        smaller = rows["compression"].median()
+        smaller = float(rows["compression"].median(skipna=False))
         return grade(
-            lost,
-            reproduced=lost <= published,
-            close=lost <= published + 0.04,
+            lost + smaller,
+            reproduced=lost <= published and smaller >= least,
+            close=lost <= published + 0.04 and smaller >= least / 2,
             measured=f"{lost:+.3f} at {smaller:.1f}x fewer parameters",
         )
 
@@ -138,10 +141,13 @@ def grows(tables: Tables) -> Verdict:
 
 
 def floor(tables: Tables) -> Verdict:
-    """Judge whether drawn students end at the floor: at most a tenth above the fewest parameters possible."""
+    """Judge whether drawn students end at the floor: at most a tenth above the fewest parameters possible.
+
+    The floor is known from the minimal students that were drawn; where none was, no student counts as near it.
+    """
     history = tables["history"]
     valid = history[history["valid"]]
-    least = valid.loc[valid["minimal"], "c"].min() if valid["minimal"].any() else valid["c"].min()
+    least = valid.loc[valid["minimal"], "c"].min() if valid["minimal"].any() else 0.0
     _, last = _ends(valid.assign(near=np.where(valid["c"].isna(), np.nan, valid["c"] <= 1.1 * least)), "near")
     worst = float(last.min(skipna=False))
     measured = f"share of the last fifth's students within 10 % of the floor, by seed: {by_seed(last, 2, sign=False)}"

@@ -6,7 +6,7 @@ import pytest
 from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
 
 from lib.compression import CLAIMS
-from lib.compression.rules_subsets import LADDER
+from lib.compression.rules_subsets import LADDER, WORST_ROW
 from lib.compression.theory import floors
 from lib.report import COMPANION, published
 
@@ -26,8 +26,8 @@ def final(table, column, cells, **columns):
     return {table: pd.DataFrame(rows)}
 
 
-def loss(table):
-    return lambda *losses: final(table, "test", {"DDC": [0.95 - one for one in losses]})
+def loss(table, compression=6.0):
+    return lambda *losses: final(table, "test", {"DDC": [0.95 - one for one in losses]}, compression=compression)
 
 
 def beyond(table, other):
@@ -103,12 +103,19 @@ def slicing(fewer, *gaps):
     return {"heads": table}
 
 
-def control(*points):
-    names = ("a", "t", "c")
-    rows = [
-        {"thresholds": key, "seed": 0} | dict(zip(names, p, strict=True)) for key, p in zip(LADDER, points, strict=True)
-    ]
-    return {"frontier": pd.DataFrame(rows)}
+def comparable(accuracy, time):
+    """Transfer against the longer search: differences of accuracy by seed, and one of time, in both subsets."""
+    gaps = {"test": (accuracy, accuracy), "t": ([time] * len(accuracy),) * 2}
+    return arms("more_subsets", "transfer", "subset policy", **gaps)
+
+
+def control(name):
+    def tables(*points):
+        facts = [dict(zip(("a", "t", "c"), point, strict=True)) for point in points]
+        rows = [{"thresholds": key, "seed": 0} | fact for key, fact in zip(LADDER, facts, strict=True)]
+        return {name: pd.DataFrame(rows)}
+
+    return tables
 
 
 def history(first, last, *, near=0.2):
@@ -182,8 +189,8 @@ def cold(ratio):
 
 BEYOND = {YES: [(0.06, 0.5)], NEARLY: [(0.04, 0.5), (-0.01, 0.02, 0.02)], NO: [(-0.1, -0.01, 0.2)]}
 SMALLER = {
-    YES: [((-0.1, 0.0), (-0.1, -0.2))],
-    NEARLY: [((-0.1, -0.1, 0.1), (-0.1, -0.1, -0.1))],
+    YES: [((-0.1, -0.01), (-0.1, -0.2))],
+    NEARLY: [((-0.1, -0.1, 0.1), (-0.1, -0.1, -0.1)), ((0.0, 0.0), (0.0, 0.0))],
     NO: [((0.1, 0.1), (-0.1, -0.1))],
 }
 FASTER = {
@@ -191,7 +198,19 @@ FASTER = {
     NEARLY: [((-0.1, -0.1, 0.1), (-0.1, -0.1, -0.1))],
     NO: [((0.1, 0.1), (-0.1, -0.1))],
 }
-ACCURATE = {YES: [((0.0, 0.1), (0.1, 0.1))], NEARLY: [((0.1, 0.1), (-0.1, -0.1))], NO: [((0.1, -0.1), (-0.1, -0.1))]}
+ACCURATE = {
+    YES: [((0.1, 0.1), (0.1, 0.1)), ((0.0, 0.1), (0.1, 0.1))],
+    NEARLY: [((0.1, 0.1), (-0.1, -0.1)), ((0.0, 0.1), (0.1, 0.0))],
+    NO: [((0.1, -0.1), (-0.1, -0.1)), ((0.0, 0.0), (0.0, 0.0))],
+}
+CONTROL = {
+    YES: [((0.9, 0.3, 0.2), (0.9, 0.4, 0.3), (0.95, 0.6, 0.4))],
+    NEARLY: [((0.95, 0.3, 0.2), (0.9, 0.4, 0.3), (0.95, 0.6, 0.4))],
+    NO: [
+        ((0.9, 0.3, 0.2), (0.9, 0.3, 0.2), (0.9, 0.3, 0.2)),
+        ((0.9, 0.6, 0.2), (0.92, 0.4, 0.3), (0.95, 0.7, 0.4)),
+    ],
+}
 
 # By claim: the function that makes its tables, and arguments for each verdict.
 CASES = {
@@ -217,17 +236,16 @@ CASES = {
             NO: [((-0.1, -0.1), (0.1, 0.1))],
         },
     ),
-    "control": (
-        control,
+    "transfer-comparable": (
+        comparable,
         {
-            YES: [((0.9, 0.3, 0.2), (0.9, 0.4, 0.3), (0.95, 0.6, 0.4))],
-            NEARLY: [((0.95, 0.3, 0.2), (0.9, 0.4, 0.3), (0.95, 0.6, 0.4))],
-            NO: [
-                ((0.9, 0.3, 0.2), (0.9, 0.3, 0.2), (0.9, 0.3, 0.2)),
-                ((0.9, 0.6, 0.2), (0.92, 0.4, 0.3), (0.95, 0.7, 0.4)),
-            ],
+            YES: [((-0.03, 0.1, -0.03), 0.04), ((0.1, 0.1), -0.1)],
+            NEARLY: [((-0.05, -0.05), 0.0), ((0.0, 0.0), 0.08)],
+            NO: [((-0.07, -0.07), -0.1), ((0.1, 0.1), 0.2)],
         },
     ),
+    "control": (control("frontier"), CONTROL),
+    "control-searched": (control("searched_frontier"), CONTROL),
     "beyond-random": (beyond("final", "random search"), BEYOND),
     "beyond-minimal": (beyond("final", "remove all"), BEYOND),
     "beyond-random-seeds": (beyond("methods", "random search"), BEYOND),
@@ -292,6 +310,32 @@ def test_short_searches_are_not_judged():
         arguments = CASES[claim][1][YES][0]
         verdict = BY_ID[claim].holds(long(make, 19)(*arguments))
         assert verdict.status == "not judged" and "19 iterations" in verdict.detail
+
+
+@pytest.mark.parametrize(("compression", "status"), [(5.0, YES), (4.9, NEARLY), (2.4, NO)])
+def test_an_accurate_student_has_to_be_small_too(compression, status):
+    assert BY_ID["loss"].holds(loss("final", compression)(0.0, 0.0)).status == status
+
+
+def test_no_floor_is_reached_where_no_minimal_student_was_drawn():
+    collapsed = ends(1.0)["history"].assign(minimal=False)  # all alike, of unknown distance to the floor
+    assert BY_ID["floor"].holds({"history": collapsed}).status == NO
+
+
+def test_the_bound_on_transfer_is_the_paper_s_worst_row():
+    tables = published("compression")["tables"]
+    own, moved = ({k: r[0] for n in names for k, r in tables[n].items()} for names in (
+        [n for n in tables if n[:2] in ("T5",)] + ["T6 ResNet-18, CIFAR-10"],
+        [n for n in tables if n[:2] in ("T8",)] + ["T9 ResNet-18, CIFAR-10, 20 iterations"],
+    ))  # fmt: skip
+    losses = [own[f"{s}, subset policy"] - moved[f"{s}, transfer"] for s in {k.split(",")[0] for k in own}]
+    assert max(losses) == pytest.approx(WORST_ROW)
+
+
+def test_a_cold_pass_of_another_precision_is_said():
+    table = cold(3.0)["gpu_times"]
+    plain, alike = (BY_ID["cold"].holds({"gpu_times": t}).measured for t in (table, table.assign(half=True)))
+    assert "float32" in plain and "float32" not in alike
 
 
 def test_floors_are_exact_or_not():

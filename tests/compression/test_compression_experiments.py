@@ -122,14 +122,19 @@ def test_searches_in_a_table():
     curves = experiments.tabular_searches(table, seeds=2, iterations=3)
     assert curves["best"].max() <= 1 and (curves.groupby(["method", "seed"])["best"].diff().dropna() >= 0).all()
     assert (curves["found"] == (curves["best"] >= 1)).all()
+    spent = curves.groupby(["method", "seed"])["trainings"].max()
+    assert spent["random search"].equals(spent["DDC"])
     greedy = curves[curves["method"] == "greedy removal"].groupby("seed")["trainings"].max()
     free = int(layers.free(TINY).sum())
     assert (greedy <= free * (free + 1) // 2).all()
     described(figures.oracle(table, curves))
 
 
-def test_paper_tables_beside_ours(found):
-    table = published_rows(ours=found.final, label="ours")
+def test_paper_tables_beside_ours(found, subsets):
+    table = published_rows(ours=found.final, subsets=subsets["final"], label="ours")
+    below = table[table["table"] == "ours, subsets"].set_index("network")
+    one = subsets["final"].set_index(["subset", "arm"]).loc[("A", "transfer")]
+    assert below.loc["A, transfer", "accuracy"] == one["test"].median()
     ours = table[table["table"] == "ours"].set_index("network")
     assert ours.loc["DDC", "compression"] == found.final.set_index("method").loc["DDC", "compression"]
     row = table[(table["table"].str.startswith("T3")) & (table["network"] == "DDC")].iloc[0]

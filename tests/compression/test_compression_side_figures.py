@@ -18,7 +18,7 @@ from lib.compression.experiments.policies import (
 )
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import edge_costs, latency_costs
-from lib.compression.figures.parts import over_seeds
+from lib.compression.figures.parts import over_seeds, readable, scale
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
 from lib.compression.optimum import every_student, threshold_path
 from lib.compression.reward import ddc, n2n
@@ -104,6 +104,25 @@ def test_figures_of_latency(costs):
     models = {"teacher": networks.build(TINY), "smallest": networks.build(layers.minimal(TINY))}
     profile = edge_profile(models, torch.zeros(1, 1, 8, 8), reference="teacher", blocks=2, repeats=2)
     described(edge_costs(profile), "ONNX Runtime", "int8")
+
+
+def test_tables_are_shown_in_words():
+    table = pd.DataFrame({"t": [0.5, np.nan, np.inf], "drawn": [1, 2, 3]})
+    shown = readable(table)
+    assert shown.columns.tolist() == ["time / teacher's", "students drawn"]
+    assert shown["time / teacher's"].tolist() == [0.5, "–", "never"] and shown["students drawn"].tolist() == [1, 2, 3]
+    assert isinstance(shown["students drawn"].iloc[0], int) and np.isnan(table["t"].iloc[1])
+
+
+def test_scale_of_a_search_is_that_of_its_tables():
+    history = pd.DataFrame({"method": ["DDC", "DDC", "random search"], "iteration": [0, 5, 9]})
+    text = scale(pd.DataFrame({"images": [1000]}), history)
+    assert "9,000 training images" in text and "6 iterations" in text
+
+
+def test_captions_of_policies_promise_no_interval_of_one_seed():
+    one = dynamics(AT, updates=("own advantage",), iterations=6, seeds=1)
+    described(policy_curves(one), "without an interval")
 
 
 def test_captions_promise_an_interval_only_where_there_is_one():

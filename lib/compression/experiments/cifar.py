@@ -13,6 +13,7 @@ import torch
 from lib.compression import data, layers, networks
 from lib.compression.experiments.methods import MINIMAL, RANDOM, judged, judged_history
 from lib.compression.measure import first_pass_seconds, seconds_of
+from lib.compression.networks import Network
 from lib.compression.policy import Policy
 from lib.compression.search import Found, best, random_search, search
 from lib.compression.students import StudentTrainer, Teacher, trained_teacher
@@ -82,7 +83,7 @@ def cifar10_tables(
     run, half = _Run(60 * minutes, write), device.startswith("cuda")
     loaded = data.cifar10(images=images, tests=tests, views=max(epochs, 8), device=device)
     architecture = networks.resnet18() if width == 1 else networks.narrowed(networks.resnet18(), width)
-    first = first_pass_seconds(networks.build(architecture).to(device), loaded.val_x)
+    first = first_pass_seconds(_placed(networks.build(architecture), device, half), loaded.val_x, half=half)
     labels = Recipe(epochs=teacher_epochs, lr=lr, batch=batch, decay=True, half=half, soft=0.0)
     teacher = trained_teacher(architecture, loaded, recipe=labels)
     run.add("times", _times(teacher, first, half))
@@ -140,13 +141,17 @@ def _final(run: _Run, table: str, trainer: StudentTrainer, chosen: list[tuple[di
     run.add(table, pd.DataFrame(judged(trainer, trained)))
 
 
+def _placed(net: Network, device: str | torch.device, half: bool) -> Network:
+    net = net.to(device)
+    return net.to(memory_format=torch.channels_last) if half else net
+
+
 def _times(teacher: Teacher, first: float, half: bool) -> pd.DataFrame:
     """Return seconds of the first pass of the process and of warm ones, for the teacher and the minimal student."""
     images = teacher.images
-    small = networks.build(layers.minimal(teacher.architecture)).to(images.val_x.device)
-    if half:
-        small = small.to(memory_format=torch.channels_last)
+    small = _placed(networks.build(layers.minimal(teacher.architecture)), images.val_x.device, half)
     warm = seconds_of([teacher.net, small], images.val_x, half=half)
     row = {"first_pass_s": first, "teacher_s": warm[0], "minimal_s": warm[1], "images": len(images.val_y)}
+    row["half"] = half  # a record without this column timed its first pass in float32
     row["teacher_test"] = accuracy(teacher.net, images.test_x, images.test_y, half=half)
     return pd.DataFrame([row])

@@ -47,7 +47,8 @@ def tabular_searches(
 ) -> pd.DataFrame:
     """Search in the table of `enumeration`, where a training costs a look-up: best reward after each training.
 
-    Every method knows nothing but what it asked for. Columns: method, seed, trainings, best (reward of the best
+    Every method knows nothing but what it asked for; random search gets as many trainings as "DDC" used, seed by seed.
+    Columns: method, seed, trainings, best (reward of the best
     student so far over that of the best of all), found (whether it is the best of all).
     """
     evaluate, top = _lookup(table), float(table.loc[table["valid"], "reward"].max())
@@ -59,8 +60,7 @@ def tabular_searches(
             name: search(TINY, evaluate, iterations=iterations, update=update, **common)
             for name, update in POLICIES.items()
         }
-        budget = max(each.trainings for each in found.values())
-        found["random search"] = random_search(TINY, evaluate, trainings=budget, **common)
+        found["random search"] = random_search(TINY, evaluate, trainings=found["DDC"].trainings, **common)
         found["greedy removal"] = greedy_removal(TINY, evaluate, seed=seed)
         rows += [_curve(each).assign(method=name, seed=seed) for name, each in found.items()]
     curves = pd.concat(rows, ignore_index=True)

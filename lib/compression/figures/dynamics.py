@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.compression.dynamics import iterations_to
+from lib.compression.figures.parts import over_seeds
 from lib.report.intervals import median_interval, summarize
 from lib.report.style import GUIDE, describe, new_figure, series
 
@@ -26,9 +27,9 @@ def policy_curves(history: pd.DataFrame) -> Figure:
         axis.axhline(1, **GUIDE)
     axes[0, 0].set_ylabel("mean reward / smallest network's")
     axes[0, 0].legend(fontsize=8)
-    seeds = history["seed"].nunique()
+    shown = over_seeds(history, points="Lines", marks="bands")
     caption = f"""Searches on the surrogate. Iterations until students are worth {LEVEL:.0%} of the smallest network's
-        reward: {"; ".join(notes)}. Medians over {seeds} seeds, bands intervals of the median."""
+        reward: {"; ".join(notes)}. {shown}"""
     return describe(fig, caption=caption, alt=f"Learning curves by reward and update. {'; '.join(notes)}.")
 
 
@@ -45,10 +46,10 @@ def transfer_curves(history: pd.DataFrame) -> Figure:
     axes[0, 1].set(xlabel="iteration on the subset", ylabel="share of smallest networks")
     axes[0, 0].legend(fontsize=8)
     first = history[history["iteration"] < 5].groupby("arm")["minimal"].mean()
+    shown = over_seeds(history, points="Lines", marks="bands")
     caption = f"""A policy learned on all classes begins the search on a subset with {first["transfer"]:.0%} smallest
         networks in its first five iterations, a fresh one with {first["scratch"]:.0%} (surrogate). Iterations to
-        {LEVEL:.0%} of the smallest network's reward: {"; ".join(notes)}. Medians over {history["seed"].nunique()}
-        seeds, bands intervals of the median."""
+        {LEVEL:.0%} of the smallest network's reward: {"; ".join(notes)}. {shown}"""
     return describe(fig, caption=caption, alt=f"Reward with and without transfer: {'; '.join(notes)}.")
 
 
@@ -81,5 +82,5 @@ def _reached(rows: pd.DataFrame) -> str:
     found = iterations_to(rows, LEVEL, column="share").to_numpy()
     if np.isfinite(found).all():
         middle, low, high = median_interval(found)
-        return f"{middle:.0f} [{low:.0f}, {high:.0f}]"
+        return f"{middle:.0f} [{low:.0f}, {high:.0f}]" if len(found) > 1 else f"{middle:.0f}"
     return f"reached by {np.isfinite(found).sum()} of {len(found)} seeds"

@@ -1,6 +1,33 @@
-"""What the captions of several figures say alike."""
+"""What the captions of several figures say alike, and tables as a reader sees them."""
 
+import numpy as np
 import pandas as pd
+
+HEADS = {
+    "teacher": "teacher's parameters", "floor": "fewest parameters", "most_compression": "at most, times smaller",
+    "a": "accuracy / teacher's", "t": "time / teacher's", "loss": "loss of accuracy / teacher's",
+    "rate": "accuracy worth one unit of time", "gain": "gain of time that repays the loss",
+    "reward_name": "reward", "fresh": "mean, fresh policy", "spread": "standard deviation, fresh policy",
+    "smallest": "smallest network", "ratio": "smallest network / fresh policy",
+    "drawn": "students drawn", "trained": "students trained", "savings": "drawn / trained",
+    "bytes": "weights, bytes", "flops": "FLOPs", "activation_bytes": "peak activations, bytes",
+    "file_bytes": "file, bytes", "median_ms": "median, ms", "p90_ms": "90th percentile, ms",
+}  # fmt: skip
+
+
+def readable(table: pd.DataFrame, *, never: str = "never") -> pd.DataFrame:
+    """Return `table` with column heads in words, a dash for what is not known and `never` for infinity."""
+    shown = table.rename(columns=HEADS).astype(object)
+    return shown.mask(table.isna().to_numpy(), "–").replace([np.inf, -np.inf], never)
+
+
+def scale(times: pd.DataFrame, history: pd.DataFrame) -> str:
+    """Return how large a search on CIFAR-10 was, for captions; tables ``times`` and ``history`` of `cifar10_tables`.
+
+    A tenth of the images validates (``images`` of `times`), the rest is trained on.
+    """
+    steps = history.loc[history["method"] == "DDC", "iteration"].max() + 1
+    return f"ResNet-18, CIFAR-10, {9 * times['images'].iloc[0]:,} training images, a search of {steps} iterations. "
 
 
 def over_seeds(table: pd.DataFrame, *, points: str = "Points", marks: str = "bars", what: str = "seed") -> str:

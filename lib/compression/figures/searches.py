@@ -45,7 +45,8 @@ def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), labe
             f"{method}: reward {first['reward'].median():.3f} to {last['reward'].median():.3f}, minimal students "
             f"{first['minimal'].median():.0%} to {last['minimal'].median():.0%}"
         )
-    caption = f"""{label}Means of the students drawn in each iteration, from the first to the last:
+    count = means["iteration"].max() + 1
+    caption = f"""{label}Means of the students drawn in each of {count} iterations, from the first to the last:
         {"; ".join(notes)}. {over_seeds(means, points="Lines", marks="bands")}"""
     return describe(fig, caption=caption, alt=f"Five curves against the iteration. {'; '.join(notes)}.")
 
