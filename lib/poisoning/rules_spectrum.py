@@ -12,6 +12,8 @@ Tables = Mapping[str, pd.DataFrame]
 Rule = Callable[[Tables], Verdict]
 FAKES = ("MPAF", "MPAF 1", "noise", "random", "history", "PoisonedFL")  # clients without data, of any attack
 ROBUST = ("median", "trimmed mean", "norm bound", "Multi-Krum")
+GUESS = 0.1  # accuracy of a guess among ten classes
+LIMITS = (0.03, 0.06)  # differences in accuracy that count as little, and nearly so
 
 
 def drops(table: pd.DataFrame, adversary: str, value: str = "best_impact") -> pd.DataFrame:
@@ -35,10 +37,16 @@ def of(tables: Tables, data: str) -> pd.DataFrame:
 
 def learnt(table: pd.DataFrame) -> str:
     """Return what the rules reach without attack, and in how many rounds: what an attack could take at most."""
-    clean = table[(table["adversary"] == "none") & table["rule"].isin(ROBUST)]
-    best = clean.groupby(["rule", "seed"])["accuracy"].max().groupby("rule").median()
+    best = unharmed(table)
     told = ", ".join(f"{rule} {best[rule]:.2f}" for rule in ROBUST)
-    return f"best accuracy without attack in {clean['round'].max()} rounds: {told}"
+    rounds = table.loc[table["adversary"] == "none", "round"].max()
+    return f"best accuracy without attack in {rounds} rounds: {told}"
+
+
+def unharmed(table: pd.DataFrame) -> pd.Series:
+    """Return the best accuracy of each robust rule without attack, the median over seeds."""
+    clean = table[(table["adversary"] == "none") & table["rule"].isin(ROBUST)]
+    return clean.groupby(["rule", "seed"])["accuracy"].max().groupby("rule").median()[list(ROBUST)]
 
 
 def listed(values: pd.Series) -> str:
@@ -47,12 +55,12 @@ def listed(values: pd.Series) -> str:
 
 
 def fakes_are_weak(data: str) -> Rule:
-    """Return the rule on the best accuracy lost to MPAF under each robust rule."""
+    """Return the rule on the best accuracy lost to MPAF under each robust rule, in points and of what was learnt."""
 
     def rule(tables: Tables) -> Verdict:
         table = of(tables, data)
         lost = drops(table, "MPAF").median()
-        weak = int((lost < 0.10).sum())
+        weak = int(((lost < 0.10) & (lost < (unharmed(table) - GUESS) / 5)).sum())
         measured = f"accuracy lost: {listed(lost)}"
         enough = {"reproduced": weak == len(ROBUST), "close": weak >= 3}
         return grade(lost.sum(), **enough, measured=measured, detail=learnt(table))
@@ -128,9 +136,18 @@ def little_between(first: str, second: str, data: str = "digits") -> Rule:
         middle, low, high = median_interval(gap)
         far = max(abs(low), abs(high))
         measured = f"{first} less {second}: median {middle:+.3f}, interval {low:+.3f} to {high:+.3f}"
-        return grade(middle + gap.sum(), reproduced=far < 0.03, close=far < 0.06, measured=measured)
+        few, more = LIMITS
+        return grade(middle + gap.sum(), reproduced=far < few, close=far < more, measured=measured, detail=_edge(far))
 
     return rule
+
+
+def _edge(far: float) -> str:
+    """Return how near the end of an interval lies to the limit that decides the verdict."""
+    limit = min(LIMITS, key=lambda one: abs(far - one))
+    told = f"the interval ends {abs(far - limit):.3f} {'above' if far >= limit else 'below'} the limit of {limit}"
+    hint = "; the verdict rests at the edge, another few seeds may change it" if abs(far - limit) < 0.0125 else ""
+    return f"{told}{hint}; runs of one population are not independent, so that the true interval is wider"
 
 
 def fixed_beats_omniscient(tables: Tables) -> Verdict:
@@ -138,7 +155,7 @@ def fixed_beats_omniscient(tables: Tables) -> Verdict:
     gap = (drops(tables["spectrum"], "compromised 20 %") - drops(tables["spectrum"], "omniscient")).median()
     more = int((gap > 0.02).sum())
     measured = f"compromised 20 % less omniscient: {listed(gap)}"
-    return grade(gap.sum(), reproduced=more >= 3, close=more == 2, measured=measured)
+    return grade(gap.sum(), reproduced=more == len(ROBUST), close=more == len(ROBUST) - 1, measured=measured)
 
 
 def mean_breaks(tables: Tables) -> Verdict:
