@@ -28,12 +28,6 @@ def cached_vectors(name: str, half: int, length: int, components: int, seed: int
     return tuple(torch.load(file, map_location="cpu", weights_only=True)) if file.is_file() else None
 
 
-def cached_states(name: str, half: int, length: int, components: int, seed: int) -> tuple | None:
-    """Return what `load_states` reads of the file for these options; None where there is none."""
-    file = cache_file("states", name, half, length, components, seed)
-    return load_states(file) if file.is_file() else None
-
-
 def pack(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return `states` ``(N, T, d)`` as int8 and scales ``(N, T, 1)``, at most 1/254 of a token's largest number off."""
     scales = (states.abs().amax(dim=-1, keepdim=True) / 127).clamp(min=SPARE)
@@ -116,7 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         torch.save(vectors(*options), file)
         print(file, flush=True)
-    file = cache_file("states", names[0], 30 * 40, 16, 16, 0)  # the defaults of lora_problem
+    file = cache_file("states", names[0], 30 * 40, 16, 16, 0)  # what `lib.spry.long_run` trains on
     save_states(names[0], file, examples=2 * 30 * 40)
     print(file)
 

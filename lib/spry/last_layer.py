@@ -64,7 +64,6 @@ def last_layer(
     *,
     rank: int = 1,
     alpha: float = 1,
-    adapters: bool = True,
 ) -> nn.Module:
     """Return the `LastLayer` of `net` with LoRA on query and value and a new head, all else frozen, without dropout.
 
@@ -77,13 +76,10 @@ def last_layer(
         components: what the centred vector is multiplied by, ``(hidden, k)``.
         rank: LoRA's r.
         alpha: LoRA's scale; the update is multiplied by ``alpha / rank``.
-        adapters: whether LoRA is trained; else only the classifier is, and LoRA stays zero.
     """
     top = LastLayer(net, centre, components)
     draw_head(top)
     top = finetuned(top, "bert", rank=rank, alpha=alpha, dropout=0.0)
-    if not adapters:
-        top.layer.requires_grad_(False)
     return skip_frozen_tangents(top)
 
 

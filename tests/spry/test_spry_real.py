@@ -10,11 +10,9 @@ pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
 from lib.data.needed import absent
-from lib.report.tasks import run_tasks
 from lib.spry import figures, long_run, minilm, text_data
 from lib.spry.cached_states import cache_file, load_states, save_states
 from lib.spry.experiments import real, real_tables
-from lib.spry.experiments.adapted import _states, adapted_tasks, lora_problem
 from lib.spry.experiments.arms import TUNING, named_arms, tuned_arm
 from lib.spry.experiments.encoder import encoder_costs
 from lib.spry.last_layer import frozen_states, last_layer
@@ -42,7 +40,7 @@ def texts(monkeypatch):
 
     monkeypatch.setattr(minilm, "minilm", encoder)
     monkeypatch.setattr(text_data, "text_examples", examples)
-    kept = (real._vectors, real._dealt, _states)
+    kept = (real._vectors, real._dealt)
     for cache in kept:
         cache.cache_clear()
     yield
@@ -100,26 +98,6 @@ def test_pooled_states_are_means_over_tokens_and_whitening_is_exact(texts):
     torch.testing.assert_close(white.T @ white / len(white), torch.eye(5) / 5, rtol=1e-3, atol=1e-4)
 
 
-def test_what_is_trained_grows_with_the_rank(texts):
-    small = SIZE | {"rounds": 2, "components": 4}
-    alone, low, high = (lora_problem("sst2", rank=rank, **small).model for rank in (0, 1, 3))
-    sizes = [sum(value.numel() for value in model.init(0).values()) for model in (alone, low, high)]
-    head = 4 * 2 + 2
-    assert sizes == [head, head + 4 * 16, head + 3 * 4 * 16]
-
-
-def test_ranks_are_compared(texts, monkeypatch):
-    monkeypatch.setattr("lib.spry.experiments.adapted.lora_problem", lambda name, rank, rounds: _small(rank, rounds))
-    tasks = adapted_tasks("sst2", ranks=(0, 2), rates=(0.5,), rounds=2, seeds=(0,), tuning_seeds=1)
-    table = run_tasks(tasks)["adapted"]
-    assert set(zip(table["rank"], table["method"], strict=True)) == {(r, m) for r in (0, 2) for m in ("FedAvg", "Spry")}
-    assert "rank 2" in figures.adapted(table).scarce_caption
-
-
-def _small(rank, rounds):
-    return lora_problem("sst2", rank=rank, **SIZE | {"rounds": rounds, "components": 4})
-
-
 def test_cached_states_train_the_same_layer(texts, tmp_path):
     file = tmp_path / "sst2.pt"
     save_states("sst2", file, examples=48, length=6, components=4)
@@ -146,12 +124,10 @@ def test_a_machine_without_the_encoder_reads_the_files(texts, tmp_path, monkeypa
     file = cache_file("vectors", *options)
     file.parent.mkdir()
     torch.save((exact, labels), file)
-    save_states("sst2", cache_file("states", *options), examples=48, length=6, components=4)
     monkeypatch.setattr(minilm, "minilm", lambda **_: pytest.fail("the encoder is not there"))
     monkeypatch.setattr(minilm, "minilm_folder", lambda: None)
     found, same = real._vectors(*options)
     assert torch.equal(found, exact) and torch.equal(same, labels)
-    assert torch.equal(_states(*options)[2], labels)
 
 
 def test_the_tables_come_in_pieces():
@@ -159,7 +135,7 @@ def test_the_tables_come_in_pieces():
     parameters |= {"text_rounds": 2, "seeds": 3, "zero_order_k": 4, "candidates": 3}
     tasks = real.tasks_of(parameters)
     assert len([t for t in tasks if t.table == "texts"]) == 2 * (len(real.ALL) + len(real.FEWER))
-    assert {t.table for t in tasks} == {"texts", "adapted"}
+    assert {t.table for t in tasks} == {"texts"}
     again = pickle.loads(pickle.dumps(tasks[0]))  # as another process gets it
     assert again.options["rates"] == (0.1, 1.0) and again.options["arm"].label == "FedAvg"
     assert real.real_tasks(["digits"]) == []
@@ -175,8 +151,7 @@ def test_the_long_run_chooses_rates_and_writes_complete_runs(texts, tmp_path, mo
 
 
 def test_a_page_without_a_recorded_run_says_so():
-    for figure in (figures.texts(None, "sst2"), figures.adapted(None)):
-        assert "scarce run spry --preset real" in figure.scarce_caption
+    assert "scarce run spry --preset real" in figures.texts(None, "sst2").scarce_caption
     assert len(figures.ranking(None)) == 0
 
 

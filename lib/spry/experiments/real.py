@@ -9,7 +9,6 @@ import pandas as pd
 
 from lib.federated.types import Federation
 from lib.report.tasks import Task, run_tasks
-from lib.spry.experiments.adapted import adapted_tasks
 from lib.spry.experiments.arms import MORE, TUNING, Problem, Progress, arm_options, named_arms, tuned_arm
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
 
@@ -26,20 +25,17 @@ def real_tasks(
     *,
     alphas: Sequence[float] = (1.0, 0.1),
     rates: Sequence[float] = (0.1, 0.4, 1.6, 6.4),
-    adapted_rates: Sequence[float] = (0.01, 0.05, 0.25, 1.25),
     rounds: int = 20,
-    adapted_rounds: int = 12,
     seeds: int = 3,
     tuning_seeds: int = 3,
     zero_order_k: int = 4,
     candidates: int = 3,
     seed: int = 0,
 ) -> list[Task]:
-    """Return the pieces of the tables texts and adapted for those of "ag-news", "sst2", "multirc" named.
+    """Return the pieces of the table texts for those of "ag-news", "sst2", "multirc" named.
 
-    The first data set has all methods, the others those of `FEWER`; "digits" gives nothing here. The tables are: texts,
-    the rows of `tuned_arm` with the column data in front; adapted, those of `adapted_arm` on the first data set.
-    Raises ValueError for an unknown name.
+    The first data set has all methods, the others those of `FEWER`; "digits" gives nothing here. The table has
+    the rows of `tuned_arm` with the column data in front. Raises ValueError for an unknown name.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
     if unknown:
@@ -52,8 +48,6 @@ def real_tasks(
         arms = named_arms(methods, problem, zero_order_k=zero_order_k, candidates=candidates)
         cells = [arm_options(arm, alpha, rates, judged, tuning_seeds) for alpha in alphas for arm in arms]
         tasks += [Task("texts", text_arm, {"data": name} | cell) for cell in cells]
-    if names:
-        tasks += adapted_tasks(names[0], rates=adapted_rates, rounds=adapted_rounds, seeds=judged)
     return tasks
 
 

@@ -2,12 +2,11 @@
 
 from lib.spry.figures.costs import communication, dropout_noise, step_operations, tangents
 from lib.spry.figures.memory import memory_bars, memory_by_depth, paper_shapes
-from lib.spry.figures.methods import adapted, methods, protocols, released_runs, sweeps, texts, with_epochs
+from lib.spry.figures.methods import methods, protocols, released_runs, sweeps, texts, with_epochs
 from lib.spry.figures.tables import defects, derivative, encoder, paper_table, ranked, ranking
 from lib.spry.figures.theory import convergence_floor, estimator_error, label_skew_bias, splitting_rounds
 
 __all__ = [
-    "adapted",
     "communication",
     "convergence_floor",
     "defects",

@@ -124,26 +124,6 @@ def _absent() -> Figure:
     return describe(fig, caption=caption, alt="A picture that says that there is no recorded run.")
 
 
-def adapted(table: pd.DataFrame | None) -> Figure:
-    """Draw final accuracy against the rank of LoRA, 0 for the classifier alone (`adapted_arm`); None as in `texts`."""
-    if table is None:
-        return _absent()
-    fig, axes = new_figure(width=5.6)
-    axis, rows, notes = axes[0, 0], last_round(table), []
-    for index, name in enumerate(dict.fromkeys(rows["method"])):
-        found = summarize(rows[rows["method"] == name], ["rank"], "accuracy").sort_values("rank")
-        places = range(len(found))
-        series(axis, places, found["median"], found["low"], found["high"], label=name, index=index)
-        notes.append(f"{name} " + ", ".join(f"{value:.2f}" for value in found["median"]))
-    trained = rows.groupby("rank")["trained"].first().sort_index()
-    axis.set_xticks(range(len(trained)), [f"rank {r}\n{n}" if r else f"none\n{n}" for r, n in trained.items()])
-    axis.set(xlabel="LoRA in the last layer, and numbers trained", ylabel="final accuracy")
-    axis.legend(fontsize=8)
-    caption = f"""Final accuracy by what is trained, from the classifier alone to LoRA of rank {trained.index.max()}:
-        {"; ".join(notes)}. {rows["round"].max()} rounds, each setting at its own learning rate. {INTERVALS}"""
-    return describe(fig, caption=caption, alt=f"Accuracy by rank of LoRA. {'; '.join(notes)}.")
-
-
 def released_runs(table: pd.DataFrame) -> Figure:
     """Draw the final accuracy of methods with and without their defect (released of `digits_tables`)."""
     rows = last_round(table)
