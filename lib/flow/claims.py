@@ -9,10 +9,13 @@ from lib.report import COMPANION, Claim, value_text
 
 UNSTATED = "not stated"
 _SETTINGS = (
-    "median paired gain above 0.005 and not more clients harmed in every setting; close if no gain is below -0.005 and "
-    "at most 0.05 more clients are harmed"
+    "in every setting: paired gain above 0.005 in every seed, not all of it (median) a lead of the global branch over "
+    "FedAvg's model, and not more clients harmed (median); close if no median gain is below -0.005 and at most 0.05 "
+    "more clients are harmed"
 )
-_HARM = "stricter: harm played no part in a close verdict"
+_HARM = (
+    "stricter: the median of the seeds was enough, wherever the gain came from; harm played no part in a close verdict"
+)
 _SEEDS = "stricter: a median above 0 was close"
 _TUNED = "settings are tuned for the task, where those of the digits were used; "
 
@@ -153,6 +156,16 @@ _COMPANION = (
         "the better of the two ensembles at most 0.02 below Flow in the median at rho 0.25 and 0.5; close up to 0.04",
         ("clients",),
         rules.ensemble,
+    ),
+    Claim(
+        "ensemble-unplanted",
+        "A plain ensemble is nearly as good on digits and real data, in which nobody planted types of instances",
+        COMPANION,
+        UNSTATED,
+        "the better of the two ensembles at most 0.02 below Flow in the median in every setting; close up to 0.04",
+        rules_longer.UNPLANTED,
+        rules_longer.ensemble_unplanted,
+        changed="added, with the limits of the claim above, when the tables had been seen",
     ),
     Claim(
         "by-client",

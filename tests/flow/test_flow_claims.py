@@ -63,17 +63,26 @@ def best_method(first, second):
 
 
 def settings(name, group):
-    def tables(gain, more):
-        table = against("Flow", "FedAvg + FT", [[gain]], groups=(group,), by="setting")
-        table.loc[table["method"] == "Flow", "harmed"] = 0.5 + more
-        return {name: pd.concat([table, clients({(group, "FedAvg"): [0.4]}, by="setting")])}
+    def tables(gains, more, lead=0.0):
+        table = against("Flow", "FedAvg + FT", [gains], groups=(group,), by="setting")
+        table.loc[table["method"] == "Flow", ["harmed", "global"]] = 0.5 + more, 0.5 + lead
+        return {name: pd.concat([table, clients({(group, "FedAvg"): [0.4] * len(gains)}, by="setting")])}
 
     verdicts = {
-        YES: [(0.02, 0.0), (0.01, -0.1)],
-        NEARLY: [(0.0, 0.0), (0.02, 0.04)],
-        NO: [(-0.01, 0.0), (0.02, 0.1)],
+        YES: [((0.02,), 0.0), ((0.01, 0.02), -0.1), ((0.02, 0.02), 0.0, 0.01)],
+        NEARLY: [((0.0,), 0.0), ((0.02,), 0.04), ((0.02, 0.03, 0.004), 0.0), ((0.02, 0.02), 0.0, 0.02)],
+        NO: [((-0.01,), 0.0), ((0.02,), 0.1), ((0.02, -0.01, -0.01), 0.0)],
     }
     return tables, verdicts
+
+
+def ensemble_unplanted(*gaps):
+    """Flow's lead over the two ensembles in the settings of the four tables."""
+    tables = {}
+    for name, (one, other) in zip(("digits", "femnist", "cifar10", "shakespeare"), gaps, strict=True):
+        table = against("Flow", "ensemble", [[one]], groups=("a",), by="setting")
+        tables[name] = pd.concat([table, clients({("a", "ensemble, own weight"): [0.5 + one - other]}, by="setting")])
+    return tables
 
 
 def heterogeneity(low, high, level=0.5):
@@ -215,6 +224,14 @@ CASES = {
         {YES: [((0.96, 0.99), (0.97, 1.0))], NEARLY: [((0.9, 0.94), (0.97, 1.0))], NO: [((0.8, 0.85), (0.99, 0.99))]},
     ),
     "ensemble": (ensemble, {YES: [(0.05, 0.01), (0.01, 0.05)], NEARLY: [(0.03, 0.05)], NO: [(0.05, 0.06)]}),
+    "ensemble-unplanted": (
+        ensemble_unplanted,
+        {
+            YES: [((0.05, 0.01), (0.01, 0.05), (0, 0), (-0.1, 0))],
+            NEARLY: [((0, 0), (0, 0), (0, 0), (0.03, 0.05))],
+            NO: [((0.05, 0.06), (0, 0), (0, 0), (0, 0))],
+        },
+    ),
     "by-client": (
         lambda *gains: {"granularity": against("Flow", "Flow by client", [gains], delta=1.0)},
         {YES: [(0.03, 0.05)], NEARLY: [(0.01, 0.05)], NO: [(-0.01, 0.02, 0.03)]},
@@ -335,11 +352,17 @@ def test_the_split_is_judged_with_the_regularizer_that_suits_it():
 
 
 def test_where_fedavg_is_better_than_both_the_verdict_says_so():
-    tables = settings("femnist", "by user")[0](0.02, 0.0)
+    tables = settings("femnist", "by user")[0]((0.02,), 0.0)
     assert BY_ID["femnist"].holds(tables).detail == ""
     plain = tables["femnist"]["method"] == "FedAvg"
     better = tables["femnist"].assign(personal=tables["femnist"]["personal"].where(~plain, 0.9))
     assert "by user" in BY_ID["femnist"].holds({"femnist": better}).detail
+
+
+@pytest.mark.parametrize(("lead", "said"), [(0.0, False), (0.014, False), (0.016, True), (0.04, True)])
+def test_a_lead_that_the_global_branch_had_is_told_from_one_that_routing_made(lead, said):
+    detail = BY_ID["femnist"].holds(settings("femnist", "by user")[0]((0.03, 0.03), 0.0, lead)).detail
+    assert ("global branch" in detail and "by user" in detail) == said
 
 
 def test_a_verdict_on_real_data_names_stronger_plain_methods_and_a_global_model_that_learnt_nothing():

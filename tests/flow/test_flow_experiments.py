@@ -150,6 +150,17 @@ def test_the_settings_in_use_are_those_that_tuning_chose():
             assert one in CANDIDATES[name] and middle[task, name].max() == middle[task, name, setting_text(one)]
 
 
+def test_a_star_marks_a_rate_at_an_end_of_its_grid():
+    rows = [
+        ("FedAvg", "rate=4", 0.9), ("FedAvg", "rate=1", 0.5), ("Flow", "rate=0.3, push=0", 0.9),
+        ("Flow", "rate=0.1, push=0", 0.5), ("kNN-Per", "neighbours=3, weight=0.2", 0.9),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["method", "setting", "personal"]).assign(task="t", seed=0, kind="k")
+    assert experiments.settings_table({"x_tuning": table})["t"].to_dict() == {
+        "FedAvg": "rate=4 *", "Flow": "rate=0.3, push=0", "kNN-Per": "neighbours=3, weight=0.2",
+    }  # fmt: skip
+
+
 def test_the_stored_outcome_of_tuning_can_be_made_again():
     again = tuning(tasks=EMBEDDED[1:], methods=("FedAvg",))
     stored = tuned_table().query("task == 'digits' and method == 'FedAvg'").reset_index(drop=True)

@@ -92,12 +92,23 @@ def chosen(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def settings_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return what was chosen in the ``..._tuning`` tables among `tables`: a row a method, a column a task, text."""
+    """Return what was chosen in the ``..._tuning`` tables among `tables`: a row a method, a column a task, text.
+
+    A star marks a rate at an end of its grid: one beyond might have been better.
+    """
     found = [table for name, table in tables.items() if name.endswith("_tuning")]
     if not found:
         return pd.DataFrame()
     best = chosen(pd.concat(found, ignore_index=True))
+    ends = [at_an_end(row.method, row.setting) for row in best.itertuples()]
+    best["setting"] = best["setting"].where(~pd.Series(ends, index=best.index, dtype=bool), best["setting"] + " *")
     return best.pivot_table(index="method", columns="task", values="setting", aggfunc="first").fillna("")
+
+
+def at_an_end(method: str, setting: str) -> bool:
+    """Return whether the rate of a setting, as text, is the lowest or the highest of the method's candidates."""
+    rates = {candidate["rate"] for candidate in CANDIDATES[method] if "rate" in candidate}
+    return len(rates) > 1 and setting_of(setting)["rate"] in (min(rates), max(rates))
 
 
 def settings_of(table: pd.DataFrame, task: str) -> Settings:
