@@ -53,6 +53,17 @@ def test_learning_raises_the_probability_of_what_was_better():
     assert after[0] - after[1] > before[0] - before[1]
 
 
+def test_a_step_follows_the_mean_over_students():
+    """One step of plain gradient ascent is ``(1/N) sum_i weights_i grad log pi``, whatever the number of students."""
+    actions, weights = all_actions()[:3], np.array([1.0, -0.5, 2.0])
+    policy, other = new_policy(seed=0), new_policy(seed=0)
+    learn(policy, torch.optim.SGD(policy.parameters(), lr=1.0), FEATURES, FREE, actions, weights)
+    logp = log_probability(other(FEATURES), actions, FREE)
+    slopes = torch.autograd.grad((torch.as_tensor(weights).float() * logp).sum() / 3, other.parameters())
+    for new, old, slope in zip(policy.parameters(), other.parameters(), slopes, strict=True):
+        torch.testing.assert_close(new, old + slope, rtol=1e-4, atol=1e-6)
+
+
 def test_shared_advantage_is_the_mean_of_the_own_ones():
     rewards = np.array([0.1, 0.5, 0.9])
     assert advantages(rewards, 0.2) == pytest.approx([-0.1, 0.3, 0.7])
@@ -60,12 +71,12 @@ def test_shared_advantage_is_the_mean_of_the_own_ones():
 
 
 def test_baselines_by_hand():
-    ema, running, shrunk = Baseline("ema", decay=0.5), Baseline("running"), Baseline("shrunk")
+    ema, running, shrunk = Baseline("ema", decay=0.75), Baseline("running"), Baseline("shrunk")
     assert [b.value(np.array([1.0, 3.0])) for b in (ema, running, shrunk)] == [2, 2, 0]
     for baseline in (ema, running, shrunk):
         baseline.observe(np.array([1.0, 3.0]))
         baseline.observe(np.array([4.0]))
-    assert [b.value(np.array([9.0])) for b in (ema, running, shrunk)] == [3, 3, 2]
+    assert [b.value(np.array([9.0])) for b in (ema, running, shrunk)] == [2.5, 3, 2]
     with pytest.raises(ValueError, match="choose"):
         Baseline("mean")
 
