@@ -1,6 +1,7 @@
 """Each attack against its formula, and each search against the search that re-runs the rule."""
 
 import functools
+import math
 
 import numpy as np
 import pytest
@@ -307,3 +308,7 @@ def test_poisoned_fl_weakens_when_the_model_does_not_follow():
     assert adapt(half) == pytest.approx(5.6)
     most = torch.cat([signs[:120], -signs[120:]])  # 120 of 200 agree: chance 0.3 %
     assert adapt(most) == 8
+    tail = {least: sum(math.comb(200, k) for k in range(least, 201)) / 2**200 for least in range(100, 201)}
+    enough = min(least for least, chance in tail.items() if chance < 0.01)
+    for agree, kept in ((enough, 8.0), (enough - 1, 5.6)):
+        assert adapt(torch.cat([signs[:agree], -signs[agree:]])) == pytest.approx(kept)
