@@ -81,7 +81,7 @@ PROPOSITIONS = (
     ),
     Claim(
         "dropout-noise",
-        "With a mask for each side, as released, small finite differences measure dropout",
+        "With a dropout mask for each side of a difference, small finite differences measure dropout",
         COMPANION,
         UNSTATED,
         "correlation with the exact derivative below 0.5 in size at the smallest step, above 0.99 with one mask at its "
@@ -92,7 +92,7 @@ PROPOSITIONS = (
     ),
     Claim(
         "released-defects",
-        "Three further defects of the released code change numbers that are known exactly (arithmetic, no training)",
+        "Three further rules of the released code change numbers that are known exactly (arithmetic, no training)",
         COMPANION,
         UNSTATED,
         "each released number off by half of the right one or more; close if one is",
@@ -102,7 +102,7 @@ PROPOSITIONS = (
     ),
     Claim(
         "released-runs",
-        "Run as released, methods are less accurate than as written (digits)",
+        "With four rules of the released code methods are less accurate than with those of their papers (digits)",
         COMPANION,
         UNSTATED,
         "median paired loss at least 0.02 for each of four methods; close if for one",

@@ -14,20 +14,22 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def unbiased(tables: Tables) -> Verdict:
-    """What is left of the squared bias without label skew (a line's intercept), and the order in alpha."""
-    table = tables["bias"]
-    middle = table.groupby("alpha")["bias2"].median().sort_index()
-    slope, intercept = np.polyfit(table["skew"], table["bias2"], 1)
-    share = intercept / middle.iloc[0]
+    """The average of drawn estimates against its standard error, clients alike and skewed; the bias by alpha."""
+    middle = tables["bias"].groupby("alpha")["bias2"].median().sort_index()
+    sampled = tables["sampled"]
+    need(sampled, alpha=(np.inf,))
+    over = (sampled["error2"] / sampled["chance2"]).groupby(sampled["alpha"])
+    alike, skewed = over.max()[np.inf], over.min().sort_index().iloc[0]
     falls, ends = bool((np.diff(middle) < 0).all()), middle.iloc[-1] < middle.iloc[0]
-    measured = (
-        f"without label skew {share:.1%} of the squared bias at alpha={middle.index[0]:g} are left; squared bias "
-    )
+    measured = f"squared distance from the gradient, over {sampled['draws'].iloc[0]} draws, at most {alike:.2f} times "
+    measured += f"the squared standard error with clients alike, at least {skewed:.0f} times at "
+    measured += f"alpha={sampled['alpha'].min():g}; squared bias "
     measured += ", ".join(f"{value:.1f} (alpha={alpha:g})" for alpha, value in middle.items())
-    measured += f"; {table['seed'].nunique()} partitions each"
-    detail = "even clients of few examples differ within a label, which is a bias too and grows as they get smaller"
-    good, near = abs(share) <= 0.05 and slope > 0 and falls, abs(share) <= 0.2 and slope > 0 and ends
-    return grade(share + middle.sum(skipna=False), reproduced=good, close=near, measured=measured, detail=detail)
+    measured += f"; {tables['bias']['seed'].nunique()} partitions each"
+    detail = "alike are clients that hold the same examples: those of few examples differ within a label, a bias too"
+    good, near = alike <= 1.2 and skewed >= 4 and falls, alike <= 2 and skewed >= 4 and ends
+    total = alike + skewed + middle.sum(skipna=False)
+    return grade(total, reproduced=good, close=near, measured=measured, detail=detail)
 
 
 def rate(tables: Tables) -> Verdict:

@@ -27,8 +27,9 @@ def accuracy(*gains):
 
 
 def below(*gaps):
-    spry = {1.0: 0.9 - gaps[0], 0.1: 0.9 - gaps[-1]}
-    return {"comparison": runs(FedAvg=0.9, FedYogi=0.8, Spry=spry)}
+    first, last = np.broadcast_arrays(gaps[0], gaps[-1])
+    rivals = {"FedAvg": np.full(first.shape, 0.9), "FedYogi": np.full(first.shape, 0.8)}
+    return {"comparison": runs(**rivals, Spry={1.0: 0.9 - first, 0.1: 0.9 - last})}
 
 
 def slower(*ratios):
@@ -109,9 +110,11 @@ def no_split(*gains):
     return {"comparison": pd.concat([paired("Spry", "FedFGD", *gains)["comparison"], shared])}
 
 
-def bias(skew, total, averaged=(1.0, 1.0, 1.0)):
-    table = {"alpha": [100.0, 1.0, 0.1], "seed": 0, "skew": skew, "bias2": total, "averaged2": averaged}
-    return {"bias": pd.DataFrame(table).assign(averaged2_theory=1.0)}
+def bias(total, averaged=(1.0, 1.0, 1.0), alike=(1.0, 1.0), skewed=20.0):
+    table = {"alpha": [100.0, 1.0, 0.1], "seed": 0, "bias2": total, "averaged2": averaged}
+    rows = [[alpha, 0.1 * value] for alpha, some in ((np.inf, alike), (0.1, [skewed])) for value in some]
+    sampled = pd.DataFrame(rows, columns=["alpha", "error2"]).assign(chance2=0.1, draws=100)
+    return {"bias": pd.DataFrame(table).assign(averaged2_theory=1.0), "sampled": sampled}
 
 
 def floor(slope, ratio):

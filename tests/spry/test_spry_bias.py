@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.spry.experiments.bias import _example_gradients, label_skew_bias
+from lib.spry.experiments.bias import _averaged, _example_gradients, label_skew_bias, sampled_bias
 from lib.spry.figures import theory as figures
 
 
@@ -45,4 +45,23 @@ def test_bias_rises_with_skew_and_vanishes_on_average(table):
 
 def test_figure_and_repeatability(table):
     assert table.equals(label_skew_bias(alphas=(0.1, 1.0, 100.0), seeds=2, draws=200))
-    assert "correlation with the skew" in figures.label_skew_bias(table).scarce_caption
+
+
+def test_drawn_estimates_miss_the_gradient_by_chance_with_clients_alike_and_by_the_bias_otherwise():
+    found = sampled_bias(alphas=(100.0, 0.1), draws=4000, seeds=2)
+    over = found.assign(ratio=found["error2"] / found["chance2"]).set_index("alpha")
+    alike = over.loc[np.inf]
+    assert (alike["ratio"].sub(1).abs() < 0.2).all() and (alike["bias2"] == 0).all()
+    assert (over.loc[0.1, "ratio"] > 5).all()
+    excess = over.loc[0.1, "error2"] - over.loc[0.1, "chance2"]
+    assert excess.to_numpy() == pytest.approx(over.loc[0.1, "bias2"].to_numpy(), rel=0.2)
+    assert found.equals(sampled_bias(alphas=(100.0, 0.1), draws=4000, seeds=2))
+    table = label_skew_bias(alphas=(0.1, 1.0), seeds=1, draws=20)
+    caption = figures.label_skew_bias(table, found).scarce_caption
+    assert "correlation with the skew" in caption and "with clients alike" in caption
+
+
+def test_the_standard_error_is_that_of_the_closed_form():
+    gradient, owners = np.arange(1.0, 41), np.repeat([0, 1], 20)
+    _, chance = _averaged(gradient, gradient, owners, 20_000, np.random.default_rng(0))
+    assert chance == pytest.approx(21 * np.square(gradient).sum() / 20_000, rel=0.03)

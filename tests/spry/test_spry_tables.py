@@ -12,23 +12,33 @@ def runs():
     """Spry ends at 0.5, so the target is 0.45: never met by one, met at the first record by another."""
     finals = {"Spry": (0.2, 0.5), "slow": (0.1, 0.4), "early": (0.46, 0.6)}
     rows = [
-        [name, 0.1, seed, 1.5, r, accuracy, 0.3, 100.0 * r, 2.5 * r]
+        [name, 0.1, seed, 1.5, r, accuracy, 0.3, 100.0 * r, 50.0 * r, 2.5 * r, 4.0 * r, 0.25 * r]
         for name, values in finals.items()
         for seed in range(3 if name == "Spry" else 1)
         for r, accuracy in enumerate(values)
     ]
-    return pd.DataFrame(
-        rows, columns=["method", "alpha", "seed", "lr", "round", "accuracy", "majority", "operations", "kib_up"]
-    )
+    columns = ["method", "alpha", "seed", "lr", "round", "accuracy", "majority", "operations", "forward", "kib_up"]
+    return pd.DataFrame(rows, columns=[*columns, "kib_down", "seconds"])
 
 
 def test_a_ranking_is_read_in_words(runs):
     table = figures.ranked(runs).set_index("method")
     assert table.index.tolist() == ["early", "Spry", "slow"]
-    work = table["passes to target"]
+    work = table["passes to target, counted"]
     assert work.to_dict() == {"early": "at the start", "Spry": "100", "slow": "not reached"}
     assert table.loc["Spry", "final accuracy"] == "0.50 (0.50–0.50)" and table.loc["slow", "final accuracy"] == "0.40"
-    assert table["sent (KiB)"].tolist() == ["2.5"] * 3
+    assert table.loc["slow", ["sent (KiB)", "received (KiB)", "time (s)"]].tolist() == ["2.5", "4.0", "0.25"]
+    assert "in all, measured" not in table and table.loc["slow", "rate"] == "1.5"
+
+
+def test_rates_at_an_end_say_so_and_tangents_have_their_measured_price(runs):
+    table = figures.ranked(runs, rates=(0.5, 1.5), jvp=2.6).set_index("method")
+    assert set(table["rate"]) == {"1.5 (highest)"} and set(table["in all, counted"]) == {"100"}
+    # 50 passes, each with one tangent: 2.6 instead of 2 forward passes. The others have no tangents.
+    assert table["in all, measured"].to_dict() == {"early": "100", "Spry": "130", "slow": "100"}
+    # As well for K = 4 at once, 1 + K counted: the passes of tangents at 1.6 instead of 1, beside one of values.
+    several = runs.assign(operations=runs["round"] * 5.0, forward=runs["round"] * 4.0)
+    assert figures.ranked(several, jvp=2.6).set_index("method").loc["Spry", "in all, measured"] == f"{1 + 4 * 1.6:.0f}"
 
 
 def test_no_table_shows_raw_numbers_or_column_names(runs):

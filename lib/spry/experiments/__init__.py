@@ -1,6 +1,6 @@
 """Experiments of Spry: parameters in, tidy table out."""
 
-from lib.spry.experiments.bias import label_skew_bias
+from lib.spry.experiments.bias import label_skew_bias, sampled_bias
 from lib.spry.experiments.convergence import convergence_floor
 from lib.spry.experiments.costs import communication_table, counted_costs, step_operations
 from lib.spry.experiments.defects import released_defects
@@ -29,6 +29,7 @@ __all__ = [
     "paper_predictions",
     "real_tables",
     "released_defects",
+    "sampled_bias",
     "splitting_rounds",
     "step_operations",
     "tangents",

@@ -30,8 +30,6 @@ def label_skew_bias(
         cohorts), bias2_theory (the exact expectation over cohorts), bias2_label (its part from class shares alone),
         averaged2 (the square of the bias averaged over the cohorts), averaged2_theory (bias2_theory / draws).
     """
-    from lib.federated.partition import dirichlet
-
     rows = []
     for s in range(seed, seed + seeds):
         by_example, labels = _example_gradients(hidden, warm_steps, s)
@@ -39,8 +37,7 @@ def label_skew_bias(
         by_class = np.stack([by_example[labels == c].mean(axis=0) for c in range(10)])
         length = float(np.square(target).sum())
         for alpha in alphas:
-            rng = np.random.default_rng([s, round(1000 * alpha)])
-            parts = dirichlet(labels, clients, alpha=alpha, rng=rng)
+            rng, parts = _dealt(labels, clients, alpha, s)
             counts = np.stack([np.bincount(labels[part], minlength=10) for part in parts])
             gradients = np.stack([by_example[part].mean(axis=0) for part in parts])
             cohorts = np.stack([rng.permutation(clients)[:blocks] for _ in range(draws)])
@@ -59,6 +56,70 @@ def label_skew_bias(
             }
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def sampled_bias(
+    *,
+    alphas: Sequence[float] = (100.0, 1.0, 0.1),
+    clients: int = 40,
+    blocks: int = 8,
+    hidden: int = 32,
+    warm_steps: int = 15,
+    draws: int = 4000,
+    seeds: int = 3,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Average joined forward gradients over directions that are drawn, one cohort's clients holding the blocks.
+
+    The problem is that of `label_skew_bias`. If the estimate is unbiased, its average is as far from the global
+    gradient as the standard error of so many draws.
+
+    Returns:
+        One row a setting and seed: alpha (infinite for clients that all hold all examples), seed, draws, error2
+        (squared distance of the average from the global gradient), chance2 (squared standard error, from the draws'
+        own spread), bias2 (the exact squared bias); all relative to ||grad f||^2.
+    """
+    rows = []
+    for s in range(seed, seed + seeds):
+        by_example, labels = _example_gradients(hidden, warm_steps, s)
+        target = by_example.mean(axis=0)
+        length = float(np.square(target).sum())
+        for alpha in (np.inf, *alphas):
+            rng, gradients = np.random.default_rng([s, 77]), np.tile(target, (clients, 1))
+            if np.isfinite(alpha):
+                rng, parts = _dealt(labels, clients, alpha, s)
+                gradients = np.stack([by_example[part].mean(axis=0) for part in parts])
+            owners = block_owners(len(target), rng.permutation(clients)[:blocks])
+            bias = theory.conditional_bias(gradients, target, owners)
+            error, chance = _averaged(target + bias, target, owners, draws, rng)
+            row = {"alpha": alpha, "seed": s, "draws": draws, "error2": error / length, "chance2": chance / length}
+            rows.append(row | {"bias2": float(np.square(bias).sum()) / length})
+    return pd.DataFrame(rows)
+
+
+def _averaged(
+    joined: np.ndarray, target: np.ndarray, owners: np.ndarray, draws: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return squared distance from `target` and squared standard error of the average over `draws` directions.
+
+    `joined` ``(d,)`` has in each coordinate the gradient of its owner, who multiplies within its own block alone.
+    """
+    error = chance = 0.0
+    for owner in np.unique(owners):
+        mine = owners == owner
+        v = rng.standard_normal((draws, mine.sum()))
+        estimates = (v @ joined[mine])[:, None] * v
+        error += np.square(estimates.mean(axis=0) - target[mine]).sum()
+        chance += estimates.var(axis=0, ddof=1).sum() / draws
+    return float(error), float(chance)
+
+
+def _dealt(labels: np.ndarray, clients: int, alpha: float, seed: int) -> tuple[np.random.Generator, list[np.ndarray]]:
+    """Return a partition of the examples, and the generator that dealt it."""
+    from lib.federated.partition import dirichlet
+
+    rng = np.random.default_rng([seed, round(1000 * alpha)])
+    return rng, dirichlet(labels, clients, alpha=alpha, rng=rng)
 
 
 def _example_gradients(hidden: int, steps: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,11 @@ from matplotlib.ticker import LogLocator
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
 
-MODES = {"eval": "no dropout", "shared_mask": "one mask for both sides", "as_released": "as released: two masks"}
+MODES = {
+    "eval": "no dropout",
+    "shared_mask": "one mask for both sides",
+    "as_released": "two masks, as in the released code",
+}
 
 
 def communication(table: pd.DataFrame) -> Figure:
@@ -120,4 +124,4 @@ def dropout_noise(table: pd.DataFrame) -> Figure:
         reaches {good:.3f}. Black: the deviation of the loss over masks, times $\\sqrt2/(2\\sigma)$
         ({np.median(noisy["error"] / noisy["error_theory"]):.2f} of it measured). Bands: intervals of the median (90 %,
         or the range below five seeds)."""
-    return describe(fig, caption=caption, alt=f"Correlation and error against the step. As released: {listed}.")
+    return describe(fig, caption=caption, alt=f"Correlation and error against the step. With two masks: {listed}.")

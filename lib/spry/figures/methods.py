@@ -64,6 +64,8 @@ def texts(table: pd.DataFrame | None, data: str) -> Figure:
 
 def _curve(axis: Axes, rows: pd.DataFrame, x: str, name: str) -> None:
     """Draw one method's accuracy; beyond the palette's colours, dashed and with the markers in another order."""
+    if x != "round":
+        rows = rows[rows[x] > 0]  # the axis is logarithmic
     found = summarize(rows, ["round"], "accuracy").sort_values("round")
     place = rows.groupby("round")[x].median() if x != "round" else found["round"]
     index = ORDER.index(name)
@@ -105,8 +107,9 @@ def sweeps(table: pd.DataFrame) -> Figure:
         ends = zip(found["value"], found["median"], strict=True)
         notes.append(f"${name}$ " + ", ".join(f"{value}: {accuracy:.2f}" for value, accuracy in ends))
     axes[0, 0].set_ylabel("final accuracy")
-    caption = f"""Final accuracy by perturbations and by clients: {"; ".join(notes)}. Each setting at its own learning
-        rate; the work of a client grows with $K$, not with $M$. {INTERVALS}"""
+    caption = f"""Final accuracy, after {table["round"].max()} rounds, by perturbations and by clients:
+        {"; ".join(notes)}. Each setting at its own learning rate; the work of a client grows with $K$, not with
+        $M$. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Final accuracy by K and M. {'; '.join(notes)}.")
 
 

@@ -1,12 +1,13 @@
 """Tables of the page: medians with their intervals, headings in words and with units."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from lib.report.intervals import last_round, summarize
-from lib.spry.experiments.arms import operations_to
+from lib.spry.experiments.arms import JVP, operations_to
 from lib.spry.experiments.memory import NOT_RUN, WEIGHTS, cards
 
 GB = 1e9
@@ -23,10 +24,10 @@ def ranking(table: pd.DataFrame | None, data: str = "") -> pd.DataFrame:
     `data` takes the rows of one data set; None for a table has no rows. Columns: alpha, method, seeds (number), lr
     (chosen), accuracy (final median), low and high (its interval), majority (share of the commonest label),
     operations_to_target (until the median is nine tenths of Spry's final one; infinite: never; NaN: at the first
-    record), operations and kib_up (of a client, in all).
+    record), operations, forward, kib_up, kib_down and seconds (of a client, in all).
     """
     columns = ["alpha", "method", "seeds", "lr", "accuracy", "low", "high", "majority", "operations_to_target"]
-    columns += ["operations", "kib_up"]
+    columns += ["operations", "forward", "kib_up", "kib_down", "seconds"]
     if table is None:
         return pd.DataFrame(columns=columns)
     parts = []
@@ -36,15 +37,25 @@ def ranking(table: pd.DataFrame | None, data: str = "") -> pd.DataFrame:
         found = found.rename(columns={"median": "accuracy"}).sort_values("accuracy", ascending=False)
         target = 0.9 * end[end["method"] == "Spry"]["accuracy"].median()
         found["operations_to_target"] = operations_to(part, target)
-        spent = end.groupby("method")[["lr", "majority", "operations", "kib_up"]].median()
+        spent = end.groupby("method")[["lr", "majority", *columns[-5:]]].median()
         spent["seeds"] = end.groupby("method")["seed"].nunique()
         parts.append(found.join(spent).reset_index().assign(alpha=alpha))
     return pd.concat(parts, ignore_index=True)[columns]
 
 
-def ranked(table: pd.DataFrame | None, data: str = "") -> pd.DataFrame:
-    """Return `ranking` as it is read: words for what has no number, accuracy with its interval, units in headings."""
+def ranked(
+    table: pd.DataFrame | None, data: str = "", *, rates: Sequence[float] = (), jvp: float | None = None
+) -> pd.DataFrame:
+    """Return `ranking` as it is read: words for what has no number, accuracy with its interval, units in headings.
+
+    Args:
+        table: rows of `experiments.arms.tuned_arm`, or None.
+        data: the data set whose rows are taken.
+        rates: the learning rates to choose from; one at an end of them says so.
+        jvp: measured time of a pass with one tangent, in forward passes; gives a column with operations at that price.
+    """
     rows = ranking(table, data)
+    ends = {min(rates): " (lowest)", max(rates): " (highest)"} if len(rates) else {}
     words = {np.inf: "not reached"}
     work = [words.get(v, "at the start" if np.isnan(v) else f"{v:.0f}") for v in rows["operations_to_target"]]
     spread = [f" ({row.low:.2f}–{row.high:.2f})" if row.seeds > 1 else "" for row in rows.itertuples()]
@@ -52,13 +63,25 @@ def ranked(table: pd.DataFrame | None, data: str = "") -> pd.DataFrame:
         "α": [f"{value:g}" for value in rows["alpha"]],
         "method": rows["method"],
         "seeds": rows["seeds"],
-        "rate": [f"{value:g}" for value in rows["lr"]],
+        "rate": [f"{value:g}{ends.get(value, '')}" for value in rows["lr"]],
         "final accuracy": [f"{value:.2f}{text}" for value, text in zip(rows["accuracy"], spread, strict=True)],
-        "passes to target": work,
-        "passes in all": [f"{value:.0f}" for value in rows["operations"]],
+        "passes to target, counted": work,
+        "in all, counted": [f"{value:.0f}" for value in rows["operations"]],
+        "in all, measured": [f"{value:.0f}" for value in _priced(rows, JVP if jvp is None else jvp)],
         "sent (KiB)": [f"{value:.1f}" for value in rows["kib_up"]],
+        "received (KiB)": [f"{value:.1f}" for value in rows["kib_down"]],
+        "time (s)": [f"{value:.2f}" for value in rows["seconds"]],
     }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns).drop(columns=["in all, measured"] if jvp is None else [])
+
+
+def _priced(rows: pd.DataFrame, jvp: float) -> pd.Series:
+    """Return the operations of `ranking` with `jvp` forward passes a tangent's pass, its values included.
+
+    What a tangent adds grows from `JVP` - 1 to `jvp` - 1, in each pass that has one, one by one or several at once.
+    """
+    tangent = rows["method"].str.startswith(("Spry", "FedFGD"))
+    return rows["operations"] + tangent * (jvp - JVP) * rows["forward"]
 
 
 def defects(table: pd.DataFrame) -> pd.DataFrame:

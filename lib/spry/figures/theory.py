@@ -84,8 +84,11 @@ def splitting_rounds(table: pd.DataFrame) -> Figure:
     return describe(fig, caption=caption, alt=f"Rounds against local steps on log scales. {'; '.join(notes)}.")
 
 
-def label_skew_bias(table: pd.DataFrame) -> Figure:
-    """Draw the squared bias against label skew, and what is left of it when the clients' blocks change."""
+def label_skew_bias(table: pd.DataFrame, sampled: pd.DataFrame) -> Figure:
+    """Draw the squared bias against label skew, and what is left of it when the clients' blocks change.
+
+    The caption says what `sampled` (`experiments.sampled_bias`) found, too.
+    """
     table = table.sort_values("skew")
     fig, axes = new_figure(1, 2, width=8.4)
     left, right = axes[0]
@@ -107,12 +110,15 @@ def label_skew_bias(table: pd.DataFrame) -> Figure:
     ratio = (table["averaged2"] / table["averaged2_theory"]).mean()
     low, high = middle["bias2"].iloc[0], middle["bias2"].iloc[-1]
     off = (table["bias2"] / table["bias2_theory"] - 1).abs().max()
+    over = (sampled["error2"] / sampled["chance2"]).groupby(sampled["alpha"]).median().sort_index()
+    drawn = ", ".join(f"{v:.2f} with clients alike" if np.isinf(a) else f"{v:.0f} at {a:g}" for a, v in over.items())
     caption = f"""Who holds which block biases a split forward gradient, in proportion to label skew: the squared bias
         rises from {low:.1f} at $\\alpha={middle.index[0]:g}$ to {high:.0f} at $\\alpha={middle.index[-1]:g}$ times the
         squared gradient (correlation with the skew {found:.3f}; within {off:.0%} of its expectation, line). What is
         left without label skew comes from the clients' small samples. Right: averaged over the cohorts the
         bias goes away at the rate of chance; the mean ratio to the expected remainder (line) is {ratio:.2f}. One
-        point a partition."""
+        point a partition. With {sampled["draws"].iloc[0]} directions drawn, the average estimate's squared distance
+        from the gradient in squared standard errors is, by $\\alpha$: {drawn}."""
     return describe(
         fig, caption=caption, alt=f"Squared bias against label skew, a straight line from {low:.1f} to {high:.0f}."
     )
