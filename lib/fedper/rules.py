@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -87,8 +86,8 @@ def order_in_k(name: str, *, slack: float):
         strict = bool((falls < slack).all() and (rises > -slack).all())
         ends = ours.iloc[0] > ours.iloc[-1] and theirs.iloc[0] < theirs.iloc[-1]
         ahead = ", ".join(str(k) for k in ours.index if ours[k] > theirs[k]) or "none"
-        verdict = grade(falls.max(), reproduced=strict and ends, close=ends, measured=measured)
-        return replace(verdict, detail=f"the order alone is judged; FedPer 2 is ahead of FedAvg at k = {ahead}")
+        detail = f"the order alone is judged; FedPer 2 is ahead of FedAvg at k = {ahead}"
+        return grade(falls.max(), reproduced=strict and ends, close=ends, measured=measured, detail=detail)
 
     return rule
 

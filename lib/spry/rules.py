@@ -57,8 +57,11 @@ def _over_best(table: pd.DataFrame, rivals: tuple[str, ...], ours: str = "Spry")
 def _by_seed(table: pd.DataFrame, rivals: tuple[str, ...], ours: str = "Spry") -> dict[float, np.ndarray]:
     """Return by alpha each seed's final accuracy of ours minus that of the rival whose median is best."""
     need(last_round(table), method=(ours, *rivals))
-    best = {alpha: wide[list(rivals)].median().fillna(-np.inf).idxmax() for alpha, wide in finals(table).items()}
-    return {alpha: (wide[ours] - wide[best[alpha]]).to_numpy() for alpha, wide in finals(table).items()}
+    found = {}
+    for alpha, wide in finals(table).items():
+        best = wide[list(rivals)].median().fillna(-np.inf).idxmax()
+        found[alpha] = (wide[ours] - wide[best]).to_numpy()
+    return found
 
 
 @judged_at("comparison")
