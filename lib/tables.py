@@ -1,8 +1,8 @@
 """The longer tables of a paper without its notebook: many processes at once, on machines that have no Jupyter.
 
 ``python -m lib.tables fedper --preset real --out DIR`` needs what the experiments need (torch, numpy, pandas, scipy,
-scikit-learn) and pyyaml, and writes a recorded run as ``scarce run --record`` does. Interrupted, it goes on with the
-tables that are missing when the same command is given again.
+scikit-learn) and pyyaml, and writes a recorded run as ``scarce run --record`` does. Interrupted, it goes on with what
+is missing when the same command is given again: the pieces of a table lie in ``pieces/`` until it is complete.
 """
 
 import argparse
@@ -14,8 +14,10 @@ if __name__ == "__main__":  # numpy reads these when it is first imported
 
 import json
 import resource
+import shutil
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +39,8 @@ def main(words: list[str] | None = None) -> None:
     (given.out / "tables").mkdir(parents=True, exist_ok=True)
     before = former(given.out, job)
     todo = [task for task in tasks if not _path(given.out, task.table).is_file()]
+    pieces = piece_paths(given.out, todo)
+    done = {place: pd.read_csv(path) for place, path in enumerate(pieces) if path.is_file()}
     start, result = time.monotonic(), facts(job, given.workers) | before
     write_json(given.out / "result.json", result | {"status": "partial"})
 
@@ -49,11 +53,20 @@ def main(words: list[str] | None = None) -> None:
         }
 
     def keep(name: str, table: pd.DataFrame) -> None:
-        write_text(_path(given.out, name), table.to_csv(index=False, float_format="%.8g"))
+        write_text(_path(given.out, name), _csv(table))
         write_json(given.out / "result.json", now("partial"))
+        for path, task in zip(pieces, todo, strict=True):
+            if task.table == name:
+                path.unlink(missing_ok=True)
         print(f"{time.monotonic() - start:7.1f} s  {name}: {len(table)} rows", flush=True)
 
-    run_tasks(todo, workers=given.workers, progress=_bar, on_table=keep)
+    def keep_piece(place: int, rows: pd.DataFrame) -> None:
+        pieces[place].parent.mkdir(exist_ok=True)
+        write_text(pieces[place], _csv(rows))
+        write_json(given.out / "result.json", now("partial"))
+
+    run_tasks(todo, workers=given.workers, progress=_bar, on_table=keep, on_piece=keep_piece, done=done)
+    shutil.rmtree(given.out / "pieces", ignore_errors=True)
     write_json(given.out / "result.json", now("ok"))
 
 
@@ -71,6 +84,16 @@ def chosen(job: Job, only: Iterable[str]) -> list[Task]:
     if not tasks:
         raise ValueError(f"{job.paper} ({job.preset}) has no longer tables: choose another preset or data sets")
     return [task for task in tasks if not only or task.table in only]
+
+
+def piece_paths(folder: Path, tasks: Sequence[Task]) -> list[Path]:
+    """Return the file of each task's rows while its table is incomplete, numbered within the table."""
+    seen = Counter()
+    paths = []
+    for task in tasks:
+        paths.append(folder / "pieces" / f"{task.table}-{seen[task.table]}.csv")
+        seen[task.table] += 1
+    return paths
 
 
 def former(folder: Path, job: Job) -> dict[str, Any]:
@@ -97,6 +120,10 @@ def facts(job: Job, workers: int) -> dict[str, Any]:
         "git": git_state(),
         "machine": machine(),
     }
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, float_format="%.8g")
 
 
 def _path(folder: Path, table: str) -> Path:

@@ -1,7 +1,8 @@
-"""What FedPer is compared with: same network, partition and minibatch size, and the same number of local steps a round.
+"""What FedPer is compared with: same network, partition and minibatch size, and the same length of local training.
 
-FedRep trains its representation for so many steps, after half as many on the head alone; Ditto trains two models, so it
-takes twice as many.
+FedRep trains its representation that long, after half as long on the head alone; Ditto trains two models, so it takes
+twice as many steps. FedBN is here FedPer without personal units on a network with batch normalization, under the
+policy "local" of `lib.fedper.split`.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from lib.federated.algorithms import Ditto, FedAvg, FedProx, FedRep, FineTuned, LGFedAvg, LocalOnly
+from lib.federated.algorithms import Ditto, FedAvg, FedBABU, FedProx, FedRep, FineTuned, LGFedAvg, LocalOnly
 from lib.federated.local import LocalSGD
 from lib.federated.model import Model
 from lib.federated.types import Algorithm
@@ -20,14 +21,22 @@ Build = Callable[[], nn.Module]
 FINETUNE_STEPS = 10
 
 
+def _after(local: LocalSGD) -> LocalSGD:
+    return replace(local, steps=FINETUNE_STEPS, epochs=None)
+
+
 def _finetuned(build: Build, local: LocalSGD) -> Algorithm:
-    return FineTuned(model=Model(build), local=local, finetune=replace(local, steps=FINETUNE_STEPS, epochs=None))
+    return FineTuned(model=Model(build), local=local, finetune=_after(local))
+
+
+def _fedbabu(build: Build, local: LocalSGD) -> Algorithm:
+    head = last_units(build(), 1).personal
+    return FedBABU(model=Model(build), local=local, personal=head, finetune=_after(local))
 
 
 def _fedrep(build: Build, local: LocalSGD) -> Algorithm:
-    if local.steps is None:
-        raise ValueError("the head of FedRep trains half as many steps as its representation: give local.steps")
-    head = replace(local, steps=-(-local.steps // 2))
+    half = {name: -(-count // 2) for name in ("steps", "epochs") if (count := getattr(local, name)) is not None}
+    head = replace(local, **half)
     return FedRep(model=Model(build), local=local, head=head, personal=last_units(build(), 1).personal)
 
 
@@ -43,6 +52,7 @@ METHODS: dict[str, Callable[[Build, LocalSGD], Algorithm]] = {
     "FedAvg + FT": _finetuned,
     "FedProx": lambda build, local: FedProx(model=Model(build), local=local, mu=0.1),
     "FedRep": _fedrep,
+    "FedBABU": _fedbabu,
     "LG-FedAvg": _lg_fedavg,
     "Ditto": lambda build, local: Ditto(model=Model(build), local=local, lam=0.1),
     "local only": lambda build, local: LocalOnly(model=Model(build), local=local),

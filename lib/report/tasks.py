@@ -34,6 +34,8 @@ def run_tasks(
     workers: int = 1,
     progress: Callable[[Iterable, str], Iterable] | None = None,
     on_table: Callable[[str, pd.DataFrame], None] = lambda name, table: None,
+    on_piece: Callable[[int, pd.DataFrame], None] = lambda place, rows: None,
+    done: Mapping[int, pd.DataFrame] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables that `tasks` make up, each with the rows of its tasks in the order of `tasks`.
 
@@ -44,21 +46,31 @@ def run_tasks(
         workers: processes at work, each with one thread; 1 computes here.
         progress: wraps the loop over finished tasks, ``progress(iterable, label) -> iterable``.
         on_table: called with each table once all its tasks are done.
+        on_piece: called with the place in `tasks` and the rows of each task that was computed.
+        done: rows by place in `tasks` of what was computed before.
     """
     if workers < 1:
         raise ValueError(f"workers={workers}: ask for at least one process")
-    done = _in_processes(tasks, workers) if workers > 1 and len(tasks) > 1 else _here(tasks)
-    counted = _Counted(done, len(tasks))
-    rows: dict[int, pd.DataFrame] = {}
-    tables: dict[str, pd.DataFrame] = {}
-    for place, found in progress(counted, "tables") if progress else counted:
-        rows[place] = found
-        name = tasks[place].table
-        places = [i for i, task in enumerate(tasks) if task.table == name]
-        if all(i in rows for i in places):
-            tables[name] = pd.concat([rows[i] for i in places], ignore_index=True)
-            on_table(name, tables[name])
-    return {name: tables[name] for name in dict.fromkeys(task.table for task in tasks)}
+    rows, tables = dict(done or {}), {}
+    left = [place for place in range(len(tasks)) if place not in rows]
+    todo = [tasks[place] for place in left]
+    found = _in_processes(todo, workers) if workers > 1 and len(todo) > 1 else _here(todo)
+
+    def complete(names: Iterable[str]) -> None:
+        for name in names:
+            places = [place for place, task in enumerate(tasks) if task.table == name]
+            if name not in tables and all(place in rows for place in places):
+                tables[name] = pd.concat([rows[place] for place in places], ignore_index=True)
+                on_table(name, tables[name])
+
+    names = dict.fromkeys(task.table for task in tasks)
+    complete(names)
+    counted = _Counted(found, len(todo))
+    for index, piece in progress(counted, "tables") if progress and todo else counted:
+        rows[left[index]] = piece
+        on_piece(left[index], piece)
+        complete([todo[index].table])
+    return {name: tables[name] for name in names}
 
 
 class _Counted:

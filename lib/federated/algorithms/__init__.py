@@ -5,6 +5,7 @@ from lib.federated.algorithms.base import CohortAlgorithm
 from lib.federated.algorithms.ditto import Ditto
 from lib.federated.algorithms.ensemble import Ensemble
 from lib.federated.algorithms.fedavg import FedAvg
+from lib.federated.algorithms.fedbabu import FedBABU
 from lib.federated.algorithms.fedprox import FedProx
 from lib.federated.algorithms.fedrep import FedRep
 from lib.federated.algorithms.finetuned import FineTuned
@@ -21,6 +22,7 @@ __all__ = [
     "Ditto",
     "Ensemble",
     "FedAvg",
+    "FedBABU",
     "FedProx",
     "FedRep",
     "FineTuned",

@@ -1,25 +1,21 @@
 """What the shared base is worth: a deep one against a single linear layer."""
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import pandas as pd
 from torch import nn
 
-from lib.federated.tuning import best_settings, tuning_seeds
 from lib.federated.types import Federation
 from lib.fedper.aesthetics import aesthetics_federation, picture_pool
-from lib.fedper.baselines import method
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
 from lib.fedper.experiments.concept import AESTHETICS_NET
-from lib.fedper.experiments.images import CNN, PIXELS, pooled
-from lib.fedper.experiments.rates import arm_or_zero
+from lib.fedper.experiments.images import PIXELS, cifar10_at_own_rate
+from lib.fedper.experiments.own_rates import RATES
 from lib.fedper.federations import class_federation, digits
 from lib.fedper.fedper import fedper
 from lib.nets import UnitNet
-
-CIFAR10_ARMS = (("deep", "FedPer 1"), ("linear", "FedPer 1"), ("deep", "local only"))  # base, method
+from lib.report.intervals import last_round
 
 
 def linear_base(inputs: int, features: int, classes: int) -> UnitNet:
@@ -55,50 +51,45 @@ def _tasks(seed: int) -> list[tuple[str, Federation, float, functools.partial, t
     ]
 
 
-def base_on_cifar10(
+def linear_base_on_cifar10(
     *,
     plan: Plan,
-    rates: Sequence[float] = (0.001, 0.003, 0.01, 0.03, 0.1),
-    tuning: int = 1,
-    arms: Sequence[tuple[str, str]] = CIFAR10_ARMS,
+    rates: Sequence[float] = RATES,
     classes_per_client: int = 4,
     seeds: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return the final accuracy of FedPer 1 on CIFAR-10 with a convolutional base and a linear one of 64 features.
-
-    The convolutional network alone on each client stands beside them: a base that does not beat it is worth nothing.
-    Each arm has the rate of `plan` replaced by the best of `rates` on `tuning` other partitions.
-    `arms` names the arms (base, method) to run.
+    """Return accuracy over rounds of FedPer 1 on CIFAR-10 with a linear base of 64 features, at its own rate.
 
     Returns:
-        One row a run: use ("tuning" or "judging"), lr, task, base ("deep" or "linear"), method, seed, and the columns
-        of `arms.by_round`.
+        The rows of `images.cifar10_at_own_rate`.
     """
-    x, y = pooled("cifar10")
-    nets = {"deep": CNN, "linear": linear_images}
-
-    def runs(use: str, s: int, settings: list[tuple[tuple[str, str], float]]) -> list[pd.DataFrame]:
-        federation = class_federation(x, y, classes_per_client=classes_per_client, seed=s, name="CIFAR-10")
-        return [_tuned_arm(nets[kind[0]], kind, federation, replace(plan, lr=lr), s, use) for kind, lr in settings]
-
-    grid = [(kind, lr) for kind in arms for lr in rates]
-    parts = []
-    for s in track(tuning_seeds(tuning, seed), "base ablation, CIFAR-10: tuning", progress):
-        parts += runs("tuning", s, grid)
-    chosen = best_settings(pd.concat(parts), ["base", "method"]).set_index(["base", "method"])["lr"]
-    for s in track(range(seed, seed + seeds), "base ablation, CIFAR-10", progress):
-        parts += runs("judging", s, [(kind, chosen[kind]) for kind in arms])
-    return pd.concat(parts, ignore_index=True)
+    return cifar10_at_own_rate(
+        linear_images,
+        plan,
+        classes_per_client=(classes_per_client,),
+        methods=("FedPer 1",),
+        rates=rates,
+        seeds=range(seed, seed + seeds),
+        progress=progress,
+    )
 
 
-def _tuned_arm(
-    build: Callable[[], UnitNet], kind: tuple[str, str], federation: Federation, plan: Plan, seed: int, use: str
-) -> pd.DataFrame:
-    base, name = kind
-    labels = {"use": use, "lr": plan.lr, "task": "CIFAR-10", "base": base}
-    return arm_or_zero(name, method(name, build, plan.local), federation, plan, seed=seed, **labels)
+def bases_on_cifar10(deep: pd.DataFrame, linear: pd.DataFrame) -> pd.DataFrame:
+    """Return the judged last rows of the deep and the linear base, and of the deep network trained alone.
+
+    Args:
+        deep: rows of `images.cifar10_at_own_rate` for the convolutional network.
+        linear: rows of `linear_base_on_cifar10`; their number of classes a client is the one that is taken of `deep`.
+
+    Returns:
+        One row a run: the columns of both, task, and base ("deep" or "linear").
+    """
+    deep = deep[deep["classes_per_client"].isin(linear["classes_per_client"])]
+    deep = deep[deep["method"].isin(["FedPer 1", "local only"])].assign(base="deep")
+    both = pd.concat([deep, linear[linear["method"] == "FedPer 1"].assign(base="linear")], ignore_index=True)
+    return last_round(both[both["use"] == "judging"]).assign(task="CIFAR-10")
 
 
 def linear_images() -> UnitNet:

@@ -8,9 +8,11 @@ import pandas as pd
 from torch import nn
 
 from lib import data
+from lib.federated.types import Federation
 from lib.fedper.baselines import method
 from lib.fedper.experiments.arms import Plan, Progress, arm, often, track
 from lib.fedper.experiments.finetuning import finetuned
+from lib.fedper.experiments.own_rates import RATES, Arm, at_own_rate
 from lib.fedper.federations import class_federation
 from lib.nets import UnitNet, small_cnn
 
@@ -45,6 +47,36 @@ def accuracy_on_images(
             )
             parts += [rows, finetuned(rows, algorithm, history, federation, plan, seed=s)]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def cifar10_at_own_rate(
+    build: Callable[[], nn.Module],
+    plan: Plan,
+    *,
+    classes_per_client: Sequence[int],
+    methods: Sequence[str],
+    rates: Sequence[float] = RATES,
+    seeds: Sequence[int],
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return accuracy over rounds on CIFAR-10, each method at its own rate for each number of classes a client.
+
+    Returns:
+        The rows of `own_rates.at_own_rate`, with the column classes_per_client.
+    """
+    x, y = pooled("cifar10")
+    parts = []
+    for k in classes_per_client:
+        federation = functools.partial(_dealt, x, y, k)
+        for name in methods:
+            one = Arm(name=name, build=build, federation=federation, plan=plan)
+            found = at_own_rate(one, rates=rates, seeds=seeds, progress=progress)
+            parts.append(found.assign(classes_per_client=k))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _dealt(x: np.ndarray, y: np.ndarray, classes_per_client: int, seed: int) -> Federation:
+    return class_federation(x, y, classes_per_client=classes_per_client, seed=seed, name="CIFAR-10")
 
 
 @functools.lru_cache(maxsize=1)

@@ -11,11 +11,15 @@ from lib.fedper.baselines import method
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
 from lib.fedper.federations import class_federation, digits
 
+RATES_METHODS = (
+    "FedAvg", "FedAvg + FT", "FedProx", "FedPer 1", "FedPer 2", "FedRep", "FedBABU", "LG-FedAvg", "Ditto", "local only",
+)  # fmt: skip
+
 
 def learning_rates(
     *,
     rates: Sequence[float] = (0.0125, 0.025, 0.05, 0.1, 0.2),
-    methods: Sequence[str] = ("FedAvg", "FedPer 1", "FedPer 2", "FedRep", "LG-FedAvg", "Ditto", "local only"),
+    methods: Sequence[str] = RATES_METHODS,
     classes_per_client: Sequence[int] = (4, 10),
     clients: int = 10,
     seeds: int = 3,

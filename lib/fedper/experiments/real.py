@@ -1,8 +1,7 @@
 """The same comparisons on real images: CIFAR-10, a subset of CIFAR-100, handwritten digits by writer."""
 
 import functools
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,13 @@ from lib import data
 from lib.federated.federation import make_federation
 from lib.federated.types import Federation
 from lib.fedper.baselines import method
-from lib.fedper.experiments.ablation import CIFAR10_ARMS, base_on_cifar10
+from lib.fedper.experiments.ablation import linear_base_on_cifar10
 from lib.fedper.experiments.arms import Plan, Progress, natural_clients
 from lib.fedper.experiments.flickr import accuracy_on_flickr
-from lib.fedper.experiments.images import CNN, PIXELS, accuracy_on_images, pooled
+from lib.fedper.experiments.images import CNN, PIXELS, accuracy_on_images, cifar10_at_own_rate, pooled
+from lib.fedper.experiments.many_classes import MANY_METHODS, accuracy_on_many_classes
 from lib.fedper.experiments.networks import NETWORK_METHODS, networks_on_cifar10
+from lib.fedper.experiments.own_rates import RATES
 from lib.fedper.experiments.rates import learning_rates
 from lib.fedper.federations import TEST_SHARE
 from lib.nets import small_cnn
@@ -32,53 +33,60 @@ def real_tasks(
     *,
     plan: Plan,
     rates: Sequence[float] = (),
-    networks: Sequence[str] = ("ResNet-34 / 8",),
+    many_classes: Sequence[int] = (),
+    cifar10_plan: Plan | None = None,
+    networks: Sequence[str] = (),
     image_size: int = PIXELS,
     seeds: int = 3,
     seed: int = 0,
 ) -> list[Task]:
     """Return the pieces of the tables of the longer experiments on the data sets named, the longest first.
 
-    "cifar10" gives cifar10, cifar10_networks (for `networks`, if any) and cifar10_base, "cifar100", "femnist-digits"
-    and "flickr-aes" the tables cifar100, femnist and flickr; "digits" gives nothing here, `rates` adds the table rates
-    (on the digits). `image_size` is what the images are scaled to for `networks`. Raises ValueError for an unknown
-    name.
+    "cifar10" gives cifar10, cifar10_networks (for `networks`, if any) and cifar10_base, trained as `cifar10_plan` says
+    (None: as `plan`) at tuned learning rates; "cifar100", "femnist-digits" and "flickr-aes" give the tables cifar100,
+    femnist and flickr; "digits" gives nothing here. `rates` adds the table rates (on the digits), `many_classes` that
+    called many_classes (classes a client, of a hundred clusters). `image_size` is what images are scaled to for
+    `networks`. Raises ValueError for an unknown name.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
     if unknown:
         raise ValueError(f"unknown data set {unknown[0]!r}; choose from {', '.join(KNOWN)}")
     tasks = []
 
-    def add(table: str, function: Callable[..., pd.DataFrame], **grid: Sequence) -> None:
-        """One task a seed and a combination of `grid`, each with sequences of length one."""
-        for values in itertools.product(*grid.values()):
-            one = {name: (value,) for name, value in zip(grid, values, strict=True)}
-            for s in range(seed, seed + seeds):
-                tasks.append(Task(table, function, {"plan": plan, "seeds": 1, "seed": s} | one))
-
     if rates:
         options = [{"rates": rates, "seeds": 1, "seed": s} for s in range(seed, seed + seeds)]
         tasks += [Task("rates", learning_rates, one | {"classes_per_client": (k,)}) for one in options for k in (4, 10)]
+    whole = {"seeds": seeds, "seed": seed}  # a rate is chosen once, for all its seeds
+    cells = [{"classes_per_client": (k,), "methods": (name,)} for k in many_classes for name in MANY_METHODS]
+    tasks += [Task("many_classes", accuracy_on_many_classes, whole | cell) for cell in cells]
     if "cifar10" in data_sets:
-        whole = {"plan": plan, "seeds": seeds, "seed": seed}  # an arm's rate is chosen once, for all its seeds
-        tasks += [Task("cifar10_base", base_on_cifar10, whole | {"arms": (arm,)}) for arm in CIFAR10_ARMS]
-        on_networks = functools.partial(networks_on_cifar10, image_size=image_size)
-        add("cifar10_networks", on_networks, networks=networks, classes_per_client=(4, 10), methods=NETWORK_METHODS)
-        add("cifar10", accuracy_on_cifar10, classes_per_client=(4, 8, 10), methods=CIFAR10_METHODS)
-    if "cifar100" in data_sets:
-        add("cifar100", accuracy_on_cifar100, classes_per_client=(10, 100), methods=METHODS)
-    if "femnist-digits" in data_sets:
-        add("femnist", accuracy_on_femnist, methods=METHODS)
-    if "flickr-aes" in data_sets:
-        add("flickr", accuracy_on_flickr)
+        whole |= {"plan": cifar10_plan or plan}
+        cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (4, 10) for name in NETWORK_METHODS]
+        one = {"image_size": image_size} | whole
+        tasks += [
+            Task("cifar10_networks", networks_on_cifar10, one | {"networks": (n,)} | c) for n in networks for c in cells
+        ]
+        cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (4, 8, 10) for name in CIFAR10_METHODS]
+        cells += [{"classes_per_client": (4,), "methods": (name,)} for name in ("FedRep", "FedBABU")]
+        tasks += [Task("cifar10", accuracy_on_cifar10, whole | cell) for cell in cells]
+        tasks.append(Task("cifar10_base", linear_base_on_cifar10, whole))
+    for s in range(seed, seed + seeds):
+        one = {"plan": plan, "seeds": 1, "seed": s}
+        cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (10, 100) for name in METHODS]
+        if "cifar100" in data_sets:
+            tasks += [Task("cifar100", accuracy_on_cifar100, one | cell) for cell in cells]
+        if "femnist-digits" in data_sets:
+            tasks += [Task("femnist", accuracy_on_femnist, one | {"methods": (name,)}) for name in METHODS]
+        if "flickr-aes" in data_sets:
+            tasks.append(Task("flickr", accuracy_on_flickr, one))
     return tasks
 
 
 def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
     """Return the `real_tasks` that the notebook's parameters ask for."""
-    names = ("rates", "networks", "image_size", "seeds")
-    plan = Plan(**parameters["real_plan"])
-    return real_tasks(parameters["data_sets"], plan=plan, **{name: parameters[name] for name in names})
+    names = ("rates", "many_classes", "networks", "image_size", "seeds")
+    plans = {"plan": Plan(**parameters["real_plan"]), "cifar10_plan": Plan(**parameters["cifar10_plan"])}
+    return real_tasks(parameters["data_sets"], **plans, **{name: parameters[name] for name in names})
 
 
 def real_tables(
@@ -96,6 +104,7 @@ def accuracy_on_cifar10(
     plan: Plan,
     classes_per_client: Sequence[int] = (4, 8, 10),
     methods: Sequence[str] = CIFAR10_METHODS,
+    rates: Sequence[float] = RATES,
     seeds: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
@@ -103,15 +112,14 @@ def accuracy_on_cifar10(
     """Return accuracy over rounds of a small convolutional network on CIFAR-10, ten clients with k classes each.
 
     Returns:
-        The rows of `images.accuracy_on_images`.
+        The rows of `images.cifar10_at_own_rate`.
     """
-    return accuracy_on_images(
-        "CIFAR-10",
-        *pooled("cifar10"),
+    return cifar10_at_own_rate(
         CNN,
         plan,
         classes_per_client=classes_per_client,
         methods=methods,
+        rates=rates,
         seeds=range(seed, seed + seeds),
         progress=progress,
     )

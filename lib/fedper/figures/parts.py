@@ -13,7 +13,7 @@ from lib.report.style import COLOURS, series
 # One colour and marker a method, in every figure.
 ORDER = (
     "FedAvg", "FedPer 1", "FedPer 2", "local only", "FedPer 3", "FedRep", "FedAvg + FT", "FedPer 1 + FT", "LG-FedAvg",
-    "Ditto", "FedProx", "FedRep, 5 head steps",
+    "Ditto", "FedProx", "FedBABU", "FedRep, 5 head steps",
 )  # fmt: skip
 INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
 

@@ -1,0 +1,105 @@
+"""Methods on images dealt out by class, each at its own learning rate, and fine-tuned with its own settings."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from lib.federated.checks import ClientError
+from lib.federated.history import History
+from lib.federated.tuning import best_settings, tuning_seeds
+from lib.federated.types import Algorithm, Federation
+from lib.fedper.baselines import method
+from lib.fedper.experiments.arms import Plan, Progress, arm, often, track
+from lib.fedper.experiments.finetuning import evaluate
+from lib.fedper.fedper import FedPer
+
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
+FINETUNED = {"FedAvg": "FedAvg + FT", "FedPer 1": "FedPer 1 + FT", "FedBABU": "FedBABU"}  # and its name afterwards
+FINETUNE_EPOCHS, FINETUNE_RATES = (1, 5), (0.001, 0.003, 0.01, 0.03)
+
+Run = tuple[pd.DataFrame, History]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One method on one kind of federation.
+
+    Attributes:
+        name: of the method (`baselines.method`).
+        build: returns a fresh network.
+        federation: returns the clients of a seed.
+        plan: how long and where clients train; its learning rate is replaced.
+    """
+
+    name: str
+    build: Callable[[], nn.Module]
+    federation: Callable[[int], Federation]
+    plan: Plan
+
+    def run(self, lr: float, seed: int, *, evaluate_every: int | None = None, **columns: object) -> Run:
+        """Train at `lr`; a run whose weights overflow has accuracy zero and raises nothing but has no history."""
+        plan, columns = replace(self.plan, lr=lr), columns | {"lr": lr}
+        algorithm, clients = method(self.name, self.build, plan.local), self.federation(seed)
+        try:
+            return arm(self.name, algorithm, clients, plan, seed=seed, evaluate_every=evaluate_every, **columns)
+        except ClientError:
+            row = {**columns, "method": self.name, "seed": seed, "round": plan.rounds, "accuracy": 0.0}
+            return pd.DataFrame([row]), None
+
+    def finetuned(self, run: Run, lr: float, epochs: int) -> pd.DataFrame:
+        """Return the last row of `run` after `epochs` of fine-tuning at `lr` (the head of FedPer, else all layers)."""
+        rows, history = run
+        seed = int(rows["seed"].iloc[0])
+        found = np.zeros(1)
+        if history is not None:
+            algorithm = _tuner(method(self.name, self.build, self.plan.local), self.name, self.build, lr, epochs)
+            clients = self.federation(seed).to(self.plan.device)
+            found = evaluate(algorithm, history, clients, round=self.plan.rounds, seed=seed)
+        changed = {"method": FINETUNED[self.name], "accuracy": found.mean(), "spread": found.std()}
+        settings = {"finetune_lr": lr, "finetune_epochs": epochs}
+        return rows.iloc[-1:].assign(**changed, **settings, local_accuracy=np.nan)
+
+
+def _tuner(algorithm: Algorithm, name: str, build: Callable[[], nn.Module], lr: float, epochs: int) -> Algorithm:
+    local = replace(algorithm.local, lr=lr, epochs=epochs, steps=None)
+    if isinstance(algorithm, FedPer):
+        return replace(algorithm, local=local, ft_epochs_eval=epochs)
+    tuner = method("FedAvg + FT", build, local) if name == "FedAvg" else algorithm
+    return replace(tuner, finetune=local)
+
+
+def at_own_rate(
+    one: Arm, *, rates: Sequence[float] = RATES, tuning: int = 1, seeds: Sequence[int], progress: Progress | None = None
+) -> pd.DataFrame:
+    """Return accuracy over rounds of one method at the best of `rates`, and fine-tuned with the best settings.
+
+    The rate, then the epochs and the rate of the fine-tuning, are chosen on `tuning` other partitions of the same
+    images by their accuracy after the last round. "FedBABU" is nothing before it is fine-tuned: its curve has ten steps
+    at the rate of its training, its last row the chosen settings.
+
+    Returns:
+        Rows of use "tuning" and "judging": use, lr, method, seed, the columns of `arms.by_round`, and where `one` is in
+        `FINETUNED` finetune_lr and finetune_epochs (NaN in rows without fine-tuning).
+    """
+    tried = {}
+    for s, lr in track(list(itertools.product(tuning_seeds(tuning, seeds[0]), rates)), f"{one.name}: rates", progress):
+        tried[s, lr] = one.run(lr, s, use="tuning")
+    parts = [rows for rows, _ in tried.values()]
+    best = float(best_settings(pd.concat(parts, ignore_index=True), ["use"])["lr"].item())
+    judged = [one.run(best, s, evaluate_every=often(one.plan.rounds), use="judging") for s in seeds]
+    replaced = FINETUNED.get(one.name) == one.name
+    parts += [rows[rows["round"] < one.plan.rounds] if replaced else rows for rows, _ in judged]
+    if one.name in FINETUNED:
+        trained = [run for (_, lr), run in tried.items() if lr == best]
+        options = [
+            pd.concat([one.finetuned(run, lr, epochs) for run in trained])
+            for lr, epochs in itertools.product(FINETUNE_RATES, FINETUNE_EPOCHS)
+        ]
+        chosen = max(options, key=lambda rows: rows["accuracy"].median())
+        settings = chosen["finetune_lr"].iloc[0], int(chosen["finetune_epochs"].iloc[0])
+        parts += options + [one.finetuned(run, *settings) for run in judged]
+    return pd.concat(parts, ignore_index=True)
