@@ -5,6 +5,11 @@ from lib.report import COMPANION, Claim
 
 UNSTATED = "not stated"
 # Of every claim that is judged on the recorded runs on real images.
+OWN_RATES = (
+    "each method has its own learning rate and twelve passes over the images, where 80 rounds of 10 steps of 8 images "
+    "at one rate came before, and 20 rounds of 20 steps of 32 on pooled features first: changed after verdicts had "
+    "been seen"
+)
 SETTINGS = (
     "the runs have 80 rounds of 10 steps of 8 images and classify on all features, where 20 rounds of 20 steps of "
 )
@@ -30,7 +35,7 @@ PROPOSITIONS = (
         "median paired gain above 0.01 at k = 4 and below -0.01 at k = 10; close if it more than halves",
         ("cifar10",),
         rules.cifar10_crossover,
-        changed=SETTINGS,
+        changed=OWN_RATES,
     ),
     Claim(
         "femnist",
@@ -101,6 +106,40 @@ PROPOSITIONS = (
         rules.if_learnt(rules.finetuned_fedavg),
     ),
     Claim(
+        "cifar10-finetuned",
+        "On CIFAR-10 FedAvg with fine-tuning of its own length and rate is as good as the better of FedPer 1 and "
+        "FedPer 2 (k = 4 and 8)",
+        COMPANION,
+        UNSTATED,
+        "median paired difference at least -0.02 at both k; close from -0.05",
+        ("cifar10",),
+        rules.cifar10_finetuned,
+        changed="written after a run of one seed had shown fine-tuning ahead at k = 4",
+    ),
+    Claim(
+        "best-units",
+        "The best number of personal units falls as clients become alike, and for some k it lies between sharing all "
+        "and sharing nothing (digits)",
+        COMPANION,
+        UNSTATED,
+        "best median never rises with k and falls in all, and is neither 0 nor all units at some k; close if it falls",
+        ("classes",),
+        rules.if_learnt(rules.best_units),
+        changed="written after the figure had been seen",
+    ),
+    Claim(
+        "many-classes",
+        "With a hundred classes FedPer 1 is ahead of FedAvg where a client holds ten and behind where it holds all "
+        "(Gaussian clusters)",
+        COMPANION,
+        UNSTATED,
+        "paired gain above 0.1 in every seed at k = 10 and below -0.01 in every seed at k = 100; close if the signs of "
+        "the medians are these",
+        ("many_classes",),
+        rules.many_classes,
+        changed="the clusters' spread was set for FedAvg to learn about a third, where one seed had been seen",
+    ),
+    Claim(
         "tuned",
         "The order survives tuning: each at its own learning rate, FedPer 1 gains over FedAvg with four classes a "
         "client and loses with ten (digits)",
@@ -132,7 +171,7 @@ PROPOSITIONS = (
         UNSTATED,
         "median change below -0.02 and above 0.02 in the second evaluated round; close if the signs are these",
         ("classes",),
-        rules.timing,
+        rules.if_learnt(rules.timing),
     ),
     Claim(
         "newcomers",
@@ -140,8 +179,8 @@ PROPOSITIONS = (
         COMPANION,
         UNSTATED,
         "paired gain above 0.05 in every seed; close if its median is above 0",
-        ("newcomers",),
-        rules_concept.newcomers,
+        ("newcomers", "classes"),
+        rules.if_learnt(rules_concept.newcomers),
     ),
     Claim(
         "head-step-memory",

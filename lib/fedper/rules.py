@@ -1,16 +1,17 @@
 """The rules that judge the claims about label skew: one function a claim, from tables to a verdict."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from lib.fedper.experiments.rates import tuned
+from lib.fedper.experiments.rates import judging, tuned
 from lib.report import Missing, Verdict, at, grade, last_round, need
 from lib.report.claims import NOT_JUDGED
 
 Tables = Mapping[str, pd.DataFrame]
+OURS = ("FedPer 1", "FedPer 2")
 
 
 def paired(table: pd.DataFrame, first: str, second: str, value: str = "accuracy", **where: object) -> np.ndarray:
@@ -18,7 +19,7 @@ def paired(table: pd.DataFrame, first: str, second: str, value: str = "accuracy"
 
     A seed that lacks one of the two gives NaN, so that nothing follows. Raises `Missing` where no seed has a method.
     """
-    rows = last_round(table)
+    rows = last_round(judging(table))
     for column, wanted in where.items():
         rows = rows[rows[column] == wanted]
     wide = rows.pivot_table(index="seed", columns="method", values=value, dropna=False)
@@ -29,7 +30,7 @@ def paired(table: pd.DataFrame, first: str, second: str, value: str = "accuracy"
 
 def middles(table: pd.DataFrame, method: str, by: str = "classes_per_client") -> pd.Series:
     """Return the median final accuracy of `method` over seeds, by `by` in ascending order; `Missing` without it."""
-    rows = last_round(table)
+    rows = last_round(judging(table))
     need(rows, method=method)
     return rows[rows["method"] == method].groupby(by)["accuracy"].median().sort_index()
 
@@ -45,6 +46,8 @@ def if_learnt(rule: Callable[[Tables], Verdict], *, level: float = 0.4) -> Calla
     def judged(tables: Tables) -> Verdict:
         verdict, table = rule(tables), last_round(tables["classes"])
         easy = table[(table["method"] == "FedAvg") & (table["classes_per_client"] >= 8)]["accuracy"]
+        if easy.isna().any():
+            return grade(float("nan"), reproduced=False, close=False, measured=verdict.measured)
         if len(easy) and easy.median() < level:
             detail = f"FedAvg is at {easy.median():.2f} where clients are alike: nothing was learnt, give more rounds"
             return Verdict(NOT_JUDGED, verdict.measured, detail)
@@ -66,6 +69,8 @@ def cifar10_gain(tables: Tables) -> Verdict:
     level = [at(middles(tables["cifar10"], name), 4) for name in ("FedPer 2", "FedAvg")]
     measured = f"FedPer 2 {level[0]:.2f}, FedAvg {level[1]:.2f}; gain by seed {_listed(gain)}"
     detail = "a far smaller network and only the batches at hand: the levels do not compare"
+    ends = rates_at_ends(tables["cifar10"], ("FedPer 2", "FedAvg"), 4)
+    detail += f"; {ends}" if ends else ""
     learnt = level[1] > 0.3
     if not learnt:
         detail += "; FedAvg has hardly learnt in so few rounds, which widens the gap"
@@ -178,6 +183,7 @@ def cifar10_crossover(tables: Tables) -> Verdict:
         reproduced=gain[4] > 0.01 and gain[10] < -0.01,
         close=gain[10] < gain[4] / 2,
         measured=measured,
+        detail=rates_at_ends(tables["cifar10"], ("FedPer 2", "FedAvg"), 4, 10),
     )
 
 
@@ -204,6 +210,53 @@ def finetuned_fedavg(tables: Tables) -> Verdict:
     measured = ", ".join(f"{value:+.3f} (k={k})" for k, value in change.items())
     worst = float(np.min(list(change.values())))  # NaN if any is
     return grade(worst, reproduced=worst >= -0.02, close=worst >= -0.05, measured=measured)
+
+
+def cifar10_finetuned(tables: Tables) -> Verdict:
+    """FedAvg with tuned fine-tuning against the better of FedPer 1 and FedPer 2, with four and with eight classes."""
+    table = tables["cifar10"]
+    change = {
+        k: np.min([np.median(paired(table, "FedAvg + FT", name, classes_per_client=k)) for name in OURS])
+        for k in (4, 8)
+    }
+    measured = ", ".join(f"{value:+.3f} (k={k})" for k, value in change.items())
+    heads = {k: np.median(paired(table, "FedAvg + FT", "FedPer 1 + FT", classes_per_client=k)) for k in (4, 8)}
+    detail = "against FedPer 1 whose head is fine-tuned too "
+    detail += ", ".join(f"{value:+.3f} (k={k})" for k, value in heads.items())
+    worst = float(np.min(list(change.values())))  # NaN if any is
+    return grade(worst, reproduced=worst >= -0.02, close=worst >= -0.05, measured=measured, detail=detail)
+
+
+def many_classes(tables: Tables) -> Verdict:
+    """FedPer 1 against FedAvg on a hundred clusters, with ten and with all hundred classes a client."""
+    table = tables["many_classes"]
+    gain = {k: paired(table, "FedPer 1", "FedAvg", classes_per_client=k) for k in (10, 100)}
+    measured = "; ".join(f"k={k}, by seed: {_listed(values)}" for k, values in gain.items())
+    worth = np.median(paired(table, "FedPer 1", "local only", classes_per_client=10))
+    tuned = np.median(paired(table, "FedPer 1 + FT", "FedPer 1", classes_per_client=10))
+    detail = f"with k=10 FedPer 1 minus training alone {worth:+.3f}; fine-tuning its head adds {tuned:+.3f}"
+    few, all_ = float(np.median(gain[10])), float(np.median(gain[100]))
+    good = gain[10].min() > 0.1 and gain[100].max() < -0.01
+    return grade(few + all_, reproduced=good, close=few > 0 > all_, measured=measured, detail=detail)
+
+
+def best_units(tables: Tables) -> Verdict:
+    """How the best number of personal units moves with the number of classes a client (0 is FedAvg)."""
+    rows = last_round(tables["classes"])
+    rows = rows[~rows["method"].str.endswith("FT")]
+    wide = rows.pivot_table(
+        index="classes_per_client", columns="personal_units", values="accuracy", aggfunc="median", dropna=False
+    )
+    if wide.shape[0] < 2 or wide.shape[1] < 3:
+        raise Missing("two numbers of classes a client and three of personal units")
+    if wide.isna().any(axis=None):
+        return grade(float("nan"), reproduced=False, close=False, measured="some runs have no accuracy")
+    best = wide.idxmax(axis=1)
+    inner = [k for k in best.index if wide.columns.min() < best[k] < wide.columns.max()]
+    measured = "best units: " + ", ".join(f"{units:g} (k={k})" for k, units in best.items())
+    falls = bool((np.diff(best) <= 0).all()) and best.iloc[0] > best.iloc[-1]
+    detail = f"sharing some and keeping some is best at k = {', '.join(map(str, inner)) or 'none'}"
+    return grade(best.iloc[0], reproduced=falls and bool(inner), close=falls, measured=measured, detail=detail)
 
 
 def fedrep(tables: Tables) -> Verdict:
@@ -250,6 +303,15 @@ def at_ends(table: pd.DataFrame, chosen: pd.DataFrame, by: list[str]) -> str:
     arms = chosen.loc[chosen["lr"].isin([rates.min(), rates.max()]), by].drop_duplicates()
     names = "; ".join(" ".join(map(str, arm)) for arm in arms.itertuples(index=False))
     return f"at an end of the learning rates tried, so perhaps better beyond: {names}" if names else ""
+
+
+def rates_at_ends(table: pd.DataFrame, methods: Sequence[str], *ks: int) -> str:
+    """Say which of `methods` have a learning rate at an end of those tried, with `ks` classes a client."""
+    rows = judging(table)
+    rows = rows[rows["method"].isin(methods) & rows["classes_per_client"].isin(ks)]
+    if "lr" not in rows:
+        return ""
+    return at_ends(table, rows.assign(method=rows["method"] + " with k ="), ["method", "classes_per_client"])
 
 
 def networks(tables: Tables) -> Verdict:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lib.fedper.experiments.ablation import bases_on_cifar10
 from lib.fedper.rules import Tables, at_ends, paired
 from lib.report import Missing, Verdict, at, fitted_slope, grade, last_round, need
 from lib.report.claims import NOT_JUDGED
@@ -82,8 +83,7 @@ def base_ablation(tables: Tables) -> Verdict:
 
     Nothing follows from a deep base that is not worth sharing: it must beat the same network alone on each client.
     """
-    rows = last_round(tables["cifar10_base"])
-    rows = rows[rows["use"] == "judging"]
+    rows = bases_on_cifar10(tables["cifar10"], tables["cifar10_base"])
     wide = rows.pivot_table(index="seed", columns=["base", "method"], values="accuracy", dropna=False).T
     deep, linear, alone = (
         at(wide, key, "base and method")

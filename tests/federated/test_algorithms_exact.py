@@ -15,6 +15,7 @@ from lib.federated.algorithms import (
     APFL,
     Ditto,
     FedAvg,
+    FedBABU,
     FedProx,
     FedRep,
     FineTuned,
@@ -184,6 +185,30 @@ def test_fedrep_trains_the_head_first_and_then_the_body():
     shares = [data.examples / total for data in federation.clients]
     expected = {n: sum(s * body[n] for s, body in zip(shares, bodies, strict=True)) for n in BODY}
     assert_close(history.state.tensors, expected)
+
+
+def test_fedbabu_trains_the_body_under_a_frozen_head_and_fine_tunes_both():
+    federation, tune = toy_federation(), LocalSGD(lr=0.2, batch_size=4, epochs=3)
+    algorithm = FedBABU(model=MLP, local=SGD, finetune=tune, personal=HEAD, personal_init=4)
+    history = run(algorithm, federation, rounds=1)
+    start = {**{n: MLP.init(0)[n] for n in BODY}, **{n: MLP.init(4)[n] for n in HEAD}}
+    bodies = [
+        plain_training(MLP, start, data, SGD, seeds.client_rng(0, 1, c), trained=BODY)
+        for c, data in enumerate(federation.clients)
+    ]
+    total = sum(data.examples for data in federation.clients)
+    shares = [data.examples / total for data in federation.clients]
+    expected = {n: sum(s * body[n] for s, body in zip(shares, bodies, strict=True)) for n in BODY}
+    assert_close(history.state.tensors, expected)
+    last = history.table.set_index("client")
+    for c, data in enumerate(federation.clients):
+        assert_close(history.memories[c], {n: start[n] for n in HEAD})
+        own = plain_training(MLP, expected | history.memories[c], data, tune, seeds.evaluation_rng(0, 1, c))
+        loss = torch.nn.functional.cross_entropy(MLP(own, data.test_x), data.test_y).item()
+        assert last.loc[c, "personal_loss"] == pytest.approx(loss, abs=1e-5)
+    for options in ({"personal": ()}, {"personal": HEAD, "personal_init": None}):
+        with pytest.raises(ValueError, match="freezes one head"):
+            FedBABU(model=MLP, local=SGD, **options)
 
 
 def test_lg_fedavg_averages_the_head_and_keeps_the_body():

@@ -14,6 +14,7 @@ from lib.federated.algorithms import (
     Ditto,
     Ensemble,
     FedAvg,
+    FedBABU,
     FedProx,
     FedRep,
     FineTuned,
@@ -37,6 +38,7 @@ ALGORITHMS = {
     "LocalOnly": lambda model: LocalOnly(model=model, local=SGD),
     "PartiallyShared": lambda model: PartiallyShared(model=model, local=SGD, personal=model.parameter_names[-2:]),
     "FedRep": lambda model: FedRep(model=model, local=SGD, head=PLAIN, personal=model.parameter_names[-2:]),
+    "FedBABU": lambda model: FedBABU(model=model, local=SGD, finetune=PLAIN, personal=model.parameter_names[-2:]),
     "LGFedAvg": lambda model: LGFedAvg(model=model, local=SGD, personal=model.parameter_names[:2]),
     "APFL": lambda model: APFL(model=model, local=PLAIN, adaptive=True),
     "Ditto": lambda model: Ditto(model=model, local=SGD, lam=0.3),
@@ -50,6 +52,7 @@ NOT_WHOLE = [
     "LocalOnly",
     "PartiallyShared",
     "FedRep",
+    "FedBABU",
     "LGFedAvg",
     "HypCluster",
 ]  # the server holds no one complete model

@@ -89,12 +89,42 @@ def crossover(gain_k, loss_k, gain_a, loss_a):
     return {"classes": pair("FedPer 1", "FedAvg", {2: gain_k, 10: loss_k}), "skew": skew}
 
 
+def with_tuning(judged):
+    """Return `judged` rows at one rate beside rows for tuning at a lower and a higher one, which say the contrary."""
+    judged = judged.assign(use="judging", lr=0.01)
+    wrong = judged.assign(use="tuning", seed=1000, accuracy=1 - judged["accuracy"])
+    return pd.concat([judged, wrong.assign(lr=0.001), wrong.assign(lr=0.1)], ignore_index=True)
+
+
 def base_ablation(*drop, alone=0.45):
-    both = pair("deep", "linear", {4: drop}).rename(columns={"method": "base"}).assign(method="FedPer 1")
-    single = both[both["base"] == "deep"].assign(method="local only", accuracy=alone)
-    judging = pd.concat([both, single]).assign(use="judging", lr=0.01)
-    wrong = judging.assign(use="tuning", seed=1000, accuracy=1 - judging["accuracy"])  # must not be judged
-    return {"cifar10_base": pd.concat([judging, wrong.assign(lr=0.001), wrong.assign(lr=0.1)])}
+    both = pair("FedPer 1", "linear", {4: drop})
+    linear = both[both["method"] == "linear"].assign(method="FedPer 1")
+    deep = both[both["method"] != "linear"]
+    deep = pd.concat([deep, deep.assign(method="local only", accuracy=alone), deep.assign(classes_per_client=8)])
+    return {"cifar10": with_tuning(deep), "cifar10_base": with_tuning(linear)}
+
+
+def cifar10_finetuned(four, eight, second=0.3):
+    cells = {(k, "FedAvg + FT"): [0.5 + gain] for k, gain in ((4, four), (8, eight))}
+    cells |= {(k, "FedPer 1"): [0.5] for k in (4, 8)} | {(k, "FedPer 2"): [second] for k in (4, 8)}
+    return {"cifar10": with_tuning(rows(cells | {(k, "FedPer 1 + FT"): [0.5] for k in (4, 8)}))}
+
+
+def many_classes(few, all_):
+    table = pair("FedPer 1", "FedAvg", {10: few, 100: all_})
+    extra = [table[table["method"] == "FedPer 1"].assign(method=name) for name in ("FedPer 1 + FT", "local only")]
+    return {"many_classes": with_tuning(pd.concat([table, *extra]))}
+
+
+def best_units(*best, units=(0, 1, 2)):
+    cells = [(k, count) for k in range(len(best)) for count in units]
+    table = rows({(k, f"FedPer {count}"): [0.9 if best[k] == count else 0.5] for k, count in cells})
+    return {"classes": table.assign(personal_units=[count for _, count in cells])}
+
+
+def learnt(tables):
+    """Return `tables` with digits on which FedAvg has learnt, for the rules that ask for it."""
+    return tables | {"classes": rows({(10, "FedAvg"): [0.9]})}
 
 
 def fedrep(*gains):
@@ -154,7 +184,7 @@ def networks(**gains):
 def timing(loss, gain):
     changes = {1: (0.3, -0.3), 2: (loss, gain), 9: (0.3, -0.3)}  # the second evaluated round is the one that counts
     cells = [
-        {"round": r, "method": method, "classes_per_client": k, "accuracy": 0.5 + change, "local_accuracy": 0.5}
+        {"round": r, "method": method, "classes_per_client": k, "accuracy": 0.75 + change, "local_accuracy": 0.75}
         for r, both in changes.items()
         for (method, k), change in zip((("FedPer 1", 4), ("FedAvg", 10)), both, strict=True)
     ]
@@ -188,7 +218,7 @@ CASES = {
         {YES: [(0.2, 0.11)], NEARLY: [(0.07, 0.06), (0.01, 0.2, 0.2)], NO: [(0.04,)]},
     ),
     "single-model-ceiling": (
-        ceiling,
+        lambda *levels: learnt(ceiling(*levels)),
         {YES: [(0.01, 0.1, 0.01)], NEARLY: [(0.01, 0.1, -0.01, 0.1)], NO: [(0.03, 0.1), (-0.1, -0.01, -0.01, 0.1)]},
     ),
     "aesthetics": (aesthetics, {YES: [(0.22, 0.42)], NEARLY: [(0.22, 0.33), (0.3, 0.6)], NO: [(0.22, 0.25)]}),
@@ -281,6 +311,23 @@ CASES = {
         lambda two, four: {"classes": pair("FedAvg + FT", "FedPer 1", {2: two, 4: four})},
         {YES: [(-0.01, 0.1)], NEARLY: [(-0.03, 0.1), (0.1, -0.03)], NO: [(-0.1, 0.1), (0.1, -0.1)]},
     ),
+    "cifar10-finetuned": (
+        cifar10_finetuned,
+        {
+            YES: [(-0.01, 0.1)],
+            NEARLY: [(-0.03, 0.1), (0.1, -0.03), (0.1, 0.1, 0.63)],
+            NO: [(-0.1, 0.1), (0.1, -0.1), (0.1, 0.1, 0.7)],
+        },
+    ),
+    "best-units": (best_units, {YES: [(2, 1, 0), (1, 1, 0)], NEARLY: [(2, 0)], NO: [(0, 1, 2), (1, 1), (1, 2, 0)]}),
+    "many-classes": (
+        many_classes,
+        {
+            YES: [((0.2, 0.11), (-0.05, -0.02))],
+            NEARLY: [((0.2, 0.05), (-0.05, -0.02)), ((0.2, 0.2), (-0.05, -0.005))],
+            NO: [((-0.1, -0.2), (-0.1, -0.1)), ((0.2, 0.2), (0.1, 0.1))],
+        },
+    ),
     "tuned": (
         tuned,
         {YES: [(0.05, -0.05)], NEARLY: [(0.05, -0.005), (0.005, -0.05)], NO: [(0.05, 0.01), (-0.01, -0.05)]},
@@ -297,7 +344,10 @@ CASES = {
         timing,
         {YES: [(-0.05, 0.05)], NEARLY: [(-0.01, 0.05), (-0.05, 0.01)], NO: [(0.01, 0.05), (-0.05, -0.01)]},
     ),
-    "newcomers": (newcomers, {YES: [(0.1, 0.2)], NEARLY: [(0.03, 0.1), (-0.1, 0.1, 0.1)], NO: [(-0.05, 0.01)]}),
+    "newcomers": (
+        lambda *gains: learnt(newcomers(*gains)),
+        {YES: [(0.1, 0.2)], NEARLY: [(0.03, 0.1), (-0.1, 0.1, 0.1)], NO: [(-0.05, 0.01)]},
+    ),
     "head-step-memory": (
         lambda share: {"steps": pd.DataFrame({"personal_units": [0, 1], "extra_mib": [8.0, 8.0 * share]})},
         {YES: [(0.3,)], NEARLY: [(0.6,)], NO: [(0.9,)]},
@@ -329,10 +379,11 @@ def test_nothing_follows_from_a_deep_base_that_is_not_worth_sharing():
 
 
 def test_an_arm_tuned_to_an_end_of_the_rates_is_named():
-    table = base_ablation(0.2, 0.2)["cifar10_base"]
-    assert rules_concept.base_ablation({"cifar10_base": table}).detail == ""
-    linear = (table["base"] == "linear") & (table["use"] == "judging")
-    detail = rules_concept.base_ablation({"cifar10_base": table.assign(lr=table["lr"].mask(linear, 0.001))}).detail
+    found = base_ablation(0.2, 0.2)
+    assert rules_concept.base_ablation(found).detail == ""
+    table = found["cifar10_base"]
+    at_end = table.assign(lr=table["lr"].mask(table["use"] == "judging", 0.001))
+    detail = rules_concept.base_ablation(found | {"cifar10_base": at_end}).detail
     assert detail.endswith(": linear base, FedPer 1")
     rates = {"use": ["tuning", "tuning", "tuning"], "lr": [0.1, 0.2, 0.4]}
     chosen = pd.DataFrame({"method": ["FedAvg", "FedPer 1"], "lr": [0.4, 0.2]})

@@ -9,8 +9,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lib.federated.local import LocalSGD
+from lib.federated.local import LocalSGD, minibatches
 from lib.federated.model import Model
+from lib.federated.seeds import evaluation_rng
 from lib.fedper import figures
 from lib.fedper.aesthetics import own_tastes, picture_pool
 from lib.fedper.baselines import METHODS, method
@@ -22,8 +23,11 @@ from lib.fedper.experiments import (
     base_ablation,
     common_heads,
     digits_partition,
+    images,
+    many_classes,
     newcomers,
     other_methods,
+    own_rates,
     real_tables,
     renamed_labels,
     round_costs,
@@ -37,8 +41,9 @@ from lib.fedper.experiments.ablation import linear_base
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, arm
 from lib.fedper.experiments.flickr import accuracy_on_flickr, raters_federation
 from lib.fedper.experiments.images import accuracy_on_images, at_size
-from lib.fedper.experiments.rates import learning_rates
-from lib.fedper.experiments.real import networks_on_cifar10
+from lib.fedper.experiments.networks import network
+from lib.fedper.experiments.rates import judging, learning_rates
+from lib.fedper.experiments.real import accuracy_on_cifar10, networks_on_cifar10
 from lib.fedper.experiments.stationarity import squared_gradient
 from lib.fedper.federations import class_federation, digits, dirichlet_federation, permuted
 from lib.fedper.rules import paired
@@ -229,21 +234,84 @@ def test_images_are_scaled_in_front_of_a_network():
     assert torch.equal(large(x), small(scaled)) and not torch.allclose(large(x), small(x))
 
 
-def test_the_base_ablation_judges_each_arm_at_its_tuned_rate(monkeypatch):
+@pytest.fixture
+def noisy_images(monkeypatch):
+    """Stand-in for CIFAR-10: noise around a level for each class."""
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 10, 300)
-    images = rng.normal(size=(300, 3, 32, 32)).astype(np.float32) + labels[:, None, None, None]
-    monkeypatch.setattr(ablation, "pooled", lambda name: (images, labels))
-    table = ablation.base_on_cifar10(plan=Plan(rounds=1, steps=2, batch_size=4), rates=(1e-6, 0.05), seeds=2)
-    tuning, judging = table[table["use"] == "tuning"], table[table["use"] == "judging"]
-    arms = [("deep", "FedPer 1"), ("linear", "FedPer 1"), ("deep", "local only")]
-    assert set(tuning["seed"]) == {1000} and set(judging["seed"]) == {0, 1} and len(tuning) == len(judging) == 6
-    for base, name in arms:
-        own = [rows[(rows["base"] == base) & (rows["method"] == name)] for rows in (tuning, judging)]
-        best = own[0].sort_values(["accuracy", "lr"], ascending=[False, True])["lr"].iloc[0]
-        assert own[1]["lr"].tolist() == [best, best]
-    drawn = figures.base_ablation(table)
-    assert "not shared" in drawn.scarce_caption and f"{judging['seed'].nunique()} seeds" in drawn.scarce_caption
+    labels = rng.permutation(np.repeat(np.arange(10), 30))
+    found = rng.normal(size=(300, 3, 32, 32)).astype(np.float32) + labels[:, None, None, None].astype(np.float32) / 3
+    monkeypatch.setattr(images, "pooled", lambda name: (found, labels))
+
+
+def test_every_method_on_cifar10_is_judged_at_its_tuned_rate(noisy_images):
+    plan, names = Plan(rounds=2, steps=2, batch_size=4), ("FedAvg", "FedPer 1", "FedRep", "FedBABU", "local only")
+    table = accuracy_on_cifar10(plan=plan, classes_per_client=(4,), methods=names, rates=(1e-6, 0.03, 1e30), seeds=2)
+    last = table[table["round"] == 2]
+    tuning, judged = last[last["use"] == "tuning"], judging(last)
+    assert set(tuning["seed"]) == {1000} and set(judged["seed"]) == {0, 1}
+    assert set(judged["method"]) == {*names, "FedAvg + FT", "FedPer 1 + FT"}
+    assert not judged.duplicated(["method", "seed"]).any() and (tuning["accuracy"] == 0).any()  # some overflow
+    for name in names:
+        tried = tuning[(tuning["method"] == name) & (tuning["finetune_lr"].isna())]
+        assert tried["lr"].tolist() == [1e-6, 0.03, 1e30]
+        own = judged[judged["method"] == name]["lr"].unique()
+        assert own.tolist() == [tried.loc[tried["accuracy"].idxmax(), "lr"]]
+    for name in ("FedAvg + FT", "FedPer 1 + FT", "FedBABU"):
+        tried = tuning[(tuning["method"] == name) & tuning["finetune_lr"].notna()]
+        assert len(tried) == len(own_rates.FINETUNE_RATES) * len(own_rates.FINETUNE_EPOCHS)
+        best = tried.loc[tried["accuracy"].idxmax(), ["finetune_lr", "finetune_epochs"]]
+        own = judged[judged["method"] == name][["finetune_lr", "finetune_epochs"]].drop_duplicates()
+        assert own.to_numpy().tolist() == [best.tolist()]
+    drawn = [figures.accuracy_by_round(table, data="CIFAR-10"), figures.comparison(table)]
+    assert all("own learning rate" in figure.scarce_caption for figure in drawn)
+    linear = ablation.linear_base_on_cifar10(plan=plan, rates=(0.001, 0.03), seeds=2)
+    both = ablation.bases_on_cifar10(table, linear)
+    assert both.groupby(["base", "method"]).size().to_dict() == {
+        ("deep", "FedPer 1"): 2, ("deep", "local only"): 2, ("linear", "FedPer 1"): 2,
+    }  # fmt: skip
+    assert "not shared" in figures.base_ablation(both).scarce_caption
+
+
+def test_fine_tuning_at_own_settings_is_training_from_the_models_of_the_run(noisy_images):
+    plan = Plan(rounds=1, steps=2, batch_size=8)
+    one = own_rates.Arm(
+        name="FedAvg", build=images.CNN, federation=functools.partial(images._dealt, *images.pooled(""), 4), plan=plan
+    )
+    run = one.run(0.01, 3, use="judging")
+    (row,) = one.finetuned(run, 0.02, 2).to_dict("records")
+    history, clients = run[1], one.federation(3)
+    found = []
+    for c, data in enumerate(clients.clients):
+        net = images.CNN()
+        net.load_state_dict(history.state.tensors)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.02, momentum=plan.momentum)
+        local = LocalSGD(lr=0.02, momentum=plan.momentum, batch_size=8, epochs=2)
+        for batch in minibatches(data.examples, local, evaluation_rng(3, 1, c)):
+            optimizer.zero_grad()
+            F.cross_entropy(net(data.train_x[batch]), data.train_y[batch]).backward()
+            optimizer.step()
+        found.append(float((net(data.test_x).argmax(1) == data.test_y).float().mean()))
+    assert row["method"] == "FedAvg + FT" and row["accuracy"] == pytest.approx(np.mean(found), abs=0.02)
+    assert (row["finetune_lr"], row["finetune_epochs"], row["lr"]) == (0.02, 2, 0.01)
+
+
+@pytest.mark.parametrize("name", ["ResNet-34", "MobileNet-v1"])
+def test_small_images_keep_their_pixels_in_the_papers_networks(name):
+    small, large = network(f"{name} / 8", 32)(), network(f"{name} / 8", 64)()
+    x = torch.zeros(1, 3, 32, 32)
+    assert small.blocks[0](x).shape[-1] == 32
+    assert large.blocks[0](x).shape[-1] == (16 if name == "ResNet-34" else 32)  # 64 pixels, by four or by two
+    assert small.blocks[:-1](x).shape[-1] >= 2
+
+
+def test_clusters_are_a_hundred_classes_that_a_network_can_learn():
+    x, y = many_classes.clusters()
+    assert x.shape == (6000, 50) and np.bincount(y).tolist() == [60] * 100
+    assert np.allclose(x.mean(0), 0, atol=1e-5) and np.allclose(x.std(0), 1, atol=1e-5)
+    plan = Plan(rounds=1, steps=5)
+    options = {"methods": ("FedAvg", "FedPer 1"), "rates": (0.05,), "plan": plan, "seeds": 1}
+    table = many_classes.accuracy_on_many_classes(classes_per_client=(10, 100), **options)
+    assert set(table["classes_per_client"]) == {10, 100} and table["accuracy"].between(0, 1).all()
 
 
 def test_a_round_costs_what_its_messages_and_memory_hold():
@@ -345,7 +413,7 @@ def test_gradient_falls_with_more_rounds():
 
 
 def test_the_papers_networks_are_refused_by_a_wrong_name():
-    with pytest.raises(ValueError, match="choose from ResNet-34"):
+    with pytest.raises(ValueError, match="choose ResNet-34"):
         networks_on_cifar10(plan=Plan(), networks=("ResNet-50",))
 
 

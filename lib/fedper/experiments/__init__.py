@@ -1,6 +1,6 @@
 """Experiments of FedPer: parameters in, tidy table out."""
 
-from lib.fedper.experiments.ablation import base_ablation
+from lib.fedper.experiments.ablation import base_ablation, bases_on_cifar10
 from lib.fedper.experiments.arms import Plan
 from lib.fedper.experiments.classes import accuracy_by_classes, common_heads, digits_partition, other_methods
 from lib.fedper.experiments.concept import aesthetics, renamed_labels
@@ -18,6 +18,7 @@ __all__ = [
     "accuracy_by_skew",
     "aesthetics",
     "base_ablation",
+    "bases_on_cifar10",
     "block_descent_check",
     "common_heads",
     "digits_partition",

@@ -62,8 +62,13 @@ def arm_or_zero(
         return pd.DataFrame([{**labels, "method": name, "seed": seed, "round": plan.rounds, "accuracy": 0.0}])
 
 
+def judging(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are judged: all but those on which a setting was chosen, where a table has such."""
+    return table[table["use"] == "judging"] if "use" in table else table
+
+
 def tuned(table: pd.DataFrame) -> pd.DataFrame:
     """Return the "judging" rows of each method at the rate that is best in the median on the "tuning" rows."""
     by = ["classes_per_client", "method"]
     chosen = best_settings(table[table["use"] == "tuning"], by)
-    return table[table["use"] == "judging"].merge(chosen, on=[*by, "lr"]).sort_values([*by, "seed"], ignore_index=True)
+    return judging(table).merge(chosen, on=[*by, "lr"]).sort_values([*by, "seed"], ignore_index=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.fedper.experiments.rates import judging
 from lib.fedper.figures.parts import (
     INTERVALS,
     curves,
@@ -25,7 +26,12 @@ ACCURACY = "accuracy (mean over clients)"
 def accuracy_by_round(
     table: pd.DataFrame, *, methods: tuple[str, ...] = ("FedAvg", "FedPer 1", "FedPer 2"), data: str = "the digits"
 ) -> Figure:
-    """Draw accuracy against rounds, one panel a number of classes a client (after figure 2 of the paper)."""
+    """Draw accuracy against rounds, one panel a number of classes a client (after figure 2 of the paper).
+
+    Rows on which a setting was chosen are left out.
+    """
+    own = " Every method has its own learning rate, chosen on other partitions." if "use" in table else ""
+    table = judging(table)
     table = table[table["method"].isin(methods)]
     ks = sorted(table["classes_per_client"].unique())
     fig, axes = new_figure(1, len(ks), width=2.3 * len(ks) + 0.8, height=3.0, sharey=True)
@@ -45,7 +51,7 @@ def accuracy_by_round(
     caption = f"""On {data} ({length(table)}) the final accuracy of {ours[-1]} {order} from {first} to {last} classes a
         client while FedAvg's {"rises" if final["FedAvg"][last] > final["FedAvg"][first] else "does not rise"}: the
         median paired gain is {gain[first]:+.3f} with $k={first}$ and {gain[last]:+.3f} with $k={last}$. Final accuracy
-        by $k$: {text}. {INTERVALS}"""
+        by $k$: {text}.{own} {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"{len(ks)} panels of accuracy against rounds. Final by k: {text}.")
 
 
@@ -111,9 +117,34 @@ def _signs(gain: pd.Series, name: str) -> str:
     return ", ".join(f"{word} at {name} = {values}" for word, values in found if values)
 
 
+# What a method of `comparison` does beyond the local training that all share.
+EXTRA_WORK = {
+    "FedRep": "FedRep trains its head half as long again",
+    "Ditto": "Ditto takes twice as many steps",
+    "FedAvg + FT": '"+ FT" fine-tunes after training',
+    "FedBABU": "so does FedBABU",
+}
+
+
+def chosen_rates(table: pd.DataFrame, ks: list[int]) -> str:
+    """Return the learning rate of each method by number of classes a client, and the lengths of its fine-tuning."""
+    parts = []
+    for name in known_methods(table):
+        rows = table[(table["method"] == name) & table["classes_per_client"].isin(ks)]
+        column = "lr" if rows["finetune_lr"].isna().all() else "finetune_lr"
+        rates = rows.groupby("classes_per_client")[column].first()
+        text = f"{name} {listed(rates, 3)}"
+        if column == "finetune_lr":
+            text += f" for {'/'.join(f'{n:g}' for n in rows.groupby('classes_per_client')['finetune_epochs'].first())}"
+            text += " passes"
+        parts.append(text)
+    return "; ".join(parts)
+
+
 def comparison(table: pd.DataFrame) -> Figure:
     """Draw the final accuracy of all methods, for the numbers of classes a client at which all of them ran."""
-    table = last_round(table)
+    tuned = "use" in table
+    table = last_round(judging(table))
     methods = known_methods(table)
     present = table.groupby("classes_per_client")["method"].nunique()
     ks = sorted(present.index[present == len(methods)])
@@ -131,8 +162,9 @@ def comparison(table: pd.DataFrame) -> Figure:
     final = medians(table, "classes_per_client")
     best = "; ".join(f"$k={k}$: {_ranking(final.loc[k])}" for k in ks)
     leaders = ", ".join(f"{final.loc[k].idxmax()} {final.loc[k].max():.3f} ($k={k}$)" for k in ks)
-    caption = f"""Same network and partitions for all; FedRep takes half as many local steps again (for its
-        head), Ditto twice as many, and "+ FT" some after training. The most accurate method is {leaders}. Points are
+    extra = "; ".join(text for name, text in EXTRA_WORK.items() if name in set(table["method"]))
+    own = f", each at its own learning rate ({chosen_rates(table, ks)})" if tuned else ""
+    caption = f"""Same network and partitions for all{own}; {extra}. The most accurate method is {leaders}. Points are
         medians over seeds, bars the range over seeds."""
     return describe(fig, caption=caption, alt=f"Final accuracy by method, one panel a k. {best}.")
 

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.fedper.experiments.rates import judging
 from lib.fedper.figures.parts import (
     INTERVALS,
     curves,
@@ -66,8 +67,7 @@ def base_ablation(table: pd.DataFrame) -> Figure:
 
     Where the table has "local only", the deep network without sharing stands beside them; rows for tuning are left out.
     """
-    if "use" in table:
-        table = table[table["use"] == "judging"]
+    table = judging(table)
     kinds = {
         ("linear", "FedPer 1"): "linear",
         ("deep", "FedPer 1"): "deep",

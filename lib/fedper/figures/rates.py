@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.fedper.experiments.rates import tuned
+from lib.fedper.experiments.rates import judging, tuned
 from lib.fedper.figures.parts import INTERVALS, curves, known_methods, medians, place
 from lib.report.style import COLOURS, describe, new_figure
 
@@ -11,11 +11,11 @@ from lib.report.style import COLOURS, describe, new_figure
 def learning_rates(table: pd.DataFrame) -> Figure:
     """Draw final accuracy against learning rate, one panel a number of classes a client; rings mark the tuned rates."""
     ks = sorted(table["classes_per_client"].unique())
-    judging, chosen = table[table["use"] == "judging"], tuned(table)
+    judged, chosen = judging(table), tuned(table)
     fig, axes = new_figure(1, len(ks), width=4.2 * len(ks), sharey=True)
     notes = []
     for axis, k in zip(axes[0], ks, strict=True):
-        curves(axis, judging[judging["classes_per_client"] == k], "lr", "accuracy", known_methods(table))
+        curves(axis, judged[judged["classes_per_client"] == k], "lr", "accuracy", known_methods(table))
         best = chosen[chosen["classes_per_client"] == k].groupby("method")[["lr", "accuracy"]].median()
         for name, row in best.iterrows():
             ring = COLOURS[place(name) % len(COLOURS)]
