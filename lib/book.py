@@ -127,7 +127,9 @@ def filled(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -> l
             groups.append([])
         groups[-1].append(output)
     more = {"cell_type": "code", "execution_count": None, "source": ["# a further figure"]}  # an empty one is left out
-    cells = [cell, *(more | {"metadata": {"tags": ["remove-input"]}} for _ in groups[1:])]
+    cells = [cell]
+    for count in range(1, len(groups)):
+        cells.append(more | {"id": f"{cell['id']}-{count}", "metadata": {"tags": ["remove-input"]}})
     for one, group in zip(cells, groups, strict=True):
         fill_cell(one, group, paper)
     return cells

@@ -45,7 +45,7 @@ def has(paper: str, rows: pd.DataFrame) -> dict[str, Any]:
         max((result["started"][:10] for result in recorded if result["preset"] == "real"), default=""),
         ", ".join(f"{result['started'][:10]} ({short(result['machine']['accelerator'])})" for result in on_gpu),
         sum(count_tests(path.read_text(encoding="utf-8")) for path in (ROOT / "tests" / paper).glob("test_*.py")),
-        benchmark_rows(paper),
+        benchmark_rows(paper) or core_rows(paper),
     ]
     return dict(zip(HEADS, found, strict=True))
 
@@ -83,6 +83,12 @@ def benchmark_rows(paper: str) -> int:
     path = RESULTS / "benchmarks.json"
     parts = json.loads(path.read_text(encoding="utf-8"))["parts"] if path.is_file() else {}
     return sum(len(part["rows"]) for name, part in parts.items() if paper in benchmarked_rooms(name))
+
+
+def core_rows(paper: str) -> str:
+    """Return how many benchmark rows there are of the federated core, where `paper` builds on it; else nothing."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "lib" / paper).rglob("*.py")))
+    return f"{benchmark_rows('federated')} of the core" if "from lib.federated" in sources else ""
 
 
 @cache

@@ -1,5 +1,6 @@
 """Data sets in their official formats: verified on every read, downloaded only on request."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from lib.data.errors import DataError
@@ -40,11 +41,17 @@ def load(name: str, **options: Any) -> Any:
     return LOADERS[name](**options)
 
 
-def require(*names: str) -> None:
-    """Raise a DataError that names the data sets of `names` that lack a file or hold a corrupt one, and the way out."""
+def require(*names: str, among: Iterable[str] = ()) -> None:
+    """Raise a DataError that names the data sets of `names` that lack a file or hold a corrupt one, and the way out.
+
+    With `among`, the names that the caller can use, any other is refused too.
+    """
     from lib.data.needed import absent
     from lib.data.store import missing
 
+    for name in names:
+        if among and name not in among:
+            raise DataError(f"data set {name!r} is not used here; choose from {', '.join(among)}")
     wanting = {name: absent(name) for name in names}
     problems = [str(missing(entry(name), files[0])) for name, files in wanting.items() if files]
     if problems:

@@ -82,7 +82,10 @@ def healthy(port):
 
 @pytest.fixture
 def superlink(tmp_path):
-    """Start the SuperLink and the SuperNodes of the page, on free ports; give the environment of `flwr run`."""
+    """Start the SuperLink and the SuperNodes of the page, on free ports.
+
+    Give the environment of `flwr run` and the processes of the SuperNodes.
+    """
     ports = {"9092": free_port(), "9094": free_port(), "9095": free_port()}
 
     def local(words):
@@ -98,17 +101,23 @@ def superlink(tmp_path):
         wait_for(lambda: healthy(ports["9092"]), "no SuperLink", tmp_path / "superlink.log")
         nodes = loopback("flower-supernode")
         assert len(nodes) == 2
-        for number, node in enumerate(nodes):
+        started = [
             stack.enter_context(process(local(node), tmp_path / f"supernode{number}.log", environment))
-        yield environment
+            for number, node in enumerate(nodes)
+        ]
+        yield environment, started
 
 
-def deployed(folder, log, environment, **config):
-    """Submit a run as the page does, with `config`, and return its weights and its table."""
+def submit(folder, environment, **config):
+    """Submit a run as the page does, with `config`."""
     settings = " ".join(f"{key}={value}" for key, value in config.items())
-    [submit] = [words for words in commands("flwr") if words[1:] == ["run", "deploy", "here"]]
-    command = [BIN / submit[0], *submit[1:], "--run-config", f'{settings} output="{folder}"']
+    [words] = [words for words in commands("flwr") if words[1:] == ["run", "deploy", "here"]]
+    command = [BIN / words[0], *words[1:], "--run-config", f'{settings} output="{folder}"']
     subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, timeout=60)
+
+
+def outcome(folder, log):
+    """Wait for the end of a run and return its weights and its table."""
     wait_for((folder / "weights.npz").exists, "no weights", log)
     return np.load(folder / "weights.npz"), pd.read_csv(folder / "history.csv")
 
@@ -116,9 +125,11 @@ def deployed(folder, log, environment, **config):
 @pytest.mark.slow
 def test_two_supernodes_train_to_the_weights_of_the_local_engine(superlink, tmp_path):
     before = (ROOT / "deploy" / "pyproject.toml").read_bytes()
+    environment, _ = superlink
     cases = [("shared", {"evaluate-every": 0}), ("personal", {"evaluate-every": 2, "experiment.personal-units": 1})]
     for name, config in cases:
-        weights, table = deployed(tmp_path / name, tmp_path / "superlink.log", superlink, rounds=2, seed=3, **config)
+        submit(tmp_path / name, environment, rounds=2, seed=3, **config)
+        weights, table = outcome(tmp_path / name, tmp_path / "superlink.log")
         algorithm, load = digits(2, seed=3, personal_units=config.get("experiment.personal-units", 0))
         federation = Federation("digits", (load(0), load(1)), 10)
         local = run(algorithm, federation, rounds=2, seed=3, evaluate_every=config["evaluate-every"])
@@ -128,6 +139,19 @@ def test_two_supernodes_train_to_the_weights_of_the_local_engine(superlink, tmp_
         same = [column for column in local.table if column != "seconds"]
         pd.testing.assert_frame_equal(table[same], local.table[same], check_dtype=False, atol=1e-5)
     assert (ROOT / "deploy" / "pyproject.toml").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_supernode_that_dies_is_a_missing_client(superlink, tmp_path):
+    environment, nodes = superlink
+    log = tmp_path / "supernode1.log"
+    submit(tmp_path / "killed", environment, rounds=3, seed=3, timeout=30.0, **{"evaluate-every": 0})
+    wait_for(lambda: "train message" in log.read_text(), "no work for the second SuperNode", log)
+    os.killpg(nodes[1].pid, signal.SIGKILL)
+    _, table = outcome(tmp_path / "killed", tmp_path / "superlink.log")
+    lost, kept = sorted(table.groupby("client")["status"].agg(list), key=lambda found: found.count("trained"))
+    assert kept == ["trained"] * 3
+    assert lost[1:] == ["missing"] * 2 and lost[0] in ("trained", "missing")  # its first answer may have been sent
 
 
 def test_a_run_that_fails_says_why(tmp_path, capsys):

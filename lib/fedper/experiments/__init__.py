@@ -7,12 +7,13 @@ from lib.fedper.experiments.concept import aesthetics, renamed_labels
 from lib.fedper.experiments.costs import round_costs, step_costs, transfer_counts, unit_sizes
 from lib.fedper.experiments.newcomers import newcomers
 from lib.fedper.experiments.rates import tuned
-from lib.fedper.experiments.real import real_tables
+from lib.fedper.experiments.real import KNOWN, real_tables
 from lib.fedper.experiments.skew import accuracy_by_skew
 from lib.fedper.experiments.statements import block_descent_check, shared_representation
 from lib.fedper.experiments.stationarity import stationarity
 
 __all__ = [
+    "KNOWN",
     "Plan",
     "accuracy_by_classes",
     "accuracy_by_skew",
