@@ -13,7 +13,7 @@ from lib.nets.units import UnitNet
 # Layers that treat every number alike, so that further leading axes change nothing.
 ELEMENTWISE = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Softplus, nn.Identity)
 
-STACKED_PIXELS = 2**15  # pixels of one client's minibatch above which convolutions are faster client by client
+STACKED_PIXELS = 2**14  # pixels of one client's minibatch above which convolutions are faster client by client
 
 
 def better_one_by_one(net: nn.Module, data: ClientData, batch_size: int | None) -> bool:
