@@ -143,8 +143,8 @@ def test_chains_of_linear_layers_are_batched_and_equal_the_networks(build, shape
 @pytest.mark.parametrize(
     ("model", "shape", "batch", "alone"),
     [
-        (CNN, (1, 32, 32), 32, False),
-        (CNN, (1, 32, 32), 33, True),
+        (CNN, (1, 32, 32), 16, False),
+        (CNN, (1, 32, 32), 17, True),
         (CNN, (1, 32, 32), None, True),  # a full batch of 40
         (CNN, (1, 8, 8), None, False),
         (MLP, (6,), None, False),
