@@ -1,6 +1,6 @@
 """The companion's own propositions about FedPer, with their rules."""
 
-from lib.fedper import rules, rules_concept
+from lib.fedper import rules, rules_concept, rules_images
 from lib.report import COMPANION, Claim
 
 UNSTATED = "not stated"
@@ -34,7 +34,7 @@ PROPOSITIONS = (
         UNSTATED,
         "median paired gain above 0.01 at k = 4 and below -0.01 at k = 10; close if it more than halves",
         ("cifar10",),
-        rules.cifar10_crossover,
+        rules_images.cifar10_crossover,
         changed=OWN_RATES,
     ),
     Claim(
@@ -113,7 +113,7 @@ PROPOSITIONS = (
         UNSTATED,
         "median paired difference at least -0.02 at both k; close from -0.05",
         ("cifar10",),
-        rules.cifar10_finetuned,
+        rules_images.cifar10_finetuned,
         changed="written after a run of one seed had shown fine-tuning ahead at k = 4",
     ),
     Claim(
@@ -136,7 +136,7 @@ PROPOSITIONS = (
         "paired gain above 0.1 in every seed at k = 10 and below -0.01 in every seed at k = 100; close if the signs of "
         "the medians are these",
         ("many_classes",),
-        rules.many_classes,
+        rules_images.many_classes,
         changed="the clusters' spread was set for FedAvg to learn about a third, where one seed had been seen",
     ),
     Claim(
@@ -159,7 +159,7 @@ PROPOSITIONS = (
         "positive and more than halves for each that was run, be it one of the two; not judged unless "
         "FedAvg is above 0.3 at k = 10",
         ("cifar10_networks",),
-        rules.networks,
+        rules_images.networks,
         changed="loosened: MobileNet-v1 at an eighth of its width is left out, because it hardly leaves chance in so "
         "few steps; stricter: it was judged whatever the networks had learnt, and one network was enough; " + SETTINGS,
     ),

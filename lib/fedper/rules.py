@@ -1,7 +1,7 @@
-"""The rules that judge the claims about label skew: one function a claim, from tables to a verdict."""
+"""The rules that judge the claims about label skew on the digits: one function a claim, from tables to a verdict."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,6 @@ from lib.report import Missing, Verdict, at, grade, last_round, need
 from lib.report.claims import NOT_JUDGED
 
 Tables = Mapping[str, pd.DataFrame]
-OURS = ("FedPer 1", "FedPer 2")
 
 
 def paired(table: pd.DataFrame, first: str, second: str, value: str = "accuracy", **where: object) -> np.ndarray:
@@ -35,7 +34,8 @@ def middles(table: pd.DataFrame, method: str, by: str = "classes_per_client") ->
     return rows[rows["method"] == method].groupby(by)["accuracy"].median().sort_index()
 
 
-def _listed(values: np.ndarray) -> str:
+def listed(values: np.ndarray) -> str:
+    """Return the values with signs and three digits, in ascending order."""
     return ", ".join(f"{value:+.3f}" for value in np.sort(values))
 
 
@@ -59,23 +59,8 @@ def if_learnt(rule: Callable[[Tables], Verdict], *, level: float = 0.4) -> Calla
 def heterogeneity(tables: Tables) -> Verdict:
     """FedPer against FedAvg on the digits with two classes a client, paired by seed."""
     gain = paired(tables["classes"], "FedPer 2", "FedAvg", classes_per_client=2)
-    measured = f"gain at k=2, by seed: {_listed(gain)}"
+    measured = f"gain at k=2, by seed: {listed(gain)}"
     return grade(gain.min(), reproduced=gain.min() > 0.1, close=np.median(gain) > 0.05, measured=measured)
-
-
-def cifar10_gain(tables: Tables) -> Verdict:
-    """FedPer against FedAvg on CIFAR-10 with four classes a client, paired by seed."""
-    gain = paired(tables["cifar10"], "FedPer 2", "FedAvg", classes_per_client=4)
-    level = [at(middles(tables["cifar10"], name), 4) for name in ("FedPer 2", "FedAvg")]
-    measured = f"FedPer 2 {level[0]:.2f}, FedAvg {level[1]:.2f}; gain by seed {_listed(gain)}"
-    detail = "a far smaller network and only the batches at hand: the levels do not compare"
-    ends = rates_at_ends(tables["cifar10"], ("FedPer 2", "FedAvg"), 4)
-    detail += f"; {ends}" if ends else ""
-    learnt = level[1] > 0.3
-    if not learnt:
-        detail += "; FedAvg has hardly learnt in so few rounds, which widens the gap"
-    good = learnt and gain.min() > 0.1
-    return grade(gain.min(), reproduced=good, close=gain.min() > 0.05, measured=measured, detail=detail)
 
 
 def order_in_k(name: str, *, slack: float):
@@ -130,7 +115,7 @@ def _best_units(table: pd.DataFrame, k: int) -> int:
 def less_spread(tables: Tables) -> Verdict:
     """The standard deviation over clients of FedPer against that of FedAvg, paired, with two and four classes."""
     change = {k: paired(tables["classes"], "FedPer 2", "FedAvg", "spread", classes_per_client=k) for k in (2, 4)}
-    measured = "; ".join(f"k={k}: {_listed(values)}" for k, values in change.items()) + " (FedPer 2 minus FedAvg)"
+    measured = "; ".join(f"k={k}: {listed(values)}" for k, values in change.items()) + " (FedPer 2 minus FedAvg)"
     every = all((values < 0).all() for values in change.values())
     middle = float(np.max([np.median(values) for values in change.values()]))  # NaN if any is
     return grade(middle, reproduced=every, close=middle < 0, measured=measured)
@@ -174,70 +159,12 @@ def crossover(tables: Tables) -> Verdict:
     return grade(sum(ends.values()), reproduced=both, close=gain_k > 0 > loss_k, measured=measured)
 
 
-def cifar10_crossover(tables: Tables) -> Verdict:
-    """The sign of FedPer's gain on CIFAR-10 with four and with all ten classes a client."""
-    gain = {k: np.median(paired(tables["cifar10"], "FedPer 2", "FedAvg", classes_per_client=k)) for k in (4, 8, 10)}
-    measured = ", ".join(f"{value:+.3f} (k={k})" for k, value in gain.items())
-    return grade(
-        sum(gain.values()),
-        reproduced=gain[4] > 0.01 and gain[10] < -0.01,
-        close=gain[10] < gain[4] / 2,
-        measured=measured,
-        detail=rates_at_ends(tables["cifar10"], ("FedPer 2", "FedAvg"), 4, 10),
-    )
-
-
-def cifar100_gain(tables: Tables) -> Verdict:
-    """FedPer against FedAvg on CIFAR-100 with ten classes a client, paired by seed."""
-    gain = paired(tables["cifar100"], "FedPer 1", "FedAvg", classes_per_client=10)
-    level = at(middles(tables["cifar100"], "FedAvg"), 10)
-    alone = at(middles(tables["cifar100"], "local only"), 10)
-    measured = f"FedAvg {level:.2f}, training alone {alone:.2f}; gain by seed {_listed(gain)}"
-    detail = "few images a class where only the subset is at hand"
-    learnt = level > 0.1
-    if not learnt:
-        detail += "; FedAvg has hardly learnt in so few rounds, which widens the gap"
-    worth = float(np.median(paired(tables["cifar100"], "FedPer 1", "local only", classes_per_client=10)))
-    if worth <= 0:
-        detail += f"; FedPer does not beat training alone ({worth:+.3f})"
-    good = learnt and worth > 0 and gain.min() > 0.1
-    return grade(gain.min(), reproduced=good, close=gain.min() > 0.02, measured=measured, detail=detail)
-
-
 def finetuned_fedavg(tables: Tables) -> Verdict:
     """FedAvg with a few fine-tuning steps against FedPer, with two and four classes a client."""
     change = {k: np.median(paired(tables["classes"], "FedAvg + FT", "FedPer 1", classes_per_client=k)) for k in (2, 4)}
     measured = ", ".join(f"{value:+.3f} (k={k})" for k, value in change.items())
     worst = float(np.min(list(change.values())))  # NaN if any is
     return grade(worst, reproduced=worst >= -0.02, close=worst >= -0.05, measured=measured)
-
-
-def cifar10_finetuned(tables: Tables) -> Verdict:
-    """FedAvg with tuned fine-tuning against the better of FedPer 1 and FedPer 2, with four and with eight classes."""
-    table = tables["cifar10"]
-    change = {
-        k: np.min([np.median(paired(table, "FedAvg + FT", name, classes_per_client=k)) for name in OURS])
-        for k in (4, 8)
-    }
-    measured = ", ".join(f"{value:+.3f} (k={k})" for k, value in change.items())
-    heads = {k: np.median(paired(table, "FedAvg + FT", "FedPer 1 + FT", classes_per_client=k)) for k in (4, 8)}
-    detail = "against FedPer 1 whose head is fine-tuned too "
-    detail += ", ".join(f"{value:+.3f} (k={k})" for k, value in heads.items())
-    worst = float(np.min(list(change.values())))  # NaN if any is
-    return grade(worst, reproduced=worst >= -0.02, close=worst >= -0.05, measured=measured, detail=detail)
-
-
-def many_classes(tables: Tables) -> Verdict:
-    """FedPer 1 against FedAvg on a hundred clusters, with ten and with all hundred classes a client."""
-    table = tables["many_classes"]
-    gain = {k: paired(table, "FedPer 1", "FedAvg", classes_per_client=k) for k in (10, 100)}
-    measured = "; ".join(f"k={k}, by seed: {_listed(values)}" for k, values in gain.items())
-    worth = np.median(paired(table, "FedPer 1", "local only", classes_per_client=10))
-    tuned = np.median(paired(table, "FedPer 1 + FT", "FedPer 1", classes_per_client=10))
-    detail = f"with k=10 FedPer 1 minus training alone {worth:+.3f}; fine-tuning its head adds {tuned:+.3f}"
-    few, all_ = float(np.median(gain[10])), float(np.median(gain[100]))
-    good = gain[10].min() > 0.1 and gain[100].max() < -0.01
-    return grade(few + all_, reproduced=good, close=few > 0 > all_, measured=measured, detail=detail)
 
 
 def best_units(tables: Tables) -> Verdict:
@@ -263,7 +190,7 @@ def fedrep(tables: Tables) -> Verdict:
     """FedRep against FedPer 1 on the same partitions with four classes a client, and each at its own learning rate."""
     both = pd.concat([tables["classes"], tables["others"]])
     gain = paired(both, "FedRep", "FedPer 1", classes_per_client=4)
-    measured = f"FedRep minus FedPer 1 at k=4, by seed: {_listed(gain)}"
+    measured = f"FedRep minus FedPer 1 at k=4, by seed: {listed(gain)}"
     own = _tuned_fedrep(tables["rates"])
     detail = "; ".join(f"each at its own learning rate {value:+.3f} (k={k})" for k, value in own.items())
     below = [value < 0 for value in own.values()]
@@ -286,7 +213,7 @@ def tuned_order(tables: Tables) -> Verdict:
     arms = arms.assign(method=arms["method"] + " with k =")
     gains = {k: paired(rows, "FedPer 1", "FedAvg", classes_per_client=k) for k in (4, 10)}
     gain = {k: round(float(np.median(values)), 6) for k, values in gains.items()}  # ties with a limit are not beyond it
-    measured = "; ".join(f"k={k}, by seed: {_listed(values)}" for k, values in gains.items())
+    measured = "; ".join(f"k={k}, by seed: {listed(values)}" for k, values in gains.items())
     good = gain[4] > 0.01 and gain[10] < -0.01
     return grade(
         gain[4] + gain[10],
@@ -303,39 +230,6 @@ def at_ends(table: pd.DataFrame, chosen: pd.DataFrame, by: list[str]) -> str:
     arms = chosen.loc[chosen["lr"].isin([rates.min(), rates.max()]), by].drop_duplicates()
     names = "; ".join(" ".join(map(str, arm)) for arm in arms.itertuples(index=False))
     return f"at an end of the learning rates tried, so perhaps better beyond: {names}" if names else ""
-
-
-def rates_at_ends(table: pd.DataFrame, methods: Sequence[str], *ks: int) -> str:
-    """Say which of `methods` have a learning rate at an end of those tried, with `ks` classes a client."""
-    rows = judging(table)
-    rows = rows[rows["method"].isin(methods) & rows["classes_per_client"].isin(ks)]
-    if "lr" not in rows:
-        return ""
-    return at_ends(table, rows.assign(method=rows["method"] + " with k ="), ["method", "classes_per_client"])
-
-
-def networks(tables: Tables) -> Verdict:
-    """FedPer 2 against FedAvg on each of the paper's networks, with four and ten classes a client.
-
-    Nothing follows from networks that have not learnt: with all ten classes FedAvg must be well above chance.
-    """
-    table = tables["cifar10_networks"]
-    gains = {
-        name: [np.median(paired(rows, "FedPer 2", "FedAvg", classes_per_client=k)) for k in (4, 10)]
-        for name, rows in table.groupby("network")
-    }
-    measured = "; ".join(f"{name} {few:+.3f} (k=4), {all_:+.3f} (k=10)" for name, (few, all_) in gains.items())
-    level = min(at(middles(rows, "FedAvg"), 10) for _, rows in table.groupby("network"))
-    if level < 0.3:
-        return Verdict(NOT_JUDGED, measured, f"FedAvg is at {level:.2f} with all classes: too few rounds to judge")
-    both = len({name.split(" / ")[0] for name in gains}) >= 2  # whatever their width
-    good = both and all(few > 0.05 and all_ < 0.02 for few, all_ in gains.values())
-    close = all(few > 0 and all_ < few / 2 for few, all_ in gains.values())
-    detail = "" if both else "only one of the paper's two networks was run"
-    few = min(at(middles(rows, "FedAvg"), 4) for _, rows in table.groupby("network"))
-    if few < 0.3:
-        detail += f"; FedAvg is at {few:.2f} with four classes: most of the gain is knowing a client's classes"
-    return grade(float(np.sum(list(gains.values()))), reproduced=good, close=close, measured=measured, detail=detail)
 
 
 def timing(tables: Tables) -> Verdict:

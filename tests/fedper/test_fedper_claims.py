@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
 
-from lib.fedper import CLAIMS, rules, rules_concept
+from lib.fedper import CLAIMS, rules, rules_concept, rules_images
 from lib.report import COMPANION, Missing, judge
 from lib.report.published import published
 
@@ -443,13 +443,13 @@ def test_shared_representation(values, status):
 
 def test_nothing_follows_from_networks_that_have_not_learnt():
     weak = networks(one=(0.1, 0.0))["cifar10_networks"]
-    verdict = rules.networks({"cifar10_networks": weak.assign(accuracy=weak["accuracy"] - 0.35)})
+    verdict = rules_images.networks({"cifar10_networks": weak.assign(accuracy=weak["accuracy"] - 0.35)})
     assert verdict.status == "not judged" and "too few rounds" in verdict.detail
     strong = pair("FedPer 2", "FedAvg", {4: (0.2, 0.2), 10: (0.2, 0.2)})
-    assert rules.cifar10_gain({"cifar10": strong}).status == "reproduced"
-    assert rules.cifar10_gain({"cifar10": strong.assign(accuracy=strong["accuracy"] - 0.25)}).status == "close"
+    assert rules_images.cifar10_gain({"cifar10": strong}).status == "reproduced"
+    assert rules_images.cifar10_gain({"cifar10": strong.assign(accuracy=strong["accuracy"] - 0.25)}).status == "close"
     strong = with_local(pair("FedPer 1", "FedAvg", {10: (0.2, 0.2)}))
-    assert rules.cifar100_gain({"cifar100": strong.assign(accuracy=strong["accuracy"] - 0.45)}).status == "close"
+    assert rules_images.cifar100_gain({"cifar100": strong.assign(accuracy=strong["accuracy"] - 0.45)}).status == "close"
 
 
 def test_nothing_follows_where_fedper_does_not_beat_training_alone_or_fedavg_has_not_learnt():

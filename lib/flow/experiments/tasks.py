@@ -27,7 +27,7 @@ def bench_of(task: str, settings: dict[str, dict] | None = None) -> Bench:
         raise ValueError(f"unknown task {task!r}; choose from {', '.join((*EMBEDDED, *REAL))}")
     kind = REAL[task].table
     if kind == "shakespeare":
-        routing, local = text_routing(), LocalSGD(lr=6.0, momentum=0.9, batch_size=10, epochs=2)
+        routing, local = text_routing(), LocalSGD(lr=1.5, momentum=0.9, batch_size=10, epochs=2)
     else:
         routing = image_routing(1, 28, (8, 16)) if kind == "femnist" else image_routing(3, 32, (8, 16, 32))
         local = LocalSGD(lr=0.1, momentum=0.9, batch_size=20, epochs=2)
@@ -40,8 +40,8 @@ def fits(method: str, task: str) -> bool:
 
 
 def image_routing(image_channels: int, side: int, channels: tuple[int, ...]) -> UnitRouting:
-    """Return a routed small convolutional network, classifying on all features, with a policy of 64 units a layer."""
-    model = Model(functools.partial(small_cnn, channels, image_channels=image_channels, pixels=side))
+    """Return a routed small convolutional network with a policy of 64 units a layer."""
+    model = Model(functools.partial(small_cnn, channels, image_channels=image_channels))
     return UnitRouting(model, (64,) * len(channels), image_channels * side * side)
 
 
