@@ -65,9 +65,10 @@ def test_a_table_that_was_interrupted_keeps_its_pieces(tmp_path, monkeypatch):
         tables.main(["fedper", "--workers", "1", "--out", str(tmp_path)])
     assert json.loads((tmp_path / "result.json").read_text())["status"] == "partial" and computed == [0, 1]
     assert sorted(path.name for path in (tmp_path / "pieces").iterdir()) == ["t-0.csv", "t-1.csv"]
-    limit = 9
+    limit, other = 9, tmp_path / "pieces" / "other-0.csv"  # of a table that is left alone
+    other.touch()
     tables.main(["fedper", "--workers", "1", "--out", str(tmp_path)])
-    assert computed == [0, 1, 2] and not (tmp_path / "pieces").exists()
+    assert computed == [0, 1, 2] and list((tmp_path / "pieces").iterdir()) == [other]
     assert pd.read_csv(tmp_path / "tables" / "t.csv")["n"].tolist() == [0, 1, 2]
     assert json.loads((tmp_path / "result.json").read_text())["status"] == "ok"
 
@@ -131,6 +132,7 @@ def test_tables_of_a_preset_become_a_recorded_run(tmp_path, monkeypatch, capsys)
         and result["status"] == "ok"
         and result["machine"]["cores"] >= 1
     )
+    assert not (folder / "pieces").exists()
     assert sum(name.startswith("femnist-digits-sample") for name in result["data"]) == 2
     assert "femnist:" in capsys.readouterr().out
     monkeypatch.setattr(page, "RESULTS", tmp_path)
