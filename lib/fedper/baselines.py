@@ -1,8 +1,8 @@
 """What FedPer is compared with: same network, partition and minibatch size, and the same length of local training.
 
-FedRep trains its representation that long, after half as many steps or passes (rounded up) on the head alone; Ditto trains two models, so it takes
-twice as many steps. FedBN is here FedPer without personal units on a network with batch normalization, under the
-policy "local" of `lib.fedper.split`.
+FedRep trains its representation that long, after half as many steps or passes (rounded up) on the head alone; Ditto
+trains two models, so it takes twice as many steps. FedBN is here FedPer without personal units on a network with batch
+normalization, under the policy "local" of `lib.fedper.split`.
 """
 
 from collections.abc import Callable
