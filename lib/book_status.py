@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lib.book_scoreboard import escape
-from lib.jobs import make_job, modules_of, modules_of_lib, papers, read_result
+from lib.jobs import imported_names, make_job, papers, read_result
 from lib.report.claims import NOT_JUDGED, NOT_RUN
 from lib.report.paths import NOTEBOOKS, RESULTS, ROOT, runs_dir
 from lib.report.provenance import git_state, machine, versions
@@ -87,16 +87,21 @@ def benchmark_rows(paper: str) -> int:
 
 def core_rows(paper: str) -> str:
     """Return how many benchmark rows there are of the federated core, where `paper` builds on it; else nothing."""
-    sources = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "lib" / paper).rglob("*.py")))
-    return f"{benchmark_rows('federated')} of the core" if "from lib.federated" in sources else ""
+    files = (ROOT / "lib" / paper).rglob("*.py")
+    uses = any("federated" in imported_rooms(path.read_text(encoding="utf-8")) for path in files)
+    return f"{benchmark_rows('federated')} of the core" if uses else ""
 
 
 @cache
 def benchmarked_rooms(part: str) -> set[str]:
     """Return the rooms of `lib` that ``benchmarks/<part>.py`` imports."""
     path = ROOT / "benchmarks" / f"{part}.py"
-    files = modules_of(path.read_text(encoding="utf-8"), modules_of_lib()) if path.is_file() else set()
-    return {file.relative_to(ROOT / "lib").parts[0] for file in files}
+    return imported_rooms(path.read_text(encoding="utf-8")) if path.is_file() else set()
+
+
+def imported_rooms(source: str) -> set[str]:
+    """Return the rooms of `lib` that the import statements of `source` name."""
+    return {parts[1] for name in imported_names(source) if (parts := name.split("."))[0] == "lib" and len(parts) > 1}
 
 
 def history() -> pd.DataFrame:

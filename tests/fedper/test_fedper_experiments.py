@@ -264,7 +264,8 @@ def test_every_method_on_cifar10_is_judged_at_its_tuned_rate(noisy_images):
         assert own.to_numpy().tolist() == [best.tolist()]
     drawn = [figures.accuracy_by_round(table, data="CIFAR-10"), figures.comparison(table)]
     assert all("own learning rate" in figure.scarce_caption for figure in drawn)
-    linear = ablation.linear_base_on_cifar10(plan=plan, rates=(0.001, 0.03), seeds=2)
+    options = {"classes_per_client": (4,), "methods": ("FedPer 1",), "rates": (0.001, 0.03), "seeds": 2}
+    linear = accuracy_on_cifar10(plan=plan, build=ablation.linear_images, **options)
     both = ablation.bases_on_cifar10(table, linear)
     assert both.groupby(["base", "method"]).size().to_dict() == {
         ("deep", "FedPer 1"): 2, ("deep", "local only"): 2, ("linear", "FedPer 1"): 2,
@@ -274,12 +275,11 @@ def test_every_method_on_cifar10_is_judged_at_its_tuned_rate(noisy_images):
 
 def test_fine_tuning_at_own_settings_is_training_from_the_models_of_the_run(noisy_images):
     plan = Plan(rounds=1, steps=2, batch_size=8)
-    one = own_rates.Arm(
-        name="FedAvg", build=images.CNN, federation=functools.partial(images._dealt, *images.pooled(""), 4), plan=plan
-    )
+    federation = functools.partial(class_federation, *images.pooled(""), classes_per_client=4)
+    one = own_rates.Arm(name="FedAvg", build=images.CNN, federation=federation, plan=plan)
     run = one.run(0.01, 3, use="judging")
     (row,) = one.finetuned(run, 0.02, 2).to_dict("records")
-    history, clients = run[1], one.federation(3)
+    history, clients = run[1], one.federation(seed=3)
     found = []
     for c, data in enumerate(clients.clients):
         net = images.CNN()

@@ -1,7 +1,6 @@
 """What the shared base is worth: a deep one against a single linear layer."""
 
 import functools
-from collections.abc import Sequence
 
 import pandas as pd
 from torch import nn
@@ -10,8 +9,7 @@ from lib.federated.types import Federation
 from lib.fedper.aesthetics import aesthetics_federation, picture_pool
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
 from lib.fedper.experiments.concept import AESTHETICS_NET
-from lib.fedper.experiments.images import PIXELS, cifar10_at_own_rate
-from lib.fedper.experiments.own_rates import RATES
+from lib.fedper.experiments.images import PIXELS
 from lib.fedper.federations import class_federation, digits
 from lib.fedper.fedper import fedper
 from lib.nets import UnitNet
@@ -51,37 +49,12 @@ def _tasks(seed: int) -> list[tuple[str, Federation, float, functools.partial, t
     ]
 
 
-def linear_base_on_cifar10(
-    *,
-    plan: Plan,
-    rates: Sequence[float] = RATES,
-    classes_per_client: int = 4,
-    seeds: int = 3,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Return accuracy over rounds of FedPer 1 on CIFAR-10 with a linear base of 64 features, at its own rate.
-
-    Returns:
-        The rows of `images.cifar10_at_own_rate`.
-    """
-    return cifar10_at_own_rate(
-        linear_images,
-        plan,
-        classes_per_client=(classes_per_client,),
-        methods=("FedPer 1",),
-        rates=rates,
-        seeds=range(seed, seed + seeds),
-        progress=progress,
-    )
-
-
 def bases_on_cifar10(deep: pd.DataFrame, linear: pd.DataFrame) -> pd.DataFrame:
     """Return the judged last rows of the deep and the linear base, and of the deep network trained alone.
 
     Args:
-        deep: rows of `images.cifar10_at_own_rate` for the convolutional network.
-        linear: rows of `linear_base_on_cifar10`; their number of classes a client is the one that is taken of `deep`.
+        deep: rows of `images.accuracy_on_cifar10` for the convolutional network.
+        linear: its rows for `linear_images`; their number of classes a client is the one that is taken of `deep`.
 
     Returns:
         One row a run: the columns of both, task, and base ("deep" or "linear").

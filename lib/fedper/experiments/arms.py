@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from torch import nn
 
+from lib.federated.checks import ClientError
 from lib.federated.history import History
 from lib.federated.local import LocalSGD
 from lib.federated.run import run
@@ -106,6 +107,20 @@ def arm(
     for place, (column, value) in enumerate({**columns, "method": name, "seed": seed}.items()):
         rows.insert(place, column, value)
     return rows, history
+
+
+def arm_or_zero(
+    name: str, algorithm: Algorithm, federation: Federation, plan: Plan, *, seed: int, **options: object
+) -> tuple[pd.DataFrame, History | None]:
+    """Return what `arm` does; a run whose weights overflow counts as having learnt nothing (accuracy zero, no history).
+
+    `options` are those of `arm`.
+    """
+    try:
+        return arm(name, algorithm, federation, plan, seed=seed, **options)
+    except ClientError:
+        columns = {key: value for key, value in options.items() if key != "evaluate_every"}
+        return pd.DataFrame([{**columns, "method": name, "seed": seed, "round": plan.rounds, "accuracy": 0.0}]), None
 
 
 def natural_clients(

@@ -24,8 +24,13 @@ def finetuned(
     else:
         return rows.iloc[:0]
     found = evaluate(tuned, history, federation.to(plan.device), round=plan.rounds, seed=seed)
-    changed = {"method": f"{name} + FT", "accuracy": found.mean(), "spread": found.std(), "local_accuracy": np.nan}
-    return rows.iloc[-1:].assign(**changed)
+    return row_after(rows, f"{name} + FT", found)
+
+
+def row_after(rows: pd.DataFrame, name: str, found: np.ndarray, **columns: object) -> pd.DataFrame:
+    """Return the last of `rows` as that of the method `name`, whose clients have accuracy `found`, with `columns`."""
+    changed = {"method": name, "accuracy": found.mean(), "spread": found.std()}
+    return rows.iloc[-1:].assign(**changed, **columns, local_accuracy=np.nan)
 
 
 def evaluate(algorithm: Algorithm, history: History, federation: Federation, *, round: int, seed: int) -> np.ndarray:

@@ -2,17 +2,17 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
 from lib import data
-from lib.federated.types import Federation
 from lib.fedper.baselines import method
 from lib.fedper.experiments.arms import Plan, Progress, arm, often, track
 from lib.fedper.experiments.finetuning import finetuned
-from lib.fedper.experiments.own_rates import RATES, Arm, at_own_rate
+from lib.fedper.experiments.own_rates import accuracy_at_own_rates
 from lib.fedper.federations import class_federation
 from lib.nets import UnitNet, small_cnn
 
@@ -49,34 +49,12 @@ def accuracy_on_images(
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-def cifar10_at_own_rate(
-    build: Callable[[], nn.Module],
-    plan: Plan,
-    *,
-    classes_per_client: Sequence[int],
-    methods: Sequence[str],
-    rates: Sequence[float] = RATES,
-    seeds: Sequence[int],
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Return accuracy over rounds on CIFAR-10, each method at its own rate for each number of classes a client.
+def accuracy_on_cifar10(*, plan: Plan, build: Callable[[], nn.Module] = CNN, **options: Any) -> pd.DataFrame:
+    """Return accuracy over rounds on CIFAR-10, of a small convolutional network if `build` names no other.
 
-    Returns:
-        The rows of `own_rates.at_own_rate`, with the column classes_per_client.
+    `options` are those of `own_rates.accuracy_at_own_rates`, whose rows are returned.
     """
-    x, y = pooled("cifar10")
-    parts = []
-    for k in classes_per_client:
-        federation = functools.partial(_dealt, x, y, k)
-        for name in methods:
-            one = Arm(name=name, build=build, federation=federation, plan=plan)
-            found = at_own_rate(one, rates=rates, seeds=seeds, progress=progress)
-            parts.append(found.assign(classes_per_client=k))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _dealt(x: np.ndarray, y: np.ndarray, classes_per_client: int, seed: int) -> Federation:
-    return class_federation(x, y, classes_per_client=classes_per_client, seed=seed, name="CIFAR-10")
+    return accuracy_at_own_rates("CIFAR-10", *pooled("cifar10"), build, plan, **options)
 
 
 @functools.lru_cache(maxsize=1)

@@ -2,14 +2,13 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.federated.types import Federation
-from lib.fedper.experiments.arms import Plan, Progress
-from lib.fedper.experiments.own_rates import Arm, at_own_rate
-from lib.fedper.federations import class_federation
+from lib.fedper.experiments.arms import Plan
+from lib.fedper.experiments.own_rates import accuracy_at_own_rates
 from lib.nets import mlp
 
 CLASSES, INPUTS, PER_CLASS = 100, 50, 60
@@ -40,23 +39,11 @@ def accuracy_on_many_classes(
     methods: Sequence[str] = MANY_METHODS,
     rates: Sequence[float] = MANY_RATES,
     plan: Plan = PLAN,
-    seeds: int = 3,
-    seed: int = 0,
-    progress: Progress | None = None,
+    **options: Any,
 ) -> pd.DataFrame:
     """Return accuracy over rounds on `clusters`, ten clients with k classes each, each method at its own rate.
 
-    Returns:
-        The rows of `own_rates.at_own_rate`, with the column classes_per_client.
+    `options` are the others of `own_rates.accuracy_at_own_rates`, whose rows are returned.
     """
-    parts = []
-    for k in classes_per_client:
-        for name in methods:
-            one = Arm(name=name, build=NET, federation=functools.partial(_dealt, k), plan=plan)
-            found = at_own_rate(one, rates=rates, seeds=range(seed, seed + seeds), progress=progress)
-            parts.append(found.assign(classes_per_client=k))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _dealt(classes_per_client: int, seed: int) -> Federation:
-    return class_federation(*clusters(), classes_per_client=classes_per_client, seed=seed, name="clusters")
+    setting = {"classes_per_client": classes_per_client, "methods": methods, "rates": rates}
+    return accuracy_at_own_rates("clusters", *clusters(), NET, plan, **setting, **options)

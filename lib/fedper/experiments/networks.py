@@ -2,12 +2,12 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 
-from lib.fedper.experiments.arms import Plan, Progress
-from lib.fedper.experiments.images import PIXELS, at_size, cifar10_at_own_rate
-from lib.fedper.experiments.own_rates import RATES
+from lib.fedper.experiments.arms import Plan
+from lib.fedper.experiments.images import PIXELS, accuracy_on_cifar10, at_size
 from lib.nets import UnitNet, mobilenet_v1, resnet34
 
 NETWORKS = ("ResNet-34", "MobileNet-v1")
@@ -33,35 +33,12 @@ def network(name: str, pixels: int) -> Callable[[], UnitNet]:
 
 
 def networks_on_cifar10(
-    *,
-    plan: Plan,
-    networks: Sequence[str] = ("ResNet-34 / 8",),
-    classes_per_client: Sequence[int] = (4, 10),
-    methods: Sequence[str] = NETWORK_METHODS,
-    rates: Sequence[float] = RATES,
-    image_size: int = PIXELS,
-    seeds: int = 3,
-    seed: int = 0,
-    progress: Progress | None = None,
+    *, plan: Plan, networks: Sequence[str], image_size: int = PIXELS, **options: Any
 ) -> pd.DataFrame:
     """Return accuracy over rounds on CIFAR-10 of the paper's networks, by name as in `network`.
 
-    Each method has its own of the `rates` for each network and number of classes a client.
-
-    Returns:
-        The rows of `images.cifar10_at_own_rate`, with the column network.
+    `options` are those of `images.accuracy_on_cifar10`, whose rows are returned with the column network.
     """
-    parts = []
-    for name in networks:
-        build = network(name, image_size)
-        found = cifar10_at_own_rate(
-            build,
-            plan,
-            classes_per_client=classes_per_client,
-            methods=methods,
-            rates=rates,
-            seeds=range(seed, seed + seeds),
-            progress=progress,
-        )
-        parts.append(found.assign(network=name))
+    builds = {name: network(name, image_size) for name in networks}
+    parts = [accuracy_on_cifar10(plan=plan, build=build, **options).assign(network=n) for n, build in builds.items()]
     return pd.concat(parts, ignore_index=True)

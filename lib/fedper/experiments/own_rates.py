@@ -1,5 +1,6 @@
 """Methods on images dealt out by class, each at its own learning rate, and fine-tuned with its own settings."""
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,20 +9,20 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from lib.federated.checks import ClientError
 from lib.federated.history import History
 from lib.federated.tuning import best_settings, tuning_seeds
 from lib.federated.types import Algorithm, Federation
 from lib.fedper.baselines import method
-from lib.fedper.experiments.arms import Plan, Progress, arm, often, track
-from lib.fedper.experiments.finetuning import evaluate
+from lib.fedper.experiments.arms import Plan, Progress, arm_or_zero, often, track
+from lib.fedper.experiments.finetuning import evaluate, row_after
+from lib.fedper.federations import class_federation
 from lib.fedper.fedper import FedPer
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 FINETUNED = {"FedAvg": "FedAvg + FT", "FedPer 1": "FedPer 1 + FT", "FedBABU": "FedBABU"}  # and its name afterwards
 FINETUNE_EPOCHS, FINETUNE_RATES = (1, 5), (0.001, 0.003, 0.01, 0.03)
 
-Run = tuple[pd.DataFrame, History]
+Run = tuple[pd.DataFrame, History | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,24 +32,20 @@ class Arm:
     Attributes:
         name: of the method (`baselines.method`).
         build: returns a fresh network.
-        federation: returns the clients of a seed.
+        federation: returns the clients of a seed, which it is given by name.
         plan: how long and where clients train; its learning rate is replaced.
     """
 
     name: str
     build: Callable[[], nn.Module]
-    federation: Callable[[int], Federation]
+    federation: Callable[..., Federation]
     plan: Plan
 
-    def run(self, lr: float, seed: int, *, evaluate_every: int | None = None, **columns: object) -> Run:
-        """Train at `lr`; a run whose weights overflow has accuracy zero and raises nothing but has no history."""
-        plan, columns = replace(self.plan, lr=lr), columns | {"lr": lr}
-        algorithm, clients = method(self.name, self.build, plan.local), self.federation(seed)
-        try:
-            return arm(self.name, algorithm, clients, plan, seed=seed, evaluate_every=evaluate_every, **columns)
-        except ClientError:
-            row = {**columns, "method": self.name, "seed": seed, "round": plan.rounds, "accuracy": 0.0}
-            return pd.DataFrame([row]), None
+    def run(self, lr: float, seed: int, **columns: object) -> Run:
+        """Train at `lr`, as `arms.arm_or_zero` does, which takes the `columns`."""
+        plan = replace(self.plan, lr=lr)
+        algorithm, clients = method(self.name, self.build, plan.local), self.federation(seed=seed)
+        return arm_or_zero(self.name, algorithm, clients, plan, seed=seed, **columns, lr=lr)
 
     def finetuned(self, run: Run, lr: float, epochs: int) -> pd.DataFrame:
         """Return the last row of `run` after `epochs` of fine-tuning at `lr` (the head of FedPer, else all layers)."""
@@ -57,11 +54,9 @@ class Arm:
         found = np.zeros(1)
         if history is not None:
             algorithm = _tuner(method(self.name, self.build, self.plan.local), self.name, self.build, lr, epochs)
-            clients = self.federation(seed).to(self.plan.device)
+            clients = self.federation(seed=seed).to(self.plan.device)
             found = evaluate(algorithm, history, clients, round=self.plan.rounds, seed=seed)
-        changed = {"method": FINETUNED[self.name], "accuracy": found.mean(), "spread": found.std()}
-        settings = {"finetune_lr": lr, "finetune_epochs": epochs}
-        return rows.iloc[-1:].assign(**changed, **settings, local_accuracy=np.nan)
+        return row_after(rows, FINETUNED[self.name], found, finetune_lr=lr, finetune_epochs=epochs)
 
 
 def _tuner(algorithm: Algorithm, name: str, build: Callable[[], nn.Module], lr: float, epochs: int) -> Algorithm:
@@ -94,12 +89,41 @@ def at_own_rate(
     replaced = FINETUNED.get(one.name) == one.name
     parts += [rows[rows["round"] < one.plan.rounds] if replaced else rows for rows, _ in judged]
     if one.name in FINETUNED:
+        settings = list(itertools.product(FINETUNE_RATES, FINETUNE_EPOCHS))
         trained = [run for (_, lr), run in tried.items() if lr == best]
         options = [
-            pd.concat([one.finetuned(run, lr, epochs) for run in trained])
-            for lr, epochs in itertools.product(FINETUNE_RATES, FINETUNE_EPOCHS)
+            pd.concat([one.finetuned(run, *setting) for run in trained]).assign(option=place)
+            for place, setting in enumerate(settings)
         ]
-        chosen = max(options, key=lambda rows: rows["accuracy"].median())
-        settings = chosen["finetune_lr"].iloc[0], int(chosen["finetune_epochs"].iloc[0])
-        parts += options + [one.finetuned(run, *settings) for run in judged]
+        tuned = pd.concat(options, ignore_index=True)
+        chosen = best_settings(tuned, ["use"], setting="option")["option"].item()
+        parts += [tuned.drop(columns="option"), *(one.finetuned(run, *settings[chosen]) for run in judged)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def accuracy_at_own_rates(
+    name: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    build: Callable[[], nn.Module],
+    plan: Plan,
+    *,
+    classes_per_client: Sequence[int],
+    methods: Sequence[str],
+    rates: Sequence[float] = RATES,
+    seeds: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return accuracy over rounds of ten clients with k classes each, every method at its own rate for each k.
+
+    Returns:
+        The rows of `at_own_rate`, with the column classes_per_client.
+    """
+    parts = []
+    for k, method_name in itertools.product(classes_per_client, methods):
+        federation = functools.partial(class_federation, x, y, classes_per_client=k, name=name)
+        one = Arm(name=method_name, build=build, federation=federation, plan=plan)
+        found = at_own_rate(one, rates=rates, seeds=range(seed, seed + seeds), progress=progress)
+        parts.append(found.assign(classes_per_client=k))
     return pd.concat(parts, ignore_index=True)

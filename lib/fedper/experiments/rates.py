@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lib.federated.checks import ClientError
 from lib.federated.tuning import best_settings, tuning_seeds
-from lib.federated.types import Algorithm, Federation
+from lib.federated.types import Federation
 from lib.fedper.baselines import method
-from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
+from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm_or_zero, track
 from lib.fedper.federations import class_federation, digits
 
 RATES_METHODS = (
@@ -49,17 +48,7 @@ def learning_rates(
 
 
 def _arm(name: str, federation: Federation, plan: Plan, seed: int, labels: dict[str, object]) -> pd.DataFrame:
-    return arm_or_zero(name, method(name, DIGITS_NET, plan.local), federation, plan, seed=seed, **labels)
-
-
-def arm_or_zero(
-    name: str, algorithm: Algorithm, federation: Federation, plan: Plan, *, seed: int, **labels: object
-) -> pd.DataFrame:
-    """Return the rows of `arms.arm`; a run whose weights overflow counts as having learnt nothing (accuracy zero)."""
-    try:
-        return arm(name, algorithm, federation, plan, seed=seed, **labels)[0]
-    except ClientError:
-        return pd.DataFrame([{**labels, "method": name, "seed": seed, "round": plan.rounds, "accuracy": 0.0}])
+    return arm_or_zero(name, method(name, DIGITS_NET, plan.local), federation, plan, seed=seed, **labels)[0]
 
 
 def judging(table: pd.DataFrame) -> pd.DataFrame:

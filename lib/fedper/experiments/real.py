@@ -11,13 +11,12 @@ from lib import data
 from lib.federated.federation import make_federation
 from lib.federated.types import Federation
 from lib.fedper.baselines import method
-from lib.fedper.experiments.ablation import linear_base_on_cifar10
+from lib.fedper.experiments.ablation import linear_images
 from lib.fedper.experiments.arms import Plan, Progress, natural_clients
 from lib.fedper.experiments.flickr import accuracy_on_flickr
-from lib.fedper.experiments.images import CNN, PIXELS, accuracy_on_images, cifar10_at_own_rate, pooled
+from lib.fedper.experiments.images import CNN, PIXELS, accuracy_on_cifar10, accuracy_on_images, pooled
 from lib.fedper.experiments.many_classes import MANY_METHODS, accuracy_on_many_classes
 from lib.fedper.experiments.networks import NETWORK_METHODS, networks_on_cifar10
-from lib.fedper.experiments.own_rates import RATES
 from lib.fedper.experiments.rates import learning_rates
 from lib.fedper.federations import TEST_SHARE
 from lib.nets import small_cnn
@@ -40,7 +39,7 @@ def real_tasks(
     seeds: int = 3,
     seed: int = 0,
 ) -> list[Task]:
-    """Return the pieces of the tables of the longer experiments on the data sets named, the longest first.
+    """Return the pieces of the tables of the longer experiments on the data sets named.
 
     "cifar10" gives cifar10, cifar10_networks (for `networks`, if any) and cifar10_base, trained as `cifar10_plan` says
     (None: as `plan`) at tuned learning rates; "cifar100", "femnist-digits" and "flickr-aes" give the tables cifar100,
@@ -69,7 +68,8 @@ def real_tasks(
         cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (4, 8, 10) for name in CIFAR10_METHODS]
         cells += [{"classes_per_client": (4,), "methods": (name,)} for name in ("FedRep", "FedBABU")]
         tasks += [Task("cifar10", accuracy_on_cifar10, whole | cell) for cell in cells]
-        tasks.append(Task("cifar10_base", linear_base_on_cifar10, whole))
+        base = {"build": linear_images, "classes_per_client": (4,), "methods": ("FedPer 1",)}
+        tasks.append(Task("cifar10_base", accuracy_on_cifar10, whole | base))
     for s in range(seed, seed + seeds):
         one = {"plan": plan, "seeds": 1, "seed": s}
         cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (10, 100) for name in METHODS]
@@ -99,32 +99,6 @@ def real_tables(
     return run_tasks(real_tasks(data_sets, **options), workers=workers, progress=progress)
 
 
-def accuracy_on_cifar10(
-    *,
-    plan: Plan,
-    classes_per_client: Sequence[int] = (4, 8, 10),
-    methods: Sequence[str] = CIFAR10_METHODS,
-    rates: Sequence[float] = RATES,
-    seeds: int = 3,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Return accuracy over rounds of a small convolutional network on CIFAR-10, ten clients with k classes each.
-
-    Returns:
-        The rows of `images.cifar10_at_own_rate`.
-    """
-    return cifar10_at_own_rate(
-        CNN,
-        plan,
-        classes_per_client=classes_per_client,
-        methods=methods,
-        rates=rates,
-        seeds=range(seed, seed + seeds),
-        progress=progress,
-    )
-
-
 def accuracy_on_cifar100(
     *,
     plan: Plan,
@@ -134,7 +108,11 @@ def accuracy_on_cifar100(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return what `accuracy_on_cifar10` does for CIFAR-100, or for its registered subset where only that is there."""
+    """Return accuracy over rounds on CIFAR-100, or on its registered subset where only that is there, at one rate.
+
+    Returns:
+        The rows of `images.accuracy_on_images`.
+    """
     return accuracy_on_images(
         "CIFAR-100",
         *pooled("cifar100"),
