@@ -85,11 +85,11 @@ def benchmark_rows(paper: str) -> int:
     return sum(len(part["rows"]) for name, part in parts.items() if paper in benchmarked_rooms(name))
 
 
-def core_rows(paper: str) -> str:
-    """Return how many benchmark rows there are of the federated core, where `paper` builds on it; else nothing."""
+def core_rows(paper: str) -> str | int:
+    """Return how many benchmark rows there are of the federated core, as text, where `paper` builds on it; else 0."""
     files = (ROOT / "lib" / paper).rglob("*.py")
     uses = any("federated" in imported_rooms(path.read_text(encoding="utf-8")) for path in files)
-    return f"{benchmark_rows('federated')} of the core" if uses else ""
+    return f"{benchmark_rows('federated')} of the core" if uses else 0
 
 
 @cache

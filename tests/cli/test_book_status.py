@@ -82,6 +82,15 @@ def test_tests_and_benchmarks_are_counted_by_their_paper(toy, monkeypatch):
     assert (found["tests"], found["benchmark rows"]) == (2, 2)
 
 
+def test_a_paper_without_rows_of_its_own_shows_those_of_the_core_it_builds_on(toy, monkeypatch):
+    (toy / "lib" / "toy").mkdir(parents=True)
+    (toy / "results" / "benchmarks.json").write_text(json.dumps({"parts": {"speed": {"rows": [{}, {}]}}}))
+    monkeypatch.setattr(book_status, "benchmarked_rooms", lambda part: {"federated"})
+    for line, shown in (("from lib.federated.run import run", "2 of the core"), ("from lib import federation", 0)):
+        (toy / "lib" / "toy" / "core.py").write_text(line)
+        assert book_status.has("toy", claims("close"))["benchmark rows"] == shown
+
+
 def test_a_benchmark_belongs_to_the_rooms_that_it_imports():
     assert "bslb" in book_status.benchmarked_rooms("design")
     assert "bslb" not in book_status.benchmarked_rooms("federated")
