@@ -4,12 +4,14 @@ from lib.fedper import rules, rules_concept, rules_images
 from lib.report import COMPANION, Claim
 
 UNSTATED = "not stated"
-# Of every claim that is judged on the recorded runs on real images.
+NOT_LEARNT = "stricter: it was judged on digits where nothing had been learnt, too (FedAvg below 0.4 with k = 8 and 10)"
+# Of every claim that is judged on the recorded runs on CIFAR-10.
 OWN_RATES = (
     "each method has its own learning rate and twelve passes over the images, where 80 rounds of 10 steps of 8 images "
     "at one rate came before, and 20 rounds of 20 steps of 32 on pooled features first: changed after verdicts had "
     "been seen"
 )
+# Of those on CIFAR-100, FEMNIST and the networks.
 SETTINGS = (
     "the runs have 80 rounds of 10 steps of 8 images and classify on all features, where 20 rounds of 20 steps of "
 )
@@ -172,6 +174,7 @@ PROPOSITIONS = (
         "median change below -0.02 and above 0.02 in the second evaluated round; close if the signs are these",
         ("classes",),
         rules.if_learnt(rules.timing),
+        changed=NOT_LEARNT,
     ),
     Claim(
         "newcomers",
@@ -181,6 +184,7 @@ PROPOSITIONS = (
         "paired gain above 0.05 in every seed; close if its median is above 0",
         ("newcomers", "classes"),
         rules.if_learnt(rules_concept.newcomers),
+        changed=NOT_LEARNT,
     ),
     Claim(
         "head-step-memory",

@@ -265,6 +265,8 @@ def test_every_method_on_cifar10_is_judged_at_its_tuned_rate(noisy_images):
     drawn = [figures.accuracy_by_round(table, data="CIFAR-10"), figures.comparison(table)]
     assert all("own learning rate" in figure.scarce_caption for figure in drawn)
     options = {"classes_per_client": (4,), "methods": ("FedPer 1",), "rates": (0.001, 0.03), "seeds": 2}
+    judged_only = figures.networks(table.assign(network="small")).scarce_caption
+    assert judged_only == figures.networks(judging(table).assign(network="small")).scarce_caption
     linear = accuracy_on_cifar10(plan=plan, build=ablation.linear_images, **options)
     both = ablation.bases_on_cifar10(table, linear)
     assert both.groupby(["base", "method"]).size().to_dict() == {

@@ -215,7 +215,11 @@ def _timing_note(part: pd.DataFrame, shared: pd.DataFrame) -> str:
 
 
 def networks(table: pd.DataFrame) -> Figure:
-    """Draw accuracy against rounds, one row of panels a network and one column a number of classes a client."""
+    """Draw accuracy against rounds, one row of panels a network and one column a number of classes a client.
+
+    Rows on which a setting was chosen are left out.
+    """
+    table = judging(table)
     names, ks = list(table["network"].unique()), sorted(table["classes_per_client"].unique())
     fig, axes = new_figure(len(names), len(ks), width=3.8 * len(ks), height=2.4 * len(names) + 0.5, sharey=True)
     notes = []
