@@ -108,6 +108,8 @@ def stage_notebook(paper: str, run: Path, folder: Path) -> None:
     page["cells"].append(
         {"cell_type": "markdown", "metadata": {}, "source": book_fragments.provenance(read_result(run), run)}
     )
+    for place, cell in enumerate(page["cells"]):
+        cell.setdefault("id", f"staged-{place}")
     (folder / f"{paper}.ipynb").write_text(json.dumps(page), encoding="utf-8")
     for name in ("result.json", "claims.json", "parameters.yaml"):
         target = folder / f"{paper}_files" / name
@@ -127,9 +129,7 @@ def filled(cell: dict[str, Any], outputs: list[dict[str, Any]], paper: str) -> l
             groups.append([])
         groups[-1].append(output)
     more = {"cell_type": "code", "execution_count": None, "source": ["# a further figure"]}  # an empty one is left out
-    cells = [cell]
-    for count in range(1, len(groups)):
-        cells.append(more | {"id": f"{cell['id']}-{count}", "metadata": {"tags": ["remove-input"]}})
+    cells = [cell, *(more | {"metadata": {"tags": ["remove-input"]}} for _ in groups[1:])]
     for one, group in zip(cells, groups, strict=True):
         fill_cell(one, group, paper)
     return cells

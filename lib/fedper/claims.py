@@ -146,8 +146,8 @@ _PAPER = (
         "unless the deep base beats the same network trained alone in the median",
         ("cifar10", "cifar10_base"),
         rules_concept.base_ablation,
-        changed="stricter: neither base was tuned, and nothing was asked of the deep one; twelve passes over the images, "
-        "where 80 rounds of 10 steps of 8 came before: changed after verdicts had been seen",
+        changed="stricter: neither base was tuned, and nothing was asked of the deep one; twelve passes over the "
+        "images, where 80 rounds of 10 steps of 8 came before: changed after verdicts had been seen",
     ),
     Claim(
         "finetuning-aesthetics",
