@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.errors import EmptyDataError
 
 from lib.files import write_json, write_text
 from lib.jobs import PRESETS, Job, known, make_job, parse_overrides
@@ -35,13 +36,17 @@ def main(words: list[str] | None = None) -> None:
     """Compute the tables of a preset, write each when it is complete, and say so in ``result.json``."""
     given = _parser().parse_args(words)
     job = make_job(given.paper, given.preset, parse_overrides(given.parameter))
-    tasks = chosen(job, [name for name in given.only.split(",") if name])
+    only = [name for name in given.only.split(",") if name]
+    tasks = chosen(job, only)
     (given.out / "tables").mkdir(parents=True, exist_ok=True)
     before = former(given.out, job)
+    for path, task in zip(piece_paths(given.out, tasks), tasks, strict=True):
+        if _path(given.out, task.table).is_file():
+            path.unlink(missing_ok=True)  # left by a kill just after the table was written
     todo = [task for task in tasks if not _path(given.out, task.table).is_file()]
     pieces = piece_paths(given.out, todo)
-    done = {place: pd.read_csv(path) for place, path in enumerate(pieces) if path.is_file()}
-    start, result = time.monotonic(), facts(job, given.workers) | before
+    done = {place: _read(path) for place, path in enumerate(pieces) if path.is_file()}
+    start, result = time.monotonic(), facts(job, workers=given.workers, only=only) | before
     write_json(given.out / "result.json", result | {"status": "partial"})
 
     def now(status: str) -> dict[str, Any]:
@@ -108,19 +113,29 @@ def former(folder: Path, job: Job) -> dict[str, Any]:
     return found
 
 
-def facts(job: Job, workers: int) -> dict[str, Any]:
-    """Return what a run's ``result.json`` holds (`lib.batch`) before anything is computed."""
+def facts(job: Job, *, workers: int, only: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a run's ``result.json`` holds (`lib.batch`) before anything is computed.
+
+    `only` names the tables that were asked for, none for all.
+    """
     return {
         "status": "partial",
         "paper": job.paper,
         "preset": job.preset,
         "hash": job.hash,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "parameters": job.parameters | {"workers": workers},
+        "parameters": job.parameters | {"workers": workers} | ({"only": list(only)} if only else {}),
         "versions": versions(),
         "git": git_state(),
         "machine": machine(),
     }
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except EmptyDataError:  # a piece without rows
+        return pd.DataFrame()
 
 
 def _csv(table: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """The settings of local training, and which examples form which minibatch."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,8 @@ class LocalSGD:
         momentum: heavy-ball momentum; it starts from zero in every round.
         weight_decay: factor of the parameters that is added to their gradients.
         batch_size: examples a minibatch, the last of an epoch may be smaller; None takes all examples in one batch.
-        epochs: passes over the client's examples, or None when `steps` is given.
+        epochs: passes over the client's examples, or None when `steps` is given; a part of a pass takes that part of
+            its minibatches, rounded up.
         steps: minibatches in all, or None; the examples are shuffled again whenever they run out.
     """
 
@@ -22,7 +24,7 @@ class LocalSGD:
     momentum: float = 0.0
     weight_decay: float = 0.0
     batch_size: int | None = 32
-    epochs: int | None = 1
+    epochs: float | None = 1
     steps: int | None = None
 
     def __post_init__(self) -> None:
@@ -38,14 +40,17 @@ class LocalSGD:
 def minibatches(examples: int, sgd: LocalSGD, rng: np.random.Generator) -> list[np.ndarray]:
     """Return the indices of every minibatch of one round, in order.
 
-    Every epoch visits each of the `examples` once, in an order drawn from `rng`; a full batch draws nothing.
+    Every epoch visits each of the `examples` once, in an order drawn from `rng`; a full batch draws nothing. A client
+    without examples has no minibatch.
     """
+    if examples == 0:
+        return []
+    per_epoch = 1 if sgd.batch_size is None else -(-examples // sgd.batch_size)
+    count = math.ceil(sgd.epochs * per_epoch) if sgd.steps is None else sgd.steps
     if sgd.batch_size is None:
-        return [np.arange(examples)] * (sgd.epochs if sgd.steps is None else sgd.steps)
-    per_epoch = -(-examples // sgd.batch_size)
-    epochs = sgd.epochs if sgd.steps is None else -(-sgd.steps // per_epoch)
+        return [np.arange(examples)] * count
     found = []
-    for _ in range(epochs):
+    while len(found) < count:
         order = rng.permutation(examples)
         found += [order[start : start + sgd.batch_size] for start in range(0, examples, sgd.batch_size)]
-    return found[: sgd.steps]
+    return found[:count]

@@ -1,16 +1,18 @@
 """The rules that judge the claims about label skew on the digits: one function a claim, from tables to a verdict."""
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from lib.fedper.experiments.rates import judging, tuned
-from lib.report import Missing, Verdict, at, grade, last_round, need
+from lib.report import Claim, Missing, Verdict, at, grade, last_round, need
 from lib.report.claims import NOT_JUDGED
 
 Tables = Mapping[str, pd.DataFrame]
+LEARNT = 0.4  # accuracy of FedAvg among like clients from which on the digits count as learnt
+TIE = 0.005  # accuracies that close are equally good
 
 
 def paired(table: pd.DataFrame, first: str, second: str, value: str = "accuracy", **where: object) -> np.ndarray:
@@ -39,21 +41,26 @@ def listed(values: np.ndarray) -> str:
     return ", ".join(f"{value:+.3f}" for value in np.sort(values))
 
 
-def if_learnt(rule: Callable[[Tables], Verdict], *, level: float = 0.4) -> Callable[[Tables], Verdict]:
-    """Return `rule` for the digits, which does not judge where FedAvg is below `level` with eight classes or more."""
+def if_learnt(claim: Claim) -> Claim:
+    """Return `claim` on the digits, not judged where FedAvg has learnt nothing with eight classes or more."""
 
-    @functools.wraps(rule)
     def judged(tables: Tables) -> Verdict:
-        verdict, table = rule(tables), last_round(tables["classes"])
+        table = last_round(tables["classes"])
         easy = table[(table["method"] == "FedAvg") & (table["classes_per_client"] >= 8)]["accuracy"]
-        if easy.isna().any():
-            return grade(float("nan"), reproduced=False, close=False, measured=verdict.measured)
-        if len(easy) and easy.median() < level:
-            detail = f"FedAvg is at {easy.median():.2f} where clients are alike: nothing was learnt, give more rounds"
-            return Verdict(NOT_JUDGED, verdict.measured, detail)
-        return verdict
+        return learnt(claim.holds(tables), easy)
 
-    return judged
+    rule = f"{claim.rule}; not judged where FedAvg is below {LEARNT:g} with eight or more classes a client"
+    return replace(claim, rule=rule, holds=judged)
+
+
+def learnt(verdict: Verdict, easy: pd.Series) -> Verdict:
+    """Return `verdict`, or "not judged" if FedAvg's `easy` accuracies where clients are alike are below `LEARNT`."""
+    if easy.isna().any():
+        return grade(float("nan"), reproduced=False, close=False, measured=verdict.measured)
+    if len(easy) and easy.median() < LEARNT:
+        detail = f"FedAvg is at {easy.median():.2f} where clients are alike: nothing was learnt, give more rounds"
+        return Verdict(NOT_JUDGED, verdict.measured, detail)
+    return verdict
 
 
 def heterogeneity(tables: Tables) -> Verdict:
@@ -171,6 +178,7 @@ def best_units(tables: Tables) -> Verdict:
     """How the best number of personal units moves with the number of classes a client (0 is FedAvg)."""
     rows = last_round(tables["classes"])
     rows = rows[~rows["method"].str.endswith("FT")]
+    need(rows, method=("FedAvg", "local only"))
     wide = rows.pivot_table(
         index="classes_per_client", columns="personal_units", values="accuracy", aggfunc="median", dropna=False
     )
@@ -178,8 +186,9 @@ def best_units(tables: Tables) -> Verdict:
         raise Missing("two numbers of classes a client and three of personal units")
     if wide.isna().any(axis=None):
         return grade(float("nan"), reproduced=False, close=False, measured="some runs have no accuracy")
-    best = wide.idxmax(axis=1)
-    inner = [k for k in best.index if wide.columns.min() < best[k] < wide.columns.max()]
+    good = wide.ge(wide.max(axis=1) - TIE, axis=0)
+    best = good.idxmax(axis=1)  # the fewest units of those
+    inner = [k for k in best.index if best[k] > 0 and not good.loc[k, wide.columns.max()]]
     measured = "best units: " + ", ".join(f"{units:g} (k={k})" for k, units in best.items())
     falls = bool((np.diff(best) <= 0).all()) and best.iloc[0] > best.iloc[-1]
     detail = f"sharing some and keeping some is best at k = {', '.join(map(str, inner)) or 'none'}"

@@ -38,8 +38,8 @@ def schedule(examples: int, sgd: LocalSGD, split: Split, rng: np.random.Generato
     Policy and global branch share their minibatches with "none" and "half". A phase for which no minibatch is left (a
     client with a single one) takes no step.
     """
-    if sgd.epochs is None or sgd.batch_size is None:
-        raise ValueError("the phases of Flow are counted in epochs of minibatches; give epochs and batch_size")
+    if sgd.epochs is None or sgd.epochs != int(sgd.epochs) or sgd.batch_size is None:
+        raise ValueError("the phases of Flow are counted in whole epochs of minibatches; give epochs and batch_size")
     rows = np.arange(examples)
     if split == "none":
         local, both = _epochs(rows, sgd, rng), _epochs(rows, sgd, rng)
@@ -58,7 +58,7 @@ def schedule(examples: int, sgd: LocalSGD, split: Split, rng: np.random.Generato
 
 def _epochs(rows: np.ndarray, sgd: LocalSGD, rng: np.random.Generator) -> list[np.ndarray]:
     found = []
-    for _ in range(sgd.epochs):
+    for _ in range(int(sgd.epochs)):
         order = rng.permutation(rows)
         found += [order[start : start + sgd.batch_size] for start in range(0, len(order), sgd.batch_size)]
     return found
@@ -67,7 +67,7 @@ def _epochs(rows: np.ndarray, sgd: LocalSGD, rng: np.random.Generator) -> list[n
 def _alternating(halves: list[np.ndarray], sgd: LocalSGD, rng: np.random.Generator) -> list[np.ndarray]:
     """Return minibatches of the second half and of the first one in turns, as many of each."""
     count, found = -(-len(halves[0]) // sgd.batch_size), []
-    for _ in range(sgd.epochs):
+    for _ in range(int(sgd.epochs)):
         first, second = (np.array_split(rng.permutation(half), count) for half in halves)
         found += [batch for pair in zip(second, first, strict=True) for batch in pair]
     return found

@@ -70,7 +70,22 @@ def test_a_table_that_was_interrupted_keeps_its_pieces(tmp_path, monkeypatch):
     tables.main(["fedper", "--workers", "1", "--out", str(tmp_path)])
     assert computed == [0, 1, 2] and list((tmp_path / "pieces").iterdir()) == [other]
     assert pd.read_csv(tmp_path / "tables" / "t.csv")["n"].tolist() == [0, 1, 2]
-    assert json.loads((tmp_path / "result.json").read_text())["status"] == "ok"
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["status"] == "ok" and "only" not in result["parameters"]
+    other.rename(tmp_path / "pieces" / "t-2.csv")  # as after a kill between the table and its last piece
+    tables.main(["fedper", "--workers", "1", "--out", str(tmp_path)])
+    assert computed == [0, 1, 2] and not (tmp_path / "pieces").exists()
+
+
+def test_a_piece_without_rows_is_a_piece(tmp_path, monkeypatch):
+    computed = []
+    piece = Task("t", recorded, {"seen": computed, "n": 1, "limit": 2})
+    monkeypatch.setattr(tables, "chosen", lambda job, only: [Task("t", pd.DataFrame, {}), piece])
+    (tmp_path / "pieces").mkdir()
+    (tmp_path / "pieces" / "t-0.csv").write_text(tables._csv(pd.DataFrame()))
+    tables.main(["fedper", "--only", "t", "--workers", "1", "--out", str(tmp_path)])
+    assert computed == [1] and pd.read_csv(tmp_path / "tables" / "t.csv")["n"].tolist() == [1]
+    assert json.loads((tmp_path / "result.json").read_text())["parameters"]["only"] == ["t"]
 
 
 def recorded(*, seen, n, limit):
@@ -112,7 +127,7 @@ def test_the_pieces_of_a_data_set_are_the_grid_of_its_table(data_set):
     tasks = real_tasks([data_set], **options, networks=["ResNet-34 / 8"])
     assert len({str(sorted(task.options.items(), key=str)) + task.table for task in tasks}) == len(tasks)
     by_table = {name: [task for task in tasks if task.table == name] for name in {task.table for task in tasks}}
-    sizes = {"cifar10": 3 * 4 + 2, "cifar10_networks": 2 * 2, "cifar10_base": 1}
+    sizes = {"cifar10": 3 * 4 + 2, "cifar10_networks": 5, "cifar10_base": 1}
     sizes |= {"cifar100": 2 * 3 * 2, "femnist": 3 * 2, "flickr": 2}
     names = [name for name in sizes if name.startswith(data_set.split("-")[0])]
     names = [name for name in names if (name == "cifar100") == (data_set == "cifar100")]

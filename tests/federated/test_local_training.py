@@ -123,6 +123,11 @@ def test_minibatches_visit_every_example_once_an_epoch(n, size, epochs, steps):
     assert len(stepped) == steps
     for one, other in zip(batches, stepped, strict=False):
         np.testing.assert_array_equal(one, other)
+    part = minibatches(n, LocalSGD(batch_size=size, epochs=epochs + 0.5), np.random.default_rng(0))
+    assert len(part) == -(-(2 * epochs + 1) * per_epoch // 2)
+    for one, other in zip(batches, part, strict=False):
+        np.testing.assert_array_equal(one, other)
+    assert minibatches(0, LocalSGD(epochs=None, steps=steps), np.random.default_rng(0)) == []
 
 
 def test_padding_has_no_weight_and_finished_clients_are_inactive():

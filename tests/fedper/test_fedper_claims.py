@@ -55,9 +55,16 @@ def fedper2(table, k):
     return lambda *gains: {table: pair("FedPer 2", "FedAvg", {k: gains})}
 
 
-def ceiling(shared, *personal):
+def cifar10_gain(*gains, alone=0.1):
+    table = pair("FedPer 2", "FedAvg", {4: gains})
+    alone = table[table["method"] == "FedPer 2"].assign(method="local only", accuracy=alone)
+    return {"cifar10": pd.concat([table, alone])}
+
+
+def ceiling(shared, *personal, plain=0.9):
     cells = {(1.0, "FedAvg"): [0.3 + shared] * len(personal), (1.0, "FedPer 1"): [0.3 + over for over in personal]}
-    art, names = rows(cells, by="a"), rows({(5, name): values for (_, name), values in cells.items()}, by="renamed")
+    cells_5 = {(5, name): values for (_, name), values in cells.items()}
+    art, names = rows(cells, by="a"), rows(cells_5 | {(0, "FedAvg"): [plain], (0, "FedPer 1"): [0.9]}, by="renamed")
     return {"aesthetics": art.assign(single_ceiling=0.3), "renamed": names.assign(single_ceiling=0.3)}
 
 
@@ -110,15 +117,18 @@ def cifar10_finetuned(four, eight, second=0.3):
     return {"cifar10": with_tuning(rows(cells | {(k, "FedPer 1 + FT"): [0.5] for k in (4, 8)}))}
 
 
-def many_classes(few, all_):
+def many_classes(few, all_, alone=0.1):
     table = pair("FedPer 1", "FedAvg", {10: few, 100: all_})
-    extra = [table[table["method"] == "FedPer 1"].assign(method=name) for name in ("FedPer 1 + FT", "local only")]
+    ours = table[table["method"] == "FedPer 1"]
+    extra = [ours.assign(method="FedPer 1 + FT"), ours.assign(method="local only", accuracy=alone)]
     return {"many_classes": with_tuning(pd.concat([table, *extra]))}
 
 
-def best_units(*best, units=(0, 1, 2)):
+def best_units(*best, units=(0, 1, 2), second=0.5):
+    """One k an entry of `best`, the number of units that is best there; the other numbers have accuracy `second`."""
     cells = [(k, count) for k in range(len(best)) for count in units]
-    table = rows({(k, f"FedPer {count}"): [0.9 if best[k] == count else 0.5] for k, count in cells})
+    names = {0: "FedAvg", 2: "local only"}
+    table = rows({(k, names.get(c, f"FedPer {c}")): [0.9 if best[k] == c else second] for k, c in cells})
     return {"classes": table.assign(personal_units=[count for _, count in cells])}
 
 
@@ -218,7 +228,7 @@ CASES = {
         {YES: [(0.2, 0.11)], NEARLY: [(0.07, 0.06), (0.01, 0.2, 0.2)], NO: [(0.04,)]},
     ),
     "single-model-ceiling": (
-        lambda *levels: learnt(ceiling(*levels)),
+        ceiling,
         {YES: [(0.01, 0.1, 0.01)], NEARLY: [(0.01, 0.1, -0.01, 0.1)], NO: [(0.03, 0.1), (-0.1, -0.01, -0.01, 0.1)]},
     ),
     "aesthetics": (aesthetics, {YES: [(0.22, 0.42)], NEARLY: [(0.22, 0.33), (0.3, 0.6)], NO: [(0.22, 0.25)]}),
@@ -233,7 +243,7 @@ CASES = {
         )
         for claim, name in (("order-in-k", "classes"), ("cifar10-order", "cifar10"))
     },
-    "cifar10-gain": (fedper2("cifar10", 4), {YES: [(0.2, 0.11)], NEARLY: [(0.2, 0.07)], NO: [(0.2, 0.2, 0.04)]}),
+    "cifar10-gain": (cifar10_gain, {YES: [(0.2, 0.11)], NEARLY: [(0.2, 0.07)], NO: [(0.2, 0.2, 0.04)]}),
     "near-identical": (
         lambda digits, cifar: fedper2("classes", 10)(digits) | fedper2("cifar10", 10)(cifar),
         {
@@ -324,7 +334,7 @@ CASES = {
         many_classes,
         {
             YES: [((0.2, 0.11), (-0.05, -0.02))],
-            NEARLY: [((0.2, 0.05), (-0.05, -0.02)), ((0.2, 0.2), (-0.05, -0.005))],
+            NEARLY: [((0.2, 0.05), (-0.05, -0.02)), ((0.2, 0.2), (-0.05, -0.005)), ((0.2, 0.11), (-0.05, -0.02), 0.9)],
             NO: [((-0.1, -0.2), (-0.1, -0.1)), ((0.2, 0.2), (0.1, 0.1))],
         },
     ),
@@ -401,6 +411,9 @@ def test_nothing_is_judged_on_digits_where_nothing_was_learnt():
         table = {"classes": rows(few | {(10, "FedAvg"): [level]})}
         assert judge((BY_ID["heterogeneity"],), table)["status"].item() == status
     assert rules.heterogeneity({"classes": rows(few | {(10, "FedAvg"): [0.17]})}).status == "reproduced"
+    weak = ceiling(0.01, 0.1, plain=0.17)
+    assert judge((BY_ID["single-model-ceiling"],), weak)["status"].item() == "not judged"
+    assert all("FedAvg is below 0.4" in claim.rule for claim in CLAIMS if "classes" in claim.needs)
 
 
 def test_block_descent():
@@ -441,13 +454,25 @@ def test_shared_representation(values, status):
     assert rules_concept.shared_representation({"representation": representation(*values)}).status == status
 
 
+def test_ties_between_numbers_of_units_are_not_decided_by_the_last_digit():
+    """All within a tie: sharing all is best at every k, so that the best number does not fall."""
+    assert rules.best_units(best_units(2, 1, 0, second=0.896)).status == NO
+    clear, tied = best_units(2, 1, 0)["classes"], best_units(2, 1, 0, second=0.896)["classes"]
+    inner_tied = pd.concat([clear[clear["classes_per_client"] != 1], tied[tied["classes_per_client"] == 1]])
+    assert rules.best_units({"classes": inner_tied}).status == NEARLY  # two, zero and zero units
+    with pytest.raises(Missing, match="local only"):
+        rules.best_units(best_units(1, 0, units=(0, 1, 3)))
+
+
 def test_nothing_follows_from_networks_that_have_not_learnt():
     weak = networks(one=(0.1, 0.0))["cifar10_networks"]
     verdict = rules_images.networks({"cifar10_networks": weak.assign(accuracy=weak["accuracy"] - 0.35)})
     assert verdict.status == "not judged" and "too few rounds" in verdict.detail
-    strong = pair("FedPer 2", "FedAvg", {4: (0.2, 0.2), 10: (0.2, 0.2)})
+    strong = cifar10_gain(0.2, 0.2)["cifar10"]
     assert rules_images.cifar10_gain({"cifar10": strong}).status == "reproduced"
     assert rules_images.cifar10_gain({"cifar10": strong.assign(accuracy=strong["accuracy"] - 0.25)}).status == "close"
+    verdict = rules_images.cifar10_gain(cifar10_gain(0.2, 0.2, alone=0.75))
+    assert verdict.status == "close" and "training alone (-0.050)" in verdict.detail
     strong = with_local(pair("FedPer 1", "FedAvg", {10: (0.2, 0.2)}))
     assert rules_images.cifar100_gain({"cifar100": strong.assign(accuracy=strong["accuracy"] - 0.45)}).status == "close"
 

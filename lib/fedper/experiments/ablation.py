@@ -10,6 +10,7 @@ from lib.fedper.aesthetics import aesthetics_federation, picture_pool
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
 from lib.fedper.experiments.concept import AESTHETICS_NET
 from lib.fedper.experiments.images import PIXELS
+from lib.fedper.experiments.rates import judging
 from lib.fedper.federations import class_federation, digits
 from lib.fedper.fedper import fedper
 from lib.nets import UnitNet
@@ -61,8 +62,9 @@ def bases_on_cifar10(deep: pd.DataFrame, linear: pd.DataFrame) -> pd.DataFrame:
     """
     deep = deep[deep["classes_per_client"].isin(linear["classes_per_client"])]
     deep = deep[deep["method"].isin(["FedPer 1", "local only"])].assign(base="deep")
-    both = pd.concat([deep, linear[linear["method"] == "FedPer 1"].assign(base="linear")], ignore_index=True)
-    return last_round(both[both["use"] == "judging"]).assign(task="CIFAR-10")
+    linear = linear[linear["method"] == "FedPer 1"].assign(base="linear")
+    both = pd.concat([last_round(judging(rows)) for rows in (deep, linear)], ignore_index=True)
+    return both.assign(task="CIFAR-10")
 
 
 def linear_images() -> UnitNet:

@@ -11,7 +11,8 @@ from lib.fedper.experiments.images import PIXELS, accuracy_on_cifar10, at_size
 from lib.nets import UnitNet, mobilenet_v1, resnet34
 
 NETWORKS = ("ResNet-34", "MobileNet-v1")
-NETWORK_METHODS = ("FedAvg", "FedPer 2")
+NETWORK_CELLS = ((4, "FedAvg"), (4, "FedPer 2"), (4, "local only"), (10, "FedAvg"), (10, "FedPer 2"))
+NETWORK_RATES = (0.003, 0.01, 0.03)
 
 
 def network(name: str, pixels: int) -> Callable[[], UnitNet]:
@@ -22,7 +23,7 @@ def network(name: str, pixels: int) -> Callable[[], UnitNet]:
     for an unknown network.
     """
     kind, _, share = name.partition(" / ")
-    if kind not in NETWORKS or not (share or "1").isdigit():
+    if kind not in NETWORKS or not (share or "1").isdigit() or int(share or 1) == 0:
         raise ValueError(f"unknown network {name!r}: choose {' or '.join(NETWORKS)}, or a part such as 'ResNet-34 / 8'")
     width, small = 1 / int(share or 1), pixels == PIXELS
     if kind == "ResNet-34":

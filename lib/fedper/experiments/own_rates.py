@@ -44,8 +44,8 @@ class Arm:
     def run(self, lr: float, seed: int, **columns: object) -> Run:
         """Train at `lr`, as `arms.arm_or_zero` does, which takes the `columns`."""
         plan = replace(self.plan, lr=lr)
-        algorithm, clients = method(self.name, self.build, plan.local), self.federation(seed=seed)
-        return arm_or_zero(self.name, algorithm, clients, plan, seed=seed, **columns, lr=lr)
+        algorithm = method(self.name, self.build, plan.local, seed=seed)
+        return arm_or_zero(self.name, algorithm, self.federation(seed=seed), plan, seed=seed, **columns, lr=lr)
 
     def finetuned(self, run: Run, lr: float, epochs: int) -> pd.DataFrame:
         """Return the last row of `run` after `epochs` of fine-tuning at `lr` (the head of FedPer, else all layers)."""
@@ -53,7 +53,8 @@ class Arm:
         seed = int(rows["seed"].iloc[0])
         found = np.zeros(1)
         if history is not None:
-            algorithm = _tuner(method(self.name, self.build, self.plan.local), self.name, self.build, lr, epochs)
+            trained = method(self.name, self.build, self.plan.local, seed=seed)
+            algorithm = _tuner(trained, self.name, self.build, lr, epochs)
             clients = self.federation(seed=seed).to(self.plan.device)
             found = evaluate(algorithm, history, clients, round=self.plan.rounds, seed=seed)
         return row_after(rows, FINETUNED[self.name], found, finetune_lr=lr, finetune_epochs=epochs)
@@ -73,32 +74,42 @@ def at_own_rate(
     """Return accuracy over rounds of one method at the best of `rates`, and fine-tuned with the best settings.
 
     The rate, then the epochs and the rate of the fine-tuning, are chosen on `tuning` other partitions of the same
-    images by their accuracy after the last round. "FedBABU" is nothing before it is fine-tuned: its curve has ten steps
-    at the rate of its training, its last row the chosen settings.
+    images by their accuracy after the last round. "FedBABU" is nothing before it is fine-tuned, so that all three are
+    chosen together; its curve has ten steps at the rate of its training, its last row the chosen settings.
 
     Returns:
         Rows of use "tuning" and "judging": use, lr, method, seed, the columns of `arms.by_round`, and where `one` is in
         `FINETUNED` finetune_lr and finetune_epochs (NaN in rows without fine-tuning).
     """
-    tried = {}
+    tried = []
     for s, lr in track(list(itertools.product(tuning_seeds(tuning, seeds[0]), rates)), f"{one.name}: rates", progress):
-        tried[s, lr] = one.run(lr, s, use="tuning")
-    parts = [rows for rows, _ in tried.values()]
+        tried.append(one.run(lr, s, use="tuning"))
+    parts = [rows for rows, _ in tried]
     best = float(best_settings(pd.concat(parts, ignore_index=True), ["use"])["lr"].item())
-    judged = [one.run(best, s, evaluate_every=often(one.plan.rounds), use="judging") for s in seeds]
     replaced = FINETUNED.get(one.name) == one.name
+    if one.name in FINETUNED:
+        tuned = _tuned_further(one, tried if replaced else [run for run in tried if run[0]["lr"].iloc[0] == best])
+        parts.append(tuned)
+        best, *setting = _chosen(tuned)
+    judged = [one.run(best, s, evaluate_every=often(one.plan.rounds), use="judging") for s in seeds]
     parts += [rows[rows["round"] < one.plan.rounds] if replaced else rows for rows, _ in judged]
     if one.name in FINETUNED:
-        settings = list(itertools.product(FINETUNE_RATES, FINETUNE_EPOCHS))
-        trained = [run for (_, lr), run in tried.items() if lr == best]
-        options = [
-            pd.concat([one.finetuned(run, *setting) for run in trained]).assign(option=place)
-            for place, setting in enumerate(settings)
-        ]
-        tuned = pd.concat(options, ignore_index=True)
-        chosen = best_settings(tuned, ["use"], setting="option")["option"].item()
-        parts += [tuned.drop(columns="option"), *(one.finetuned(run, *settings[chosen]) for run in judged)]
+        parts += [one.finetuned(run, *setting) for run in judged]
     return pd.concat(parts, ignore_index=True)
+
+
+def _tuned_further(one: Arm, runs: Sequence[Run]) -> pd.DataFrame:
+    settings = list(itertools.product(FINETUNE_RATES, FINETUNE_EPOCHS))
+    return pd.concat([one.finetuned(run, *setting) for run in runs for setting in settings], ignore_index=True)
+
+
+def _chosen(tuned: pd.DataFrame) -> tuple[float, float, int]:
+    """Return the learning rate, that of the fine-tuning and its epochs that are best in the median over partitions."""
+    columns = ["lr", "finetune_lr", "finetune_epochs"]
+    numbered = tuned.assign(option=tuned.groupby(columns).ngroup())
+    option = best_settings(numbered, ["use"], setting="option")["option"].item()
+    lr, finetune_lr, epochs = numbered.loc[numbered["option"] == option, columns].iloc[0]
+    return float(lr), float(finetune_lr), int(epochs)
 
 
 def accuracy_at_own_rates(

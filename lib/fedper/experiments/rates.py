@@ -48,7 +48,7 @@ def learning_rates(
 
 
 def _arm(name: str, federation: Federation, plan: Plan, seed: int, labels: dict[str, object]) -> pd.DataFrame:
-    return arm_or_zero(name, method(name, DIGITS_NET, plan.local), federation, plan, seed=seed, **labels)[0]
+    return arm_or_zero(name, method(name, DIGITS_NET, plan.local, seed=seed), federation, plan, seed=seed, **labels)[0]
 
 
 def judging(table: pd.DataFrame) -> pd.DataFrame:

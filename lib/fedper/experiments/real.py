@@ -16,7 +16,7 @@ from lib.fedper.experiments.arms import Plan, Progress, natural_clients
 from lib.fedper.experiments.flickr import accuracy_on_flickr
 from lib.fedper.experiments.images import CNN, PIXELS, accuracy_on_cifar10, accuracy_on_images, pooled
 from lib.fedper.experiments.many_classes import MANY_METHODS, accuracy_on_many_classes
-from lib.fedper.experiments.networks import NETWORK_METHODS, networks_on_cifar10
+from lib.fedper.experiments.networks import NETWORK_CELLS, NETWORK_RATES, network, networks_on_cifar10
 from lib.fedper.experiments.rates import learning_rates
 from lib.fedper.federations import TEST_SHARE
 from lib.nets import small_cnn
@@ -24,6 +24,7 @@ from lib.report.tasks import Task, run_tasks
 
 METHODS = ("FedAvg", "FedPer 1", "local only")
 CIFAR10_METHODS = ("FedAvg", "FedPer 1", "FedPer 2", "local only")
+CIFAR10_RIVALS = ("FedRep", "FedBABU")
 KNOWN = ("digits", "cifar10", "cifar100", "femnist-digits", "flickr-aes")
 
 
@@ -45,7 +46,7 @@ def real_tasks(
     (None: as `plan`) at tuned learning rates; "cifar100", "femnist-digits" and "flickr-aes" give the tables cifar100,
     femnist and flickr; "digits" gives nothing here. `rates` adds the table rates (on the digits), `many_classes` that
     called many_classes (classes a client, of a hundred clusters). `image_size` is what images are scaled to for
-    `networks`. Raises ValueError for an unknown name.
+    `networks`. Raises ValueError for an unknown name of a data set or a network.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
     if unknown:
@@ -60,13 +61,15 @@ def real_tasks(
     tasks += [Task("many_classes", accuracy_on_many_classes, whole | cell) for cell in cells]
     if "cifar10" in data_sets:
         whole |= {"plan": cifar10_plan or plan}
-        cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (4, 10) for name in NETWORK_METHODS]
-        one = {"image_size": image_size} | whole
+        cells = [{"classes_per_client": (k,), "methods": (name,)} for k, name in NETWORK_CELLS]
+        one = {"image_size": image_size, "rates": NETWORK_RATES} | whole
+        for name in networks:
+            network(name, image_size)  # refuses a name before anything is computed
         tasks += [
             Task("cifar10_networks", networks_on_cifar10, one | {"networks": (n,)} | c) for n in networks for c in cells
         ]
         cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (4, 8, 10) for name in CIFAR10_METHODS]
-        cells += [{"classes_per_client": (4,), "methods": (name,)} for name in ("FedRep", "FedBABU")]
+        cells += [{"classes_per_client": (4,), "methods": (name,)} for name in CIFAR10_RIVALS]
         tasks += [Task("cifar10", accuracy_on_cifar10, whole | cell) for cell in cells]
         base = {"build": linear_images, "classes_per_client": (4,), "methods": ("FedPer 1",)}
         tasks.append(Task("cifar10_base", accuracy_on_cifar10, whole | base))

@@ -119,7 +119,7 @@ def _signs(gain: pd.Series, name: str) -> str:
 
 # What a method of `comparison` does beyond the local training that all share.
 EXTRA_WORK = {
-    "FedRep": "FedRep trains its head besides, for half as many steps or passes, rounded up",
+    "FedRep": "FedRep trains its head besides, for half as many steps",
     "Ditto": "Ditto takes twice as many steps",
     "FedAvg + FT": '"+ FT" fine-tunes after training',
     "FedBABU": "so does FedBABU",
@@ -127,16 +127,15 @@ EXTRA_WORK = {
 
 
 def chosen_rates(table: pd.DataFrame, ks: list[int]) -> str:
-    """Return the learning rate of each method by number of classes a client, and the lengths of its fine-tuning."""
+    """Return each method's learning rate by number of classes a client, and the rate and length of its fine-tuning."""
     parts = []
     for name in known_methods(table):
         rows = table[(table["method"] == name) & table["classes_per_client"].isin(ks)]
-        column = "lr" if rows["finetune_lr"].isna().all() else "finetune_lr"
-        rates = rows.groupby("classes_per_client")[column].first()
-        text = f"{name} {listed(rates, 3)}"
-        if column == "finetune_lr":
-            text += f" for {'/'.join(f'{n:g}' for n in rows.groupby('classes_per_client')['finetune_epochs'].first())}"
-            text += " passes"
+        first = rows.groupby("classes_per_client").first()
+        text = f"{name} {listed(first['lr'], 3)}"
+        if "finetune_lr" in first and first["finetune_lr"].notna().any():
+            epochs = "/".join(f"{count:g}" for count in first["finetune_epochs"])
+            text += f" and for fine-tuning {listed(first['finetune_lr'], 3)}, {epochs} passes"
         parts.append(text)
     return "; ".join(parts)
 
@@ -148,6 +147,8 @@ def comparison(table: pd.DataFrame) -> Figure:
     methods = known_methods(table)
     present = table.groupby("classes_per_client")["method"].nunique()
     ks = sorted(present.index[present == len(methods)])
+    if not ks:
+        raise ValueError(f"no number of classes a client has all of {', '.join(methods)}: run all of them at one")
     fig, axes = new_figure(1, len(ks), width=3.4 * len(ks) + 0.6, height=0.26 * len(methods) + 1.2, sharey=True)
     for axis, k in zip(axes[0], ks, strict=True):
         part = table[table["classes_per_client"] == k]
@@ -229,13 +230,12 @@ def networks(table: pd.DataFrame) -> Figure:
             curves(axis, part[part["classes_per_client"] == k], "round", "accuracy")
             axis.set_title(f"{name}, $k = {k}$")
         row[0].set_ylabel("accuracy")
-        method = next(label for label in known_methods(part) if label != "FedAvg")
         final = medians(last_round(part), "classes_per_client")
-        notes.append(f"{name}: FedAvg {listed(final['FedAvg'])}, {method} {listed(final[method])}")
+        notes.append(f"{name}: " + ", ".join(f"{m} {listed(final[m].dropna())}" for m in known_methods(part)))
     for axis in axes[-1]:
         axis.set_xlabel("round")
     legend_above(fig, axes[0, 0])
-    caption = f"""CIFAR-10 on the paper's networks (/ 8: an eighth of their channels; {length(table)}): final
+    caption = f"""CIFAR-10 on the paper's networks (/ n: one in n of their channels; {length(table)}): final
         accuracy by classes a client, where guessing gives one tenth (and one in $k$ who knows its classes):
         {"; ".join(notes)}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy against rounds by network and classes. {notes[0]}.")
