@@ -12,7 +12,7 @@ from lib.nets import UnitNet, mobilenet_v1, resnet34
 
 NETWORKS = ("ResNet-34", "MobileNet-v1")
 NETWORK_CELLS = ((4, "FedAvg"), (4, "FedPer 2"), (4, "local only"), (10, "FedAvg"), (10, "FedPer 2"))
-NETWORK_RATES = (0.003, 0.01, 0.03)
+NETWORK_RATES = (0.003, 0.01, 0.03, 0.1)
 
 
 def network(name: str, pixels: int) -> Callable[[], UnitNet]:
