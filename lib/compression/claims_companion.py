@@ -5,6 +5,8 @@ from lib.report import COMPANION, Claim
 
 SHORT = "not judged below 20 iterations: the first recorded run had 6, far too few for a policy to learn"
 _BEYOND = "reward more than 5 % higher in every seed; close if its median is higher"
+_GROWS = "mean of the last fifth of the iterations at least 3 times that of the first in every seed; close from 1.5"
+_FLOOR = "at least half of the last fifth's students within 10 % of the fewest parameters; close from a fifth"
 _NOISY = "added with the rules of the two claims above when one seed had proved to be noisy"
 
 COMPANIONS = (
@@ -67,6 +69,42 @@ COMPANIONS = (
         changed=SHORT,
     ),
     Claim(
+        "resnet18-grows",
+        "The reward of drawn students grows several times over (ResNet-18, CIFAR-10)",
+        COMPANION,
+        "",
+        _GROWS,
+        ("gpu_history",),
+        rules.long_enough("gpu_history", rules.on("gpu_history", rules.grows)),
+    ),
+    Claim(
+        "resnet18-floor",
+        "The policy ends at the floor: it removes (nearly) all that it may (ResNet-18, CIFAR-10)",
+        COMPANION,
+        "",
+        _FLOOR,
+        ("gpu_history",),
+        rules.long_enough("gpu_history", rules.on("gpu_history", rules.floor)),
+    ),
+    Claim(
+        "vgg11-minimal",
+        "The search is worth more than removing everything (VGG-11, CIFAR-10)",
+        COMPANION,
+        "",
+        _BEYOND,
+        ("gpu_vgg_final", "gpu_vgg_history"),
+        rules.long_enough("gpu_vgg_history", rules.beyond("gpu_vgg_final", "remove all")),
+    ),
+    Claim(
+        "vgg11-random",
+        "The search is worth more than random search (VGG-11, CIFAR-10)",
+        COMPANION,
+        "",
+        _BEYOND,
+        ("gpu_vgg_final", "gpu_vgg_history"),
+        rules.long_enough("gpu_vgg_history", rules.beyond("gpu_vgg_final", "random search")),
+    ),
+    Claim(
         "floors",
         "ResNet-18 cannot be compressed more than 6.46 times by removing layers (6.32 at 100 classes)",
         COMPANION,
@@ -80,7 +118,7 @@ COMPANIONS = (
         "The reward of drawn students grows several times over",
         COMPANION,
         "",
-        "mean of the last fifth of the iterations at least 3 times that of the first in every seed; close from 1.5",
+        _GROWS,
         ("history",),
         rules.grows,
     ),
@@ -89,7 +127,7 @@ COMPANIONS = (
         "The policy ends at the floor: it removes (nearly) all that it may",
         COMPANION,
         "",
-        "at least half of the last fifth's students within 10 % of the fewest parameters; close from a fifth",
+        _FLOOR,
         ("history",),
         rules.floor,
     ),

@@ -182,6 +182,11 @@ def long_enough(name: str, rule: Rule, *, least: int = 20) -> Rule:
     return judged
 
 
+def on(name: str, rule: Rule) -> Rule:
+    """Return `rule`, which judges table ``history``, for table `name` in its place."""
+    return lambda tables: rule({"history": tables[name]})
+
+
 def _ends(history: pd.DataFrame, value: str) -> tuple[pd.Series, pd.Series]:
     """Return the means of `value` over the first and the last fifth of the iterations of the method, by seed."""
     need(history, method=OURS)

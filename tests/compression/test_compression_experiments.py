@@ -176,7 +176,16 @@ def test_cifar_tables_within_a_time_limit():
     store.require("cifar10")
     seen = []
     options = {"images": 800, "tests": 300, "epochs": 1, "teacher_epochs": 4, "iterations": 1, "budget": 1, "lr": 0.01}
-    tables = cifar10_tables(minutes=0.01, width=1 / 16, write=lambda *pair: seen.append(pair), **options)
-    assert set(tables) == {"times", "history", "final", "subset_history", "subsets"}
-    assert [len(tables[name]) for name in ("times", "final", "subsets")] == [1, 3, 6] and len(seen) == 11
+    options |= {"vgg": True, "write": lambda *pair: seen.append(pair)}
+    tables = cifar10_tables(minutes=0.01, width=1 / 16, **options)
+    assert set(tables) == {"times", "history", "final", "subset_history", "subsets", "vgg_history", "vgg_final"}
+    assert [len(tables[name]) for name in ("times", "final", "subsets")] == [1, 3, 6]
+    last = dict(seen)  # what is written last is what is returned
+    assert all(tables[name].equals(last[name]) for name in tables)
     assert set(tables["subsets"]["arm"]) == {"full policy", "transfer", "scratch"}
+
+
+def test_a_history_without_valid_students_has_no_reward_of_its_own():
+    history = pd.DataFrame({"reward": [-1.0, -1.0], "valid": [False, False]})
+    judged = methods.judged_history(history)
+    assert judged["reward"].tolist() == judged["sought"].tolist() == [-1.0, -1.0]

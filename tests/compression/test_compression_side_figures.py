@@ -18,7 +18,7 @@ from lib.compression.experiments.policies import (
 )
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import edge_costs, latency_costs
-from lib.compression.figures.parts import over_seeds, readable, scale
+from lib.compression.figures.parts import over_seeds, readable, replays, scale
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
 from lib.compression.optimum import every_student, threshold_path
 from lib.compression.reward import ddc, n2n
@@ -117,7 +117,17 @@ def test_tables_are_shown_in_words():
 def test_scale_of_a_search_is_that_of_its_tables():
     history = pd.DataFrame({"method": ["DDC", "DDC", "random search"], "iteration": [0, 5, 9]})
     text = scale(pd.DataFrame({"images": [1000]}), history)
-    assert "9,000 training images" in text and "6 iterations" in text
+    assert "9,000 training images" in text and "6 iterations. " in text
+    told = scale(
+        pd.DataFrame([{"images": 1000, "half": True, "epochs": 5, "final_epochs": 16}]), history, network="VGG"
+    )
+    assert told.startswith("VGG") and "5 epochs a student and 16 for those judged" in told
+
+
+def test_what_recorded_steps_save_is_told_where_they_were_used():
+    row = {"fit_s": 2.5, "captured_fit_s": 0.52, "captured": True}
+    assert "2.5 seconds, and 0.5 with" in replays(pd.DataFrame([row]))
+    assert replays(pd.DataFrame([row | {"captured": False}])) == replays(pd.DataFrame({"teacher_s": [1.0]})) == ""
 
 
 def test_captions_of_policies_promise_no_interval_of_one_seed():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 import torch
 
 from lib.compression import data, layers, networks
+from lib.compression.experiments import steps
 from lib.compression.experiments.methods import MINIMAL, RANDOM, judged, judged_history
 from lib.compression.measure import first_pass_seconds, seconds_of
 from lib.compression.networks import Network
@@ -21,6 +24,7 @@ from lib.compression.training import Recipe, accuracy
 
 # Share of the time by which each part ends; a part that is early leaves its time to the next.
 ENDS = {"DDC": 0.42, RANDOM: 0.62, "vehicles": 0.80, "animals": 0.97}
+BOTH = {"DDC": 0.40, RANDOM: 0.56, "vehicles": 0.68, "animals": 0.80, "VGG-11": 0.89, "VGG-11, random": 0.96}
 Write = Callable[[str, pd.DataFrame], None]
 
 
@@ -29,6 +33,7 @@ class _Run:
 
     def __init__(self, seconds: float, write: Write | None) -> None:
         self.seconds, self.write, self.start = seconds, write, time.monotonic()
+        self.final_epochs: int | None = None  # of the students that are judged; as in the search if None
         self.rows: dict[str, list[pd.DataFrame]] = {}
 
     def share(self) -> float:
@@ -39,8 +44,12 @@ class _Run:
 
     def add(self, name: str, rows: pd.DataFrame) -> None:
         self.rows.setdefault(name, []).append(rows)
+        self.hand_on(name)
+
+    def hand_on(self, name: str, *more: pd.DataFrame) -> None:
+        """Write the table with `more` rows that are not final, so that a run that is cut off keeps them."""
         if self.write is not None:
-            self.write(name, self.table(name))
+            self.write(name, pd.concat([*self.rows.get(name, []), *more], ignore_index=True))
 
     def table(self, name: str) -> pd.DataFrame:
         return pd.concat(self.rows[name], ignore_index=True)
@@ -54,11 +63,13 @@ def cifar10_tables(
     tests: int | None = 2000,
     epochs: int = 3,
     teacher_epochs: int = 12,
+    final_epochs: int | None = None,
     iterations: int = 30,
     budget: int = 10,
     width: float = 0.125,
     batch: int = 50,
     lr: float = 5e-3,
+    vgg: bool = False,
     write: Write | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Search on all ten classes of CIFAR-10 and on the paper's class subsets, with the baselines that it lacks.
@@ -70,54 +81,90 @@ def cifar10_tables(
         tests: Test images, all if None.
         epochs: Epochs a student.
         teacher_epochs: Epochs of the teacher.
+        final_epochs: Epochs of the chosen students when they are trained anew and judged, as in the search if None or
+            if steps are not recorded (`lib.compression.captured`), which would take too long.
         iterations: At most so many on all classes, five students each.
         budget: At most so many on each class subset.
-        width: Multiplier of ResNet-18's widths.
+        width: Multiplier of the networks' widths.
         batch: Images a minibatch.
         lr: First learning rate, which falls to zero.
+        vgg: Whether VGG-11 follows ResNet-18, on all classes.
         write: Called with name and table whenever a table has grown.
 
-    Returns ``times`` (first and warm passes), ``history`` and ``final`` (all classes), ``subset_history`` and
-    ``subsets``.
+    Returns ``times`` (first and warm passes, recorded steps on a CUDA device), ``history`` and ``final`` (all classes),
+    ``subset_history`` and ``subsets``, and with `vgg` ``vgg_history`` and ``vgg_final``.
     """
-    run, half = _Run(60 * minutes, write), device.startswith("cuda")
+    run, half, ends = _Run(60 * minutes, write), device.startswith("cuda"), BOTH if vgg else ENDS
     loaded = data.cifar10(images=images, tests=tests, views=max(epochs, 8), device=device)
-    architecture = networks.resnet18() if width == 1 else networks.narrowed(networks.resnet18(), width)
+    recipe = Recipe(epochs=epochs, lr=lr, batch=batch, decay=True, half=half)
+    architecture = networks.narrowed(networks.resnet18(), width)
     first = first_pass_seconds(_placed(networks.build(architecture), device, half), loaded.val_x, half=half)
-    labels = Recipe(epochs=teacher_epochs, lr=lr, batch=batch, decay=True, half=half, soft=0.0)
-    teacher = trained_teacher(architecture, loaded, recipe=labels)
-    run.add("times", _times(teacher, first, half))
-    trainer = StudentTrainer(
-        teacher, Recipe(epochs=epochs, lr=lr, batch=batch, decay=True, half=half), batched=not half
-    )
-    least = layers.smallest_valid(architecture)
-    _final(run, "final", trainer, [({"method": MINIMAL, "trainings": 0}, least)])
-    found = search(architecture, trainer, iterations=iterations, stop=lambda _: run.over(ENDS["DDC"]))
-    _history(run, "history", found, method="DDC")
-    spent = {"trainings": found.trainings, "keep": None, "stop": lambda _: run.over(ENDS[RANDOM])}
-    drawn = random_search(architecture, trainer, **spent)
-    _history(run, "history", drawn, method=RANDOM)
-    ours = ({"method": "DDC", "trainings": found.trainings}, found.keep)
-    chance = ({"method": RANDOM, "trainings": drawn.trainings}, drawn.keep)
-    run.rows.pop("final")  # judged again with the others, so that all are timed in turns
-    _final(run, "final", trainer, [({"method": MINIMAL, "trainings": 0}, least), ours, chance])
+    tried = steps.trial(architecture, loaded, recipe) if half else {}
+    recipe = replace(recipe, captured=bool(tried.get("captured", False)))
+    trainer = _trainer(architecture, loaded, recipe, teacher_epochs)
+    run.final_epochs = final_epochs if recipe.captured else None
+    effort = {"epochs": epochs, "final_epochs": run.final_epochs or epochs, "teacher_epochs": teacher_epochs}
+    run.add("times", _times(trainer.teacher, first, half).assign(**effort, **tried))
+    found = _all_classes(run, trainer, iterations, "", ends["DDC"], ends[RANDOM])
     for subset in ("vehicles", "animals"):
-        _subset(run, trainer, found, subset, budget)
+        _subset(run, trainer, found, subset, budget, ends[subset])
+    if vgg:  # each student has maps of its own: to try algorithms for all of them would take longer than to train it
+        with _first_algorithm():
+            trainer = _trainer(networks.narrowed(networks.vgg11(), width), loaded, recipe, teacher_epochs)
+            _all_classes(run, trainer, iterations, "vgg_", ends["VGG-11"], ends["VGG-11, random"])
     return {name: run.table(name) for name in run.rows}
 
 
-def _subset(run: _Run, whole: StudentTrainer, full: Found, subset: str, budget: int) -> None:
+@contextmanager
+def _first_algorithm() -> Iterator[None]:
+    """Let cuDNN take the algorithm that it expects to be fast, and try no others."""
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
+def _trainer(architecture: layers.Architecture, images: data.Images, recipe: Recipe, epochs: int) -> StudentTrainer:
+    """Return what trains students of `architecture` by `recipe`, after a teacher of so many epochs on labels."""
+    teacher = trained_teacher(architecture, images, recipe=replace(recipe, epochs=epochs, soft=0.0))
+    return StudentTrainer(teacher, recipe, batched=not recipe.half)
+
+
+def _all_classes(
+    run: _Run, trainer: StudentTrainer, iterations: int, prefix: str, search_until: float, random_until: float
+) -> Found:
+    """Search on all classes, draw as many students at random, and judge both beside the smallest student."""
+    architecture, history = trainer.teacher.architecture, f"{prefix}history"
+    least = ({"method": MINIMAL, "trainings": 0}, layers.smallest_valid(architecture))
+    _final(run, f"{prefix}final", trainer, [least])
+    stop = _until(run, search_until, history, method="DDC")
+    found = search(architecture, trainer, iterations=iterations, stop=stop)
+    _history(run, history, found, method="DDC")
+    stop = _until(run, random_until, history, method=RANDOM)
+    drawn = random_search(architecture, trainer, trainings=max(found.trainings, 1), keep=None, stop=stop)
+    _history(run, history, drawn, method=RANDOM)
+    both = {"DDC": found, RANDOM: drawn}
+    chosen = [
+        ({"method": name, "trainings": some.trainings}, some.keep) for name, some in both.items() if some.trainings
+    ]
+    run.rows.pop(f"{prefix}final")  # judged again with the others, so that all are timed in turns
+    _final(run, f"{prefix}final", trainer, [least, *chosen])
+    return found
+
+
+def _subset(run: _Run, whole: StudentTrainer, full: Found, subset: str, budget: int, end: float) -> None:
     """Search on one class subset with the policy of all classes and from scratch, `budget` iterations each at most."""
     teacher = whole.teacher
     images = data.subset(teacher.images, data.SUBSETS[subset])
     trainer = StudentTrainer(teacher, whole.recipe, images=images, batched=whole.batched)
     begin, results, most = run.share(), {}, budget
     arms: tuple[tuple[str, Policy | None, float], ...] = (
-        ("transfer", full.policy, begin + 0.4 * (ENDS[subset] - begin)),
-        ("scratch", None, ENDS[subset]),
+        ("transfer", full.policy, begin + 0.4 * (end - begin)),
+        ("scratch", None, end),
     )
     for arm, policy, until in arms:
-        stop = _until(run, until)
+        stop = _until(run, until, "subset_history", subset=subset, arm=arm)
         results[arm] = search(teacher.architecture, trainer, iterations=most, policy=policy, stop=stop)
         _history(run, "subset_history", results[arm], subset=subset, arm=arm)
         most = int(results[arm].history["iteration"].max()) + 1
@@ -128,15 +175,24 @@ def _subset(run: _Run, whole: StudentTrainer, full: Found, subset: str, budget: 
     _final(run, "subsets", trainer, chosen)
 
 
-def _until(run: _Run, share: float) -> Callable[[pd.DataFrame], bool]:
-    return lambda _: run.over(share)
+def _until(run: _Run, share: float, table: str, **columns: Any) -> Callable[[pd.DataFrame], bool]:
+    """Return what a search asks after each iteration: it hands the history on and says whether `share` is used up."""
+
+    def stop(history: pd.DataFrame) -> bool:
+        run.hand_on(table, judged_history(history).assign(seed=0, **columns))
+        return run.over(share)
+
+    return stop
 
 
 def _history(run: _Run, table: str, found: Found, **columns: Any) -> None:
-    run.add(table, judged_history(found).assign(seed=0, **columns))
+    run.add(table, judged_history(found.history).assign(seed=0, **columns))
 
 
 def _final(run: _Run, table: str, trainer: StudentTrainer, chosen: list[tuple[dict[str, Any], np.ndarray]]) -> None:
+    if run.final_epochs is not None:
+        recipe = replace(trainer.recipe, epochs=run.final_epochs)
+        trainer = StudentTrainer(trainer.teacher, recipe, images=trainer.images, batched=trainer.batched)
     trained = [(facts | {"seed": 0}, trainer.replicates(keep, runs=2)) for facts, keep in chosen]
     run.add(table, pd.DataFrame(judged(trainer, trained)))
 

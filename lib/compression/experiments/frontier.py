@@ -59,7 +59,7 @@ def searched(
             update=UPDATE,
             seed=seed,
         )
-        histories.append(judged_history(found).assign(thresholds=label(at), seed=seed))
+        histories.append(judged_history(found.history).assign(thresholds=label(at), seed=seed))
         best = found.history.loc[found.history["reward"].idxmax()]
         rows.append(_row(at, seed, best.rename({"reward": "value"})))
     return {"frontier": pd.DataFrame(rows), "history": pd.concat(histories, ignore_index=True)}

@@ -83,7 +83,7 @@ def searches(
             nets = trainer.replicates(keep)
             facts["kept"] = float(np.mean(keep[layers.free(teachers[seed].architecture)]))
             if isinstance(found, Found):
-                histories.append(judged_history(found).assign(method=method, seed=seed))
+                histories.append(judged_history(found.history).assign(method=method, seed=seed))
                 facts["trainings"] = found.trainings
             if isinstance(found, Found) and found.policy is not None:
                 policies[method, seed] = found.policy
@@ -120,9 +120,11 @@ def _find(
     )
 
 
-def judged_history(found: Found) -> pd.DataFrame:
+def judged_history(history: pd.DataFrame) -> pd.DataFrame:
     """Return the history with `sought`, the reward that was searched for, and `reward`, the paper's."""
-    history = found.history.rename(columns={"reward": "sought"})
+    history = history.rename(columns={"reward": "sought"})
+    if not history["valid"].any():  # no student has metrics yet
+        return history.assign(reward=history["sought"])
     paper = ddc(history["a"], history["t"], history["c"])
     return history.assign(reward=np.where(history["valid"], paper, history["sought"]))
 

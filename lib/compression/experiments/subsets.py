@@ -61,7 +61,7 @@ def subset_searches(
             found = search(teacher.architecture, trainer, iterations=steps, policy=policy, **common)
             keeps |= {arm: best(found.history, teacher.architecture, iterations=budget)}
             keeps |= {OWN: found.keep} if arm == SCRATCH else {}
-            histories.append(judged_history(found).assign(subset=subset, arm=arm, seed=seed))
+            histories.append(judged_history(found.history).assign(subset=subset, arm=arm, seed=seed))
         drawn = full.history[(full.history["method"] == "DDC") & (full.history["seed"] == seed)]
         keeps[FULL] = best(drawn, teacher.architecture)
         facts = [{"subset": subset, "arm": arm, "seed": seed} for arm in keeps]

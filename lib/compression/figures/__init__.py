@@ -3,7 +3,7 @@
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import edge_costs, latency_costs
 from lib.compression.figures.frontier import frontier, oracle
-from lib.compression.figures.parts import readable, scale
+from lib.compression.figures.parts import readable, replays, scale
 from lib.compression.figures.rewards import reward_curves, reward_surface
 from lib.compression.figures.searches import comparison, learning
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
@@ -21,6 +21,7 @@ __all__ = [
     "oracle",
     "policy_curves",
     "readable",
+    "replays",
     "reward_curves",
     "reward_surface",
     "scale",

@@ -21,13 +21,34 @@ def readable(table: pd.DataFrame, *, never: str = "never") -> pd.DataFrame:
     return shown.mask(table.isna().to_numpy(), "–").replace([np.inf, -np.inf], never)
 
 
-def scale(times: pd.DataFrame, history: pd.DataFrame) -> str:
+def scale(times: pd.DataFrame, history: pd.DataFrame, *, network: str = "ResNet-18") -> str:
     """Return how large a search on CIFAR-10 was, for captions; tables ``times`` and ``history`` of `cifar10_tables`.
 
     A tenth of the images validates (``images`` of `times`), the rest is trained on.
     """
-    steps = history.loc[history["method"] == "DDC", "iteration"].max() + 1
-    return f"ResNet-18, CIFAR-10, {9 * times['images'].iloc[0]:,} training images, a search of {steps} iterations. "
+    rounds = history.loc[history["method"] == "DDC", "iteration"].max() + 1
+    row = times.iloc[0]
+    epochs = (
+        f", {row['epochs']:.0f} epochs a student and {row['final_epochs']:.0f} for those judged"
+        if "epochs" in row
+        else ""
+    )
+    images = f"{9 * row['images']:,.0f} training images"
+    return f"{network}, CIFAR-10, {images}, a search of {rounds} iterations{epochs}. "
+
+
+def replays(times: pd.DataFrame) -> str:
+    """Return what recording the training steps saves, for captions; table ``times`` of `cifar10_tables`.
+
+    Empty for a run whose steps were not recorded.
+    """
+    if "captured" not in times or not times["captured"].all():
+        return ""
+    row = times.iloc[0]
+    return (
+        f"To train a network of ResNet-18's size as students are takes {row['fit_s']:.1f} seconds, and "
+        f"{row['captured_fit_s']:.1f} with the steps recorded once as a CUDA graph and replayed. "
+    )
 
 
 def over_seeds(table: pd.DataFrame, *, points: str = "Points", marks: str = "bars", what: str = "seed") -> str:
