@@ -160,3 +160,5 @@ def test_the_loss_of_tokens_is_their_mean():
 def test_routed_outputs_need_two_layers():
     with pytest.raises(ValueError, match="projection"):
         LSTMRouting(7, 4, 5, route_outputs=True)
+    with pytest.raises(ValueError, match="every time step"):
+        LSTMRouting(7, 4, 5, by="client")
