@@ -242,7 +242,7 @@ def test_several_processes_give_the_tables_of_one():
 
 
 def test_variants_and_their_figure():
-    assert [len(group) for group in variants().values()] == [2, 4, 2, 3, 1, 5, 1, 5]
+    assert [len(group) for group in variants().values()] == [2, 5, 2, 3, 1, 5, 1, 5]
     assert all(isinstance(one, Flow) for group in variants().values() for one in group.values())
     table = experiments.ablation(groups=("test", "order"), seeds=1, rounds=1)
     assert table["variant"].tolist() == ["as here", "soft test", "policy first"]
