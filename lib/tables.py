@@ -46,6 +46,8 @@ def main(words: list[str] | None = None) -> None:
     todo = [task for task in tasks if not _path(given.out, task.table).is_file()]
     pieces = piece_paths(given.out, todo)
     done = {place: _read(path) for place, path in enumerate(pieces) if path.is_file()}
+    needed = {name: _path(given.out, name) for task in todo for name in task.needs}
+    known = {name: pd.read_csv(path) for name, path in needed.items() if path.is_file()}
     start, result = time.monotonic(), facts(job, workers=given.workers, only=only) | before
     write_json(given.out / "result.json", result | {"status": "partial"})
 
@@ -70,7 +72,8 @@ def main(words: list[str] | None = None) -> None:
         write_text(pieces[place], _csv(rows))
         write_json(given.out / "result.json", now("partial"))
 
-    run_tasks(todo, workers=given.workers, progress=_bar, on_table=keep, on_piece=keep_piece, done=done)
+    how = {"workers": given.workers, "progress": _bar, "done": done, "known": known}
+    run_tasks(todo, **how, on_table=keep, on_piece=keep_piece)
     with suppress(OSError):  # pieces of other tables, which `--only` left alone, stay
         (given.out / "pieces").rmdir()
     write_json(given.out / "result.json", now("ok"))

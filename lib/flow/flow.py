@@ -16,6 +16,7 @@ from lib.federated.algorithms.outputs import OutputMetrics, padded_tests, split_
 from lib.federated.local import LocalSGD
 from lib.federated.stack import select, stack, unstack
 from lib.federated.types import ClientData, Instruction, Memory, ServerState, Tensors, Update
+from lib.flow.lstm import LSTMRouting
 from lib.flow.phases import Order, Parts, Phases
 from lib.flow.policy import part
 from lib.flow.regularizer import Regularizer
@@ -42,7 +43,7 @@ class Flow(OutputMetrics, CohortAlgorithm):
         leak: see `lib.flow.phases.Phases`.
     """
 
-    routing: UnitRouting
+    routing: UnitRouting | LSTMRouting
     policy_lr: float = 0.03
     branch_lr: float | None = None
     regularizer: Regularizer = field(default_factory=Regularizer)
@@ -126,7 +127,7 @@ class Flow(OutputMetrics, CohortAlgorithm):
         return Parts(local=local, policy=part(owned, POLICY), shared=shared)
 
 
-def flow(routing: UnitRouting, local: LocalSGD, *, push: float = 0.0, **options: Any) -> Flow:
+def flow(routing: UnitRouting | LSTMRouting, local: LocalSGD, *, push: float = 0.0, **options: Any) -> Flow:
     """Return Flow on `routing`, its regularizer pushing to the global route with strength `push`.
 
     `options` are further attributes of `Flow`.
@@ -135,11 +136,11 @@ def flow(routing: UnitRouting, local: LocalSGD, *, push: float = 0.0, **options:
     return Flow(model=routing.model, local=local, routing=routing, regularizer=regularizer, **options)
 
 
-def as_released(routing: UnitRouting, local: LocalSGD) -> Flow:
+def as_released(routing: UnitRouting | LSTMRouting, local: LocalSGD) -> Flow:
     """Return Flow with the defects of the released code that change what is learnt, on `routing`.
 
     Local branches that start at the average of the last round's and are sent too, data cut in halves, one momentum for
-    all phases, ties that blank a unit, and on EMNIST a regularizer that meets the second unit instead of a route.
+    all phases, ties that blank a unit, and the regularizer of the data set whose network is of that kind.
     """
     return flow(
         routing,
@@ -148,8 +149,14 @@ def as_released(routing: UnitRouting, local: LocalSGD) -> Flow:
         local_init="average",
         leak=True,
         test_mode="zero ties",
-        regularizer=Regularizer(0.01, "second unit"),
+        regularizer=_released_regularizer(routing),
     )
+
+
+def _released_regularizer(routing: UnitRouting | LSTMRouting) -> Regularizer:
+    if isinstance(routing, UnitRouting):
+        return Regularizer(0.01, "second unit")  # EMNIST
+    return Regularizer(0.001, "opposite" if routing.route_outputs else "second step")  # Stack Overflow, Shakespeare
 
 
 def _cloned(tensors: Tensors) -> Tensors:

@@ -118,6 +118,8 @@ class LSTMRouting:
     def __post_init__(self) -> None:
         if self.route_outputs and self.projection is None:
             raise ValueError("two output layers are routed or none; give projection, or route_outputs=False")
+        if self.by != "instance":
+            raise ValueError(f"by = {self.by!r}: the LSTM is routed at every time step; choose 'instance'")
 
     @functools.cached_property
     def model(self) -> Model:

@@ -3,8 +3,8 @@
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -16,16 +16,24 @@ from lib.report.provenance import THREAD_VARIABLES, data_checksums
 class Task:
     """One piece of a table: the rows that ``function(**options)`` returns.
 
-    `function` must be importable by name, and `options` must pickle, where several processes share the work.
+    `function` must be importable by name, and `options` must pickle, where several processes share the work. A piece
+    that `needs` other tables begins when they are complete; `function` is given them as ``tables``, by name.
     """
 
     table: str
     function: Callable[..., pd.DataFrame]
     options: Mapping[str, Any]
+    needs: tuple[str, ...] = ()
 
     def rows(self) -> pd.DataFrame:
         """Compute the rows."""
         return self.function(**self.options)
+
+    def given(self, tables: Mapping[str, pd.DataFrame]) -> "Task":
+        """Return the task with those of `tables` that it needs among its options."""
+        if not self.needs:
+            return self
+        return replace(self, options={**self.options, "tables": {name: tables[name] for name in self.needs}}, needs=())
 
 
 def run_tasks(
@@ -36,6 +44,7 @@ def run_tasks(
     on_table: Callable[[str, pd.DataFrame], None] = lambda name, table: None,
     on_piece: Callable[[int, pd.DataFrame], None] = lambda place, rows: None,
     done: Mapping[int, pd.DataFrame] | None = None,
+    known: Mapping[str, pd.DataFrame] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables that `tasks` make up, each with the rows of its tasks in the order of `tasks`.
 
@@ -48,19 +57,21 @@ def run_tasks(
         on_table: called with each table once all its tasks are done.
         on_piece: called with the place in `tasks` and the rows of each task that was computed.
         done: rows by place in `tasks` of what was computed before.
+        known: tables that tasks need and that are complete.
     """
     if workers < 1:
         raise ValueError(f"workers={workers}: ask for at least one process")
-    rows, tables = dict(done or {}), {}
+    rows, tables, there = dict(done or {}), {}, dict(known or {})
+    _check_needs(tasks, there)
     left = [place for place in range(len(tasks)) if place not in rows]
     todo = [tasks[place] for place in left]
-    found = _in_processes(todo, workers) if workers > 1 and len(todo) > 1 else _here(todo)
+    found = _in_processes(todo, workers, there) if workers > 1 and len(todo) > 1 else _here(todo, there)
 
     def complete(names: Iterable[str]) -> None:
         for name in names:
             places = [place for place, task in enumerate(tasks) if task.table == name]
             if name not in tables and all(place in rows for place in places):
-                tables[name] = pd.concat([rows[place] for place in places], ignore_index=True)
+                tables[name] = there[name] = pd.concat([rows[place] for place in places], ignore_index=True)
                 on_table(name, tables[name])
 
     names = dict.fromkeys(task.table for task in tasks)
@@ -86,27 +97,63 @@ class _Counted:
         return self.length
 
 
-def _here(tasks: Sequence[Task]) -> Iterator[tuple[int, pd.DataFrame]]:
-    for place, task in enumerate(tasks):
-        yield place, _named(task, task.rows)
+def _check_needs(tasks: Sequence[Task], known: Mapping[str, pd.DataFrame]) -> None:
+    made = {task.table for task in tasks} | set(known)
+    for task in tasks:
+        for name in task.needs:
+            if name not in made or name == task.table:
+                raise ValueError(f"the table {task.table!r} needs {name!r}, which is not there: compute it as well")
 
 
-def _in_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, pd.DataFrame]]:
+def _ready(waiting: dict[int, Task], tables: Mapping[str, pd.DataFrame]) -> dict[int, Task]:
+    """Take from `waiting` the tasks that can begin, and return them with the `tables` that they need."""
+    found = {place: task.given(tables) for place, task in waiting.items() if set(task.needs) <= set(tables)}
+    for place in found:
+        del waiting[place]
+    return found
+
+
+def _here(tasks: Sequence[Task], tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[int, pd.DataFrame]]:
+    waiting = dict(enumerate(tasks))
+    while found := _ready(waiting, tables):
+        for place, task in found.items():
+            yield place, _named(task, task.rows)
+    _check_ended(waiting)
+
+
+def _in_processes(
+    tasks: Sequence[Task], workers: int, tables: Mapping[str, pd.DataFrame]
+) -> Iterator[tuple[int, pd.DataFrame]]:
     # Read by the libraries when the new processes import them; several threads in each would only get in the way.
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     # A forked process cannot use a GPU that its parent has touched; a spawned one can.
     pool = ProcessPoolExecutor(min(workers, len(tasks)), multiprocessing.get_context("spawn"))
+    waiting, running = dict(enumerate(tasks)), {}
     try:
-        places = {pool.submit(_work, task): place for place, task in enumerate(tasks)}
-        for future in as_completed(places):
-            found, used = _named(tasks[places[future]], future.result)
-            _note_checksums(used)
-            yield places[future], found
+        while running := running | _begun(pool, waiting, tables):
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                place = running.pop(future)
+                rows, used = _named(tasks[place], future.result)
+                _note_checksums(used)
+                yield place, rows
     finally:
         pool.shutdown(cancel_futures=True)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+    _check_ended(waiting)
+
+
+def _begun(
+    pool: ProcessPoolExecutor, waiting: dict[int, Task], tables: Mapping[str, pd.DataFrame]
+) -> dict[Future, int]:
+    """Hand the tasks that can begin to the pool, and return their places by what will hold their rows."""
+    return {pool.submit(_work, task): place for place, task in _ready(waiting, tables).items()}
+
+
+def _check_ended(waiting: Mapping[int, Task]) -> None:
+    if waiting:
+        raise ValueError(f"tables need each other: {', '.join(sorted({task.table for task in waiting.values()}))}")
 
 
 def _work(task: Task) -> tuple[pd.DataFrame, dict[str, str]]:

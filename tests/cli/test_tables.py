@@ -53,6 +53,38 @@ def test_what_was_done_before_is_not_computed_again(workers):
     assert set(seen) == {1, 2} and complete[0] == "c" and sorted(complete) == ["a", "b", "c"]
 
 
+def sums(*, tables, factor):
+    if not tables:
+        raise ValueError("no table")
+    return pd.DataFrame({"square": [factor * sum(int(table["square"].sum()) for table in tables.values())]})
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_table_begins_when_those_that_it_needs_are_complete(workers):
+    last = [Task("c", sums, {"factor": f}, ("a", "b")) for f in (1, 2)]
+    tasks = [*last, Task("b", sums, {"factor": 10}, ("a",)), *(Task("a", squares, {"upto": n}) for n in (3, 4))]
+    order = []
+    found = run_tasks(tasks, workers=workers, on_table=lambda name, _: order.append(name))
+    assert order == ["a", "b", "c"] and list(found) == ["c", "b", "a"]
+    a, b = (1 + 4) + (1 + 4 + 9), 10 * (1 + 4 + 1 + 4 + 9)
+    assert found["b"]["square"].tolist() == [b] and found["c"]["square"].tolist() == [a + b, 2 * (a + b)]
+    known = run_tasks(tasks[2:3], workers=workers, known={"a": squares(upto=2)})
+    assert known["b"]["square"].tolist() == [10]
+    again = run_tasks(tasks, workers=workers, done={2: pd.DataFrame({"square": [5]}), 3: squares(upto=2)})
+    assert again["c"]["square"].tolist() == [1 + 14 + 5, 2 * (1 + 14 + 5)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_table_that_nobody_makes_is_missed_before_anything_is_computed(workers):
+    fails = Task("a", squares, {"upto": -1})
+    with pytest.raises(ValueError, match="'b' needs 'x', which is not there"):
+        run_tasks([fails, Task("b", sums, {"factor": 1}, ("x",))], workers=workers)
+    with pytest.raises(ValueError, match="'b' needs 'b'"):
+        run_tasks([fails, Task("b", sums, {"factor": 1}, ("b",))], workers=workers)
+    with pytest.raises(ValueError, match="need each other: b, c"):
+        run_tasks([Task("b", sums, {}, ("c",)), Task("c", sums, {}, ("b",))], workers=workers)
+
+
 def test_a_table_that_was_interrupted_keeps_its_pieces(tmp_path, monkeypatch):
     computed = []
 
@@ -93,6 +125,18 @@ def recorded(*, seen, n, limit):
         raise KeyboardInterrupt
     seen.append(n)
     return pd.DataFrame({"n": [n]})
+
+
+def test_tables_of_a_former_run_serve_those_that_need_them(tmp_path, monkeypatch):
+    tasks = [Task("a", squares, {"upto": 3}), Task("b", sums, {"factor": 1}, ("a",))]
+    monkeypatch.setattr(tables, "chosen", lambda job, only: [task for task in tasks if not only or task.table in only])
+    where = ["fedper", "--workers", "1", "--out", str(tmp_path)]
+    with pytest.raises(ValueError, match="'b' needs 'a'"):
+        tables.main([*where, "--only", "b"])
+    tables.main([*where, "--only", "a"])
+    (tmp_path / "tables" / "a.csv").write_text("square\n7\n")
+    tables.main(where)
+    assert pd.read_csv(tmp_path / "tables" / "b.csv")["square"].tolist() == [7]
 
 
 def test_progress_sees_every_task():

@@ -30,6 +30,7 @@ from lib.federated.algorithms import FedAvg, FineTuned
 from lib.federated.seeds import client_rng, configure_rng, evaluation_rng
 from lib.federated.stack import stack
 from lib.flow.flow import Flow, as_released, flow
+from lib.flow.lstm import LSTMRouting
 from lib.flow.policy import ClientPolicy, ExitPolicy, part
 from lib.flow.regularizer import Regularizer
 from lib.flow.routing import UnitRouting
@@ -283,6 +284,33 @@ def test_regularizer_terms():
         assert slope.item() * sign > 0  # descending the term pushes towards the route that is named
     flat = torch.full((1, 1, 2), 0.5, requires_grad=True)
     assert torch.autograd.grad(Regularizer(1.0, "both").per_example(flat).sum(), flat)[0].abs().max() < 1e-5
+
+
+def test_regularizer_terms_of_time_steps_and_of_an_index_that_meets_the_routes_in_two_orders():
+    q = torch.tensor([[[[0.1, 0.2, 0.3], [0.4, 0.6, 0.7], [0.8, 0.9, 0.95]]]])  # three routes, three time steps
+    term = {t: Regularizer(2.0, t).per_example(q).item() for t in ("local", "second unit", "second step", "opposite")}
+    log = lambda p: -np.log(np.square(p) + 1e-6)  # noqa: E731
+    flat = q.flatten().numpy()
+    assert term["local"] == pytest.approx(2 * log(flat).mean(), rel=1e-5)
+    assert term["second unit"] == pytest.approx(2 * log([0.4, 0.6, 0.7, 0.6, 0.4, 0.3]).mean(), rel=1e-5)
+    assert term["second step"] == pytest.approx(2 * log([0.2, 0.6, 0.9, 0.8, 0.4, 0.1]).mean(), rel=1e-5)
+    assert term["opposite"] == pytest.approx(2 * log([0.9, 0.8, 0.7, *flat[3:]]).mean(), rel=1e-5)
+    units = torch.tensor([[[0.2, 0.6]]], requires_grad=True)
+    opposite = Regularizer(1.0, "opposite").per_example(units)
+    assert opposite.item() == pytest.approx(log([0.8, 0.6]).mean(), rel=1e-5)
+    (slope,) = torch.autograd.grad(opposite.sum(), units)
+    assert slope[0, 0, 0] > 0 > slope[0, 0, 1]  # first unit to the global route, last to the local one
+    with pytest.raises(ValueError, match="no time steps"):
+        Regularizer(1.0, "second step").per_example(units)
+
+
+def test_the_released_regularizer_is_that_of_the_data_set_whose_network_it_is():
+    for routing, expected in (
+        (ROUTED_DEEP, Regularizer(0.01, "second unit")),
+        (LSTMRouting(7, 4, 5), Regularizer(0.001, "second step")),
+        (LSTMRouting(7, 4, 5, projection=6, route_outputs=True), Regularizer(0.001, "opposite")),
+    ):
+        assert as_released(routing, SGD).regularizer == expected
 
 
 @pytest.mark.parametrize("local_init", ["global", "average"])

@@ -7,18 +7,25 @@ import torch
 
 from lib.federated import LocalSGD, run
 from lib.flow import CLAIMS, experiments, figures
-from lib.flow.baselines.candidates import CANDIDATES, setting_of, setting_text
+from lib.flow.baselines.candidates import CANDIDATES, WIDER, setting_of, setting_text
 from lib.flow.baselines.methods import METHODS, UNTUNED, method
-from lib.flow.experiments import tuning as tuning_module
+from lib.flow.experiments import real
 from lib.flow.experiments.ablation import variants
-from lib.flow.experiments.arms import groups_of, perceptron_bench
+from lib.flow.experiments.arms import Run, compared, groups_of, perceptron_bench, trained
 from lib.flow.experiments.datasets import real_federation
 from lib.flow.experiments.tasks import EMBEDDED, bench_of, cohort_of, fits, tuning_federations
-from lib.flow.experiments.tuning import chosen, settings_of, stored_settings, tuned_table, tuning
+from lib.flow.experiments.tuning import (
+    candidate_runs,
+    chosen,
+    settings_of,
+    stored_settings,
+    tried,
+    tuned_table,
+    tuning,
+)
 from lib.flow.federations import dirichlet_digits
 from lib.flow.flow import Flow
 from lib.report import judge
-from lib.report.tasks import run_tasks
 
 TINY = {"seeds": 2, "rounds": 1, "seed": 50}
 
@@ -182,18 +189,25 @@ def test_tuning_takes_the_best_median_over_seeds_of_the_mean_over_kinds():
     assert settings_of(table, "t") == {"m": {"rate": 1}}
 
 
-def test_tuning_tries_the_others_with_the_rate_that_fedavg_chose(monkeypatch):
-    seen = []
+def test_tuning_tries_the_others_with_the_rate_that_fedavg_chose():
+    how = {"task": "digits", "seeds": [1000], "rounds": 1, "device": "cpu"}
+    made = tuning(tasks=EMBEDDED[1:], methods=("FedAvg", "Ditto"), seeds=1, rounds=1)
+    assert len(made) == 2 * 6 * 2 and set(made["seed"]) == {1000}
+    first = made[made["method"] == "FedAvg"].assign(personal=0.0)
+    for place in (0, 5):
+        picked = setting_text(CANDIDATES["FedAvg"][place])
+        tables = {"t": first.assign(personal=(first["setting"] == picked).astype(float))}
+        again = candidate_runs(names=("Ditto",), only=[3], tables=tables, **how)
+        bench = bench_of("digits", {"FedAvg": setting_of(picked), "Ditto": CANDIDATES["Ditto"][3]})
+        runs = [Run(one, 1000, {"kind": kind}) for kind, one in tuning_federations("digits", 1000).items()]
+        expected = compared("Ditto", trained(["Ditto"], bench, runs, rounds=1), runs)
+        assert again["personal"].tolist() == expected.groupby("kind")["personal"].mean().tolist()
 
-    def noted(tasks, **how):
-        seen.extend(task.options for task in tasks)
-        return run_tasks(tasks, **how)
 
-    monkeypatch.setattr(tuning_module, "run_tasks", noted)
-    made = tuning(tasks=EMBEDDED[1:], methods=("FedAvg", "Ditto"), seeds=2, rounds=1)
-    assert len(made) == 2 * 6 * 2 * 2 and set(made["seed"]) == {1000, 1001}
-    assert [options["settings"] for options in seen[:6]] == [{}] * 6
-    assert all(options["settings"] == {"FedAvg": settings_of(made, "digits")["FedAvg"]} for options in seen[6:])
+def test_real_data_have_wider_grids():
+    assert set(WIDER) == set(CANDIDATES) and {len(some) for some in WIDER.values()} == {8}
+    assert all(one in WIDER[name] for name, some in CANDIDATES.items() for one in some)
+    assert tried("Shakespeare") is WIDER and tried("digits") is CANDIDATES
 
 
 def test_tasks_have_networks_that_fit_their_data():
@@ -203,6 +217,12 @@ def test_tasks_have_networks_that_fit_their_data():
             assert outputs.shape == (len(federation.clients[0].test_x), federation.classes)
     assert cohort_of("digits") is None and cohort_of("CIFAR-10, alpha=0.1") == 10
     assert not fits("kNN-Per", "Shakespeare") and fits("kNN-Per", "FEMNIST digits") and fits("Flow", "Shakespeare")
+    for name in METHODS:
+        if fits(name, "Shakespeare"):
+            assert method(name, bench_of("Shakespeare")).model.names
+        else:
+            with pytest.raises(ValueError, match=r"needs|choose|give|wrap"):
+                method(name, bench_of("Shakespeare"))
     with pytest.raises(ValueError, match="unknown task"):
         bench_of("MNIST")
 
@@ -222,7 +242,7 @@ def test_several_processes_give_the_tables_of_one():
 
 
 def test_variants_and_their_figure():
-    assert [len(group) for group in variants().values()] == [2, 4, 2, 3, 1, 5, 1, 5]
+    assert [len(group) for group in variants().values()] == [2, 5, 2, 3, 1, 5, 1, 5]
     assert all(isinstance(one, Flow) for group in variants().values() for one in group.values())
     table = experiments.ablation(groups=("test", "order"), seeds=1, rounds=1)
     assert table["variant"].tolist() == ["as here", "soft test", "policy first"]
@@ -310,7 +330,7 @@ def test_costs_are_counted():
     assert phases.loc["policy", "held_mib"] > 2 * phases.loc["FedAvg", "held_mib"]
 
 
-def test_real_data_refuses_unknown_names_and_runs_where_the_data_are():
+def test_real_data_refuses_unknown_names_and_runs_where_the_data_are(monkeypatch):
     from lib import data
 
     with pytest.raises(ValueError, match="unknown data set"):
@@ -320,10 +340,11 @@ def test_real_data_refuses_unknown_names_and_runs_where_the_data_are():
         data.require("femnist-digits", "tinyshakespeare")
     except data.DataError:
         pytest.skip("the data sets are not in the data folder")
-    few = {"seeds": 1, "rounds": 1, "tuning_seeds": 1, "tuning_rounds": 1, "methods": ("FedAvg", "Ditto")}
+    few = {"seeds": 1, "rounds": 1, "tuning_seeds": 1, "tuning_rounds": 1}
+    monkeypatch.setattr(real, "MAIN", ("FedAvg", "Ditto"))
     found = experiments.real_tables(["femnist-digits"], **few)
-    assert set(found) == {"femnist", "femnist_tuning"} and len(found["femnist"]) == 24
-    assert len(found["femnist_tuning"]) == 12 and set(found["femnist_tuning"]["seed"]) == {1000}
+    assert set(found) == {"femnist", "femnist_fedavg_tuning", "femnist_tuning"} and len(found["femnist"]) == 24
+    assert len(found["femnist_tuning"]) == 8 and set(found["femnist_tuning"]["seed"]) == {1000}
     settings = experiments.settings_table(found | {"other": found["femnist"]})
     assert settings.index.tolist() == ["Ditto", "FedAvg"] and settings.columns.tolist() == ["FEMNIST digits"]
     assert experiments.settings_table({"femnist": found["femnist"]}).empty

@@ -6,7 +6,7 @@ from torch import nn
 
 from lib.federated import ClientData, Federation, LocalSGD, run
 from lib.federated.seeds import client_rng
-from lib.flow.flow import flow
+from lib.flow.flow import as_released, flow
 from lib.flow.lstm import LSTMRouting, shakespeare_routing, stackoverflow_routing, token_loss
 from lib.flow.networks import cifar_routing, emnist_routing
 
@@ -136,13 +136,24 @@ def test_the_routed_lstm_is_the_one_written_step_by_step(name, mode):
     torch.testing.assert_close(zero, routing.model.stacked(sides[0], x))
 
 
-def test_flow_learns_to_predict_tokens():
-    def clients(shift):
+def counting():
+    def client(shift):
         text = (torch.arange(400) * shift) % 7
         windows = text[: 40 * 10].reshape(40, 10)
         return ClientData(windows[:30, :-1], windows[:30, 1:], windows[30:, :-1], windows[30:, 1:])
 
-    federation = Federation("counting", (clients(1), clients(2), clients(3)), 7)
+    return Federation("counting", (client(1), client(2), client(3)), 7)
+
+
+@pytest.mark.parametrize("name", ["one layer", "outputs"])
+def test_a_routed_lstm_trains_as_released(name):
+    algorithm = as_released(SMALL[name], LocalSGD(lr=0.1, momentum=0.9, batch_size=10, epochs=1))
+    table = run(algorithm, counting(), rounds=1, on_failure="raise").table
+    assert (table["status"] == "trained").all() and table["personal_loss"].between(0, 10).all()
+
+
+def test_flow_learns_to_predict_tokens():
+    federation = counting()
     algorithm = flow(LSTMRouting(7, 8, 16, widths=(16,)), LocalSGD(lr=1.0, momentum=0.9, batch_size=10, epochs=3))
     table = run(algorithm, federation, rounds=6, seed=1, evaluate_every=6, on_failure="raise").table
     assert table.query("round == 6")["personal_accuracy"].mean() > 0.8
@@ -160,3 +171,5 @@ def test_the_loss_of_tokens_is_their_mean():
 def test_routed_outputs_need_two_layers():
     with pytest.raises(ValueError, match="projection"):
         LSTMRouting(7, 4, 5, route_outputs=True)
+    with pytest.raises(ValueError, match="every time step"):
+        LSTMRouting(7, 4, 5, by="client")

@@ -7,25 +7,27 @@ import sys
 import pandas as pd
 import pytest
 
-from lib import report
-from lib.flow import experiments, real
+from lib import report, tables
+from lib.flow import experiments
+from lib.flow.experiments.real import real_tasks, tasks_of
+from lib.jobs import make_job
 from lib.report import page
 
 BARE = """
 import sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("matplotlib", "yaml", "papermill", "IPython", "pooch", "flwr", "tqdm", "PIL"):
+        if name.split(".")[0] in ("matplotlib", "papermill", "IPython", "pooch", "flwr", "tqdm", "PIL"):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Absent())
-import lib.flow.real, lib.flow.experiments.real, lib.flow.experiments.longer
+import lib.tables, lib.flow.experiments.real, lib.flow.experiments.longer
 """
 
 
 def test_the_folder_is_a_recorded_run_with_the_tables_of_the_notebook(tmp_path, monkeypatch):
     monkeypatch.setenv("SCARCE_COMMIT", "0123456789ab")
-    few = ["--workers", "2", "--longer", "deltas", "--data-sets", "--seeds", "1", "--rounds", "1"]
-    real.main(["--out", str(tmp_path / "flow" / "real"), *few])
+    few = ["-p", "longer=[deltas]", "-p", "data_sets=[digits]", "-p", "seeds=1", "-p", "rounds=1"]
+    tables.main(["flow", "--workers", "2", "--out", str(tmp_path / "flow" / "real"), *few])
     monkeypatch.setattr(page, "RESULTS", tmp_path)
     found = report.recorded("flow", "real")
     expected = experiments.longer_tables(["deltas"], seeds=1, rounds=1)
@@ -33,15 +35,28 @@ def test_the_folder_is_a_recorded_run_with_the_tables_of_the_notebook(tmp_path, 
     for name, table in expected.items():
         pd.testing.assert_frame_equal(found[name], table, rtol=1e-6, check_dtype=False)
     result = json.loads((tmp_path / "flow" / "real" / "result.json").read_text())
-    assert result["git"] == {"commit": "0123456789ab", "dirty": None} and result["status"] == "ok"
-    assert result["parameters"]["seeds"] == 1 and result["machine"]["cores"] and result["versions"]["torch"]
-    assert {"hash", "preset", "started", "seconds", "peak_mib", "data"} <= set(result)
-    assert not list((tmp_path / "flow" / "real").rglob(".*"))
+    assert result["git"] == {"commit": "0123456789ab", "dirty": None} and result["parameters"]["seeds"] == 1
+
+
+def test_the_pieces_on_real_data_follow_their_tuning():
+    parameters = make_job("flow", "real", {"real_seeds": 3, "more_methods": ["APFL", "FedRep"]}).parameters
+    tasks = tasks_of(parameters)
+    assert {"methods", "ablation", "digits"} < {task.table for task in tasks}
+    needs = {task.table: task.needs for task in tasks}
+    for name, groups in (("femnist", 5), ("cifar10", 5), ("shakespeare", 4)):
+        first, second = f"{name}_fedavg_tuning", f"{name}_tuning"
+        assert needs[first] == () and needs[second] == (first,) and needs[name] == (first, second)
+        settings, count = 2 if name == "cifar10" else 1, [task.table for task in tasks].count
+        assert count(name) == settings * 3 * groups and count(second) == settings * 2 * 8 * (groups)
+        methods = [task.options["methods"] for task in tasks if task.table == name]
+        assert sum("FedRep" in group for group in methods) == (0 if name == "shakespeare" else settings * 3)
+    with pytest.raises(ValueError, match="unknown data set or method 'FedX'"):
+        real_tasks(["cifar10"], more=["FedX"])
 
 
 def test_an_unknown_table_ends_the_run_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match="choose from"):
-        real.main(["--out", str(tmp_path / "x"), "--longer", "delta", "--data-sets"])
+        tables.main(["flow", "--out", str(tmp_path / "x"), "-p", "longer=[delta]"])
     assert not (tmp_path / "x").exists()
 
 

@@ -1,4 +1,4 @@
-"""What is tried for every method: six candidate settings each, around the values of the authors' code."""
+"""What is tried for every method: as many candidate settings for each, around the values of the authors' code."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -25,6 +25,26 @@ CANDIDATES: dict[str, list[dict]] = {
     "ensemble, own weight": grid(rate=(0.1, 0.3, 1.0), times=(1, 2)),
     "Flow": grid(rate=(0.1, 0.3, 1.0), push=(0.0, 0.1)),
     "Flow by client": grid(rate=(0.1, 0.3, 1.0), push=(0.0, 0.1)),
+}
+
+# The same on real data, eight each: a lower rate for what a method trains for itself, and FedAvg's on both sides.
+RATES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+OWN = (0.03, 0.1, 0.3, 1.0)
+WIDER: dict[str, list[dict]] = {
+    "FedAvg": grid(rate=RATES),
+    "FedAvg + FT": grid(rate=OWN, times=(1, 2)),
+    "local only": grid(rate=RATES),
+    "kNN-Per": grid(neighbours=(3, 10), weight=(0.2, 0.4, 0.6, 0.8)),
+    "PartialFed": grid(rate=RATES),
+    "APFL": grid(rate=(0.5, 2.0, 8.0, 32.0), alpha=(0.15, 0.3)),
+    "Ditto": grid(rate=OWN, lam=(0.1, 0.4)),
+    "FedRep": grid(rate=OWN, times=(1, 2)),
+    "LG-FedAvg": grid(rate=RATES),
+    "HypCluster": grid(rate=(0.25, 0.5, 1.0, 2.0), clusters=(2, 4)),
+    "ensemble": grid(rate=OWN, alpha=(0.5, 0.7)),
+    "ensemble, own weight": grid(rate=OWN, times=(1, 2)),
+    "Flow": grid(rate=OWN, push=(0.0, 0.1)),
+    "Flow by client": grid(rate=OWN, push=(0.0, 0.1)),
 }
 
 

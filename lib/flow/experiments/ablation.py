@@ -37,6 +37,7 @@ def variants() -> dict[str, dict[str, Flow]]:
             "push to local": term(push, "local"),
             "pull to one half": term(push, "both"),
             "second unit only": term(push, "second unit"),
+            "global first, local last": term(push, "opposite"),
         },
         "routed units": {
             "first unit": one(routing=replace(routing, routed=(0,))),

@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from lib.federated.tuning import best_settings, tuning_seeds
-from lib.flow.baselines.candidates import CANDIDATES, setting_of, setting_text
+from lib.flow.baselines.candidates import CANDIDATES, WIDER, setting_of, setting_text
 from lib.flow.baselines.methods import METHODS
 from lib.flow.experiments.arms import Progress, Run, compared, groups_of, trained
+from lib.flow.experiments.datasets import REAL
 from lib.flow.experiments.tasks import EMBEDDED, bench_of, cohort_of, fits, tuning_federations
 from lib.flow.outcomes import by_run
 from lib.report.tasks import Task, run_tasks
@@ -24,48 +25,72 @@ def tuning(
     methods: Sequence[str] = METHODS,
     seeds: int = 3,
     rounds: int = 12,
-    apart: bool = False,
     device: str = "cpu",
     workers: int = 1,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return the accuracy of every method with each of its six candidate settings.
-
-    FedAvg's learning rate comes first; the other methods are tried with the one it chose for what they share. Methods
-    without candidates are left out. `apart` makes a task of each seed instead of training them side by side.
+    """Return the accuracy of every method with each of its candidate settings: the rows of `tuning_tasks`.
 
     Returns:
         One row a run: task, kind, setting (text), method, seed, and the means of `lib.flow.outcomes.by_run`.
     """
-    every, how = list(tuning_seeds(seeds)), {"workers": workers, "progress": progress}
-    split = [[s] for s in every] if apart else [every]
-    common = {"rounds": rounds, "device": device}
+    pieces = tuning_tasks("embedded", tasks, methods, seeds=seeds, rounds=rounds, device=device)
+    return pd.concat(run_tasks(pieces, workers=workers, progress=progress).values(), ignore_index=True)
 
-    def pieces(task: str, names: Sequence[str], settings: Settings) -> list[Task]:
-        alone = len(names) == 1  # then each candidate is a training of its own
-        picks = [[place] for place in range(len(CANDIDATES[names[0]]))] if alone else [None]
-        options = {"task": task, "names": names, "settings": settings, **common}
-        return [Task("tuning", candidate_runs, options | {"seeds": s, "only": pick}) for pick in picks for s in split]
 
-    first = run_tasks([piece for task in tasks for piece in pieces(task, ("FedAvg",), {})], **how)["tuning"]
-    rest = []
+def tuning_tasks(
+    table: str,
+    tasks: Sequence[str],
+    methods: Sequence[str],
+    *,
+    seeds: int,
+    rounds: int,
+    apart: bool = False,
+    device: str = "cpu",
+) -> list[Task]:
+    """Return the pieces of the tables ``TABLE_fedavg_tuning`` and ``TABLE_tuning``.
+
+    FedAvg's learning rate comes first; the other methods are tried with the one it chose for what they share. Methods
+    without candidates are left out. `apart` makes a piece of each seed and candidate instead of training the seeds
+    side by side.
+    """
+    every, first = list(tuning_seeds(seeds)), f"{table}_fedavg_tuning"
+    pieces = []
     for task in tasks:
-        names = [name for name in methods if name in CANDIDATES and name != "FedAvg" and fits(name, task)]
-        rest += [piece for group in groups_of(names) for piece in pieces(task, group, settings_of(first, task))]
-    return pd.concat([first, run_tasks(rest, **how)["tuning"]], ignore_index=True) if rest else first
+        some = tried(task)
+        others = groups_of([name for name in methods if name in some and name != "FedAvg" and fits(name, task)])
+        for names in (("FedAvg",), *others[::-1]):  # Flow, the longest, first
+            picks = [[place] for place in range(len(some[names[0]]))] if apart or len(names) == 1 else [None]
+            options = {"task": task, "names": names, "rounds": rounds, "device": device}
+            where = (first, ()) if names == ("FedAvg",) else (f"{table}_tuning", (first,))
+            pieces += [
+                Task(where[0], candidate_runs, options | {"seeds": some_seeds, "only": pick}, where[1])
+                for pick in picks
+                for some_seeds in ([[s] for s in every] if apart else [every])
+            ]
+    return pieces
+
+
+def tried(task: str) -> dict[str, list[dict]]:
+    """Return the candidate settings of all methods for a task."""
+    return WIDER if task in REAL else CANDIDATES
 
 
 def candidate_runs(
     *,
     task: str,
     names: Sequence[str],
-    settings: Settings,
     seeds: Sequence[int],
     only: Sequence[int] | None,
     rounds: int,
     device: str,
+    tables: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """Return the rows of `tuning` of the candidates of `names`, all of them or those at the places `only`."""
+    """Return the rows of `tuning` of the candidates of `names`, all of them or those at the places `only`.
+
+    `tables` holds what has been tried before: the settings chosen from it are used.
+    """
+    settings = settings_of(pd.concat(tables.values()), task) if tables else {}
     runs = [
         Run(federation.to(device), s, {"kind": kind})
         for s in seeds
@@ -73,7 +98,7 @@ def candidate_runs(
     ]
     parts, shared, cohort = [], {}, cohort_of(task)
     for name in names:
-        for place, candidate in enumerate(CANDIDATES[name]):
+        for place, candidate in enumerate(tried(task)[name]):
             if only is None or place in only:
                 bench = bench_of(task, settings | {name: candidate})
                 found = trained([name], bench, runs, rounds=rounds, cohort_size=cohort, as_fedavg=shared)
@@ -100,14 +125,14 @@ def settings_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     if not found:
         return pd.DataFrame()
     best = chosen(pd.concat(found, ignore_index=True))
-    ends = [at_an_end(row.method, row.setting) for row in best.itertuples()]
+    ends = [at_an_end(row.task, row.method, row.setting) for row in best.itertuples()]
     best["setting"] = best["setting"].where(~pd.Series(ends, index=best.index, dtype=bool), best["setting"] + " *")
     return best.pivot_table(index="method", columns="task", values="setting", aggfunc="first").fillna("")
 
 
-def at_an_end(method: str, setting: str) -> bool:
+def at_an_end(task: str, method: str, setting: str) -> bool:
     """Return whether the rate of a setting, as text, is the lowest or the highest of the method's candidates."""
-    rates = {candidate["rate"] for candidate in CANDIDATES[method] if "rate" in candidate}
+    rates = {candidate["rate"] for candidate in tried(task)[method] if "rate" in candidate}
     return len(rates) > 1 and setting_of(setting)["rate"] in (min(rates), max(rates))
 
 

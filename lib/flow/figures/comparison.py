@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib.flow.figures.parts import curves, known_methods, listed, only, place
+from lib.flow.figures.parts import dodged, known_methods, listed, only, place, seeds_text
 from lib.flow.outcomes import by_run
 from lib.report.intervals import median_interval, summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
@@ -26,14 +26,14 @@ def methods(table: pd.DataFrame, *, by: str, data: str) -> Figure:
         _forest(axes[1, column], rows, "harmed", names)
         level = rows[rows["method"] == "FedAvg"]["personal"].median()
         axes[0, column].axvline(level, **GUIDE)
-        title = cell if isinstance(cell, str) else rf"$\rho = {cell:g}$"
+        title = str(cell).replace("alpha=", "Dirichlet ") if isinstance(cell, str) else rf"$\rho = {cell:g}$"
         axes[0, column].set(title=title, xlabel="accuracy")
         axes[1, column].set(xlabel="share of clients harmed", xlim=(-0.04, 1.04))
         middle = rows.groupby("method")["personal"].median().sort_values(ascending=False)
         notes.append(f"{title}: {listed(middle.iloc[:3])}, FedAvg {level:.3f}")
     caption = f"""{data}: accuracy (top, mean over clients; dashed: FedAvg) and clients that are worse off than with the
         global model (bottom). Three most accurate methods: {"; ".join(notes)}. Points are medians over
-        {table["seed"].nunique()} seeds, bars intervals of the median (90 %, or the range below five seeds). A method
+        {seeds_text(table)}, bars intervals of the median (90 %, or the range below five seeds). A method
         without a global model is compared with FedAvg's."""
     return describe(fig, caption=caption, alt=f"Accuracy and harmed clients by method. {'; '.join(notes)}.")
 
@@ -62,11 +62,13 @@ def ablation(table: pd.DataFrame) -> Figure:
             look = {"color": COLOURS[index % len(COLOURS)], "fmt": MARKERS[index % len(MARKERS)], "markersize": 5}
             axis.errorbar([mid], [row], xerr=[[mid - low], [high - mid]], capsize=2, **look)
         axis.set(xlabel=label)
-    axes[0, 0].set_yticks(range(len(order)), [f"{group}: {name}" for group, name in order], fontsize=8)
+    axes[0, 0].set_yticks(
+        range(len(order)), [f"{group}: {name}".replace("_", " ") for group, name in order], fontsize=8
+    )
     axes[0, 0].set_ylim(len(order) - 0.5, -0.5)
     middle = table.groupby(["group", "variant"])["personal"].median() - base["personal"].median()
     worst = middle.sort_values().iloc[:4]
-    text = ", ".join(f"{name} {value:+.3f}" for (_, name), value in worst.items())
+    text = ", ".join(f"{name.replace('_', ' ')} {value:+.3f}" for (_, name), value in worst.items())
     caption = f"""Variants of Flow on instance preferences; dashed: the method as used here, accuracy
         {base["personal"].median():.3f}. Largest losses: {text}. Points are medians over
         {table["seed"].nunique()} seeds, bars intervals of the median."""
@@ -79,12 +81,12 @@ def deltas(runs: pd.DataFrame, routes: pd.DataFrame) -> Figure:
     gain = runs["personal"] - base.reindex(pd.MultiIndex.from_frame(runs[["delta", "seed"]])).to_numpy()
     runs, routes = runs.assign(gain=gain), routes.assign(gap=routes["local_1"] - routes["local_0"])
     fig, axes = new_figure(1, 2, width=8.8)
-    curves(axes[0, 0], runs, "delta", "gain", ["FedAvg + FT", "Flow"])
+    dodged(axes[0, 0], runs, "delta", "gain", ["FedAvg + FT", "Flow"])
     axes[0, 0].axhline(0, **GUIDE)
     rows = summarize(routes, ["delta"], "gap").sort_values("delta")
     series(axes[0, 1], rows["delta"], rows["median"], rows["low"], rows["high"], label="Flow", index=place("Flow"))
     for axis, label in zip(axes[0], ("accuracy minus FedAvg", "local routes: local less global type"), strict=True):
-        axis.set(xlabel=r"distance $\delta$ of the clients' own rules", ylabel=label)
+        axis.set(xlabel=r"distance $\delta$ of the clients' own rules", ylabel=label, xticks=rows["delta"])
     axes[0, 0].legend(fontsize=8)
     text = ", ".join(f"{row.delta:g}: {row.median:.2f}" for row in rows.itertuples())
     final = "; ".join(

@@ -5,32 +5,28 @@ from matplotlib.figure import Figure
 
 from lib.flow.figures.parts import INTERVALS, curves, known_methods, only, place
 from lib.report.intervals import summarize
-from lib.report.style import COLOURS, describe, new_figure, series
-
-ENDS = {"smallest": ":", "largest": "-"}
+from lib.report.style import COLOURS, describe, new_figure
 
 
 def over_rounds(table: pd.DataFrame) -> Figure:
     """Draw accuracy against rounds: personalized models, Flow's global branch, and two clients of extreme sizes."""
     runs = table.groupby(["round", "method", "seed"], as_index=False)[["global", "personal"]].mean()
-    fig, axes = new_figure(1, 2, width=8.8)
+    fig, axes = new_figure(1, 3, width=10.4)
     names = known_methods(runs)
     curves(axes[0, 0], runs, "round", "personal", names)
     rows = summarize(only(runs, method="Flow"), ["round"], "global").sort_values("round")
-    look = {"color": COLOURS[place("Flow")], "linestyle": "--", "linewidth": 1.2}
+    look = {"color": COLOURS[place("Flow")], "linestyle": ":", "linewidth": 1.8}
     axes[0, 0].plot(rows["round"], rows["median"], label="Flow, global branch", **look)
+    axes[0, 0].set(title="all clients", xlabel="round", ylabel="accuracy, mean over clients")
+    axes[0, 0].legend(fontsize=7)
     sizes = {"smallest": table["examples"].min(), "largest": table["examples"].max()}
     shown = [name for name in names if name in ("FedAvg", "FedAvg + FT", "Flow")]
-    for end, style in ENDS.items():
-        part = only(table, examples=sizes[end])
-        for name in shown:
-            rows = summarize(only(part, method=name), ["round"], "personal").sort_values("round")
-            label = f"{name}, {sizes[end]} examples"
-            series(axes[0, 1], rows["round"], rows["median"], rows["low"], rows["high"], label=label, index=place(name))
-            axes[0, 1].lines[-1].set(linestyle=style)
-    for axis, label in zip(axes[0], ("accuracy, mean over clients", "accuracy of one client"), strict=True):
-        axis.set(xlabel="round", ylabel=label)
-        axis.legend(fontsize=7)
+    for axis, size in zip(axes[0, 1:], sizes.values(), strict=True):
+        curves(axis, only(table, examples=size), "round", "personal", shown)
+        axis.set(title=f"the client with {size} examples", xlabel="round", ylabel="its accuracy")
+    low = min(axis.get_ylim()[0] for axis in axes[0, 1:])
+    for axis in axes[0, 1:]:
+        axis.set_ylim(low, max(one.get_ylim()[1] for one in axes[0, 1:]))
     last = table[table["round"] == table["round"].max()]
     final = last.groupby("method")[["personal", "global"]].mean()
     two = last.groupby(["examples", "method"])["personal"].median()
@@ -42,6 +38,6 @@ def over_rounds(table: pd.DataFrame) -> Figure:
         for end, values in ends.items()
     )
     caption = f"""Accuracy over rounds among clients with {sizes["smallest"]} to {sizes["largest"]} training examples.
-        Left, mean over clients; after the last round, over seeds too: {notes}. Right, the smallest client (dotted) and
-        the largest one (solid); after the last round: {said}. {INTERVALS}"""
+        Left, mean over clients; after the last round, over seeds too: {notes}. Then the smallest client and the
+        largest one; after the last round: {said}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy over rounds. {notes}. {said}.")

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lib.flow.figures.parts import INTERVALS, curves, known_methods, listed, medians, only, place, runs_of
+from lib.flow.figures.parts import INTERVALS, dodged, known_methods, listed, medians, only, place, runs_of, seeds_text
 from lib.report.intervals import median_interval, summarize
 from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 
@@ -26,16 +26,15 @@ def harm(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> Figure:
         axis.set_ylim(len(methods) - 0.5, -0.5)
     axes[0, 1].set_yticklabels([])
     axes[0, 0].axvline(0, color="black", linewidth=0.8)
-    axes[0, 0].set(xlabel="instances: broken (left), mended (right)")
-    axes[0, 1].set(xlabel="clients: harmed (orange), tied (grey)", xlim=(0, 1))
+    axes[0, 0].set(xlabel="share of instances: broken (left), mended (right)")
+    axes[0, 1].set(xlabel="share of clients: harmed (orange), tied (grey)", xlim=(0, 1))
     axes[0, 0].xaxis.set_major_locator(MaxNLocator(5))
+    axes[0, 0].xaxis.set_major_formatter(lambda share, _: f"{abs(share):g}")
     broken, harmed = medians(runs, "only_global"), medians(runs, "harmed")
-    seeds = runs["seed"].nunique()
-    count = "One seed" if seeds == 1 else f"Medians over {seeds} seeds"
     caption = f"""Personalization at rho = {rho:g}, against the global model of the same training. Left: instances that
         only the global model gets right (broken) and that only the personalized one gets right (mended); broken:
-        {listed(broken[methods])}. Right: clients whose accuracy falls; harmed: {listed(harmed[methods], 2)}. {count};
-        clients with equal accuracy are not counted as harmed."""
+        {listed(broken[methods])}. Right: clients whose accuracy falls; harmed: {listed(harmed[methods], 2)}. Medians
+        over {seeds_text(runs)}; clients with equal accuracy are not counted as harmed."""
     return describe(fig, caption=caption, alt=f"Bars by method. Harmed clients: {listed(harmed[methods], 2)}.")
 
 
@@ -50,9 +49,8 @@ def gains(clients: pd.DataFrame, *, delta: float = 1.0) -> Figure:
         (axes[0, 0], "gain", "accuracy minus FedAvg"),
         (axes[0, 1], "harmed", "share of clients harmed"),
     ):
-        curves(axis, runs, "rho", value, methods)
+        dodged(axis, runs, "rho", value, methods)
         axis.set(xlabel=r"share $\rho$ of instances that follow the client's own rule", ylabel=label)
-        axis.set_xticks(sorted(runs["rho"].unique()))
     axes[0, 0].axhline(0, **GUIDE)
     axes[0, 1].legend(fontsize=8)
     notes = []
@@ -97,13 +95,16 @@ def spread(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> Figure:
     part = only(clients, rho=rho, delta=delta)
     methods = [name for name in ("FedAvg + FT", "ensemble", "Flow") if name in set(part["method"])]
     fig, axes = new_figure(1, len(methods), width=2.9 * len(methods) + 0.5, height=3.1, sharey=True)
-    low = float(np.floor(10 * part[["global", "personal"]].min().min()) / 10)
+    shown = part[part["method"].isin(methods)][["global", "personal"]]
+    low, high = float(np.floor(10 * shown.min().min()) / 10), float(np.ceil(10 * shown.max().max()) / 10)
+    ticks = np.arange(round(10 * low), round(10 * high) + 1) / 10
     notes = []
     for axis, name in zip(axes[0], methods, strict=True):
         rows = part[part["method"] == name]
-        axis.plot([low, 1], [low, 1], **GUIDE)
+        axis.plot([low, high], [low, high], **GUIDE)
         axis.plot(rows["global"], rows["personal"], ".", color=COLOURS[place(name)], markersize=4, alpha=0.7)
-        axis.set(title=name, xlabel="accuracy of the global model", xlim=(low, 1), ylim=(low, 1))
+        axis.set(title=name, xlabel="accuracy of the global model", xlim=(low, high), ylim=(low, high))
+        axis.set(xticks=ticks, yticks=ticks, aspect="equal")
         notes.append(f"{name} {rows['harmed'].mean():.0%}")
     axes[0, 0].set_ylabel("accuracy after personalization")
     caption = f"""One dot a client and seed at rho = {rho:g}; below the dashed line personalization did harm. Below it:
@@ -141,10 +142,11 @@ def unit_shares(table: pd.DataFrame, *, delta: float = 1.0) -> Figure:
         for index, (kind, label) in enumerate((("1", "local type"), ("0", "global type"))):
             values = [rows[f"local_{kind}_{unit}"].mean() for unit in units]
             place_ = np.arange(len(units)) + 0.38 * (index - 0.5)
-            axis.bar(place_, values, width=0.36, color=COLOURS[index], label=label)
+            bars = axis.bar(place_, values, width=0.36, color=COLOURS[index], label=label)
+            axis.bar_label(bars, fmt="%.2f", fontsize=8)
             notes.append(rf"$\rho={rho:g}$, {label} {', '.join(f'{value:.2f}' for value in values)}")
         axis.set_xticks(range(len(units)), [f"unit {unit}" for unit in units])
-        axis.set(title=rf"$\rho = {rho:g}$", ylim=(0, 1.02))
+        axis.set(title=rf"$\rho = {rho:g}$", ylim=(0, 1.1))
     axes[0, 0].set_ylabel("share of local routes")
     axes[0, -1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     caption = f"""Hard routes to the local branch by unit (first the hidden layer, then the classifier) and type of

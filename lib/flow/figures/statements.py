@@ -15,10 +15,12 @@ def mixing(table: pd.DataFrame) -> Figure:
     axis = axes[0, 0]
     ratio = np.geomspace(table["ratio"].min() / 1.5, table["ratio"].max() * 1.5, 50)
     axis.plot(ratio, ratio, **GUIDE, label="closed form")
+    sizes = sorted(table["clients"].unique())
     for index, (clients, rows) in enumerate(table.groupby("clients")):
         inner = rows[(rows["alpha"] > 0) & (rows["alpha"] < 1)]
         odds = inner["alpha"] / (1 - inner["alpha"])
-        axis.plot(inner["ratio"], odds, MARKERS[index], color=COLOURS[index], markersize=5, label=f"{clients} clients")
+        look = {"color": COLOURS[index], "markersize": 4 + 5 * (len(sizes) - 1 - index), "markerfacecolor": "none"}
+        axis.plot(inner["ratio"], odds, MARKERS[index], **look, label=f"{clients} clients")
     axis.set(xscale="log", yscale="log", xlabel=r"$n\delta^2/\sigma^2$", ylabel=r"$\alpha^*/(1-\alpha^*)$")
     axis.legend(fontsize=8)
     far = (table["alpha"] - table["predicted"]).abs().max()
@@ -64,7 +66,8 @@ def global_rates(table: pd.DataFrame) -> Figure:
     axes[0, 0].legend(fontsize=8)
     part = summarize(floors, ["level"], "squared_gradient").sort_values("level")
     series(axes[0, 1], part["level"], part["median"], part["low"], part["high"], label="floor", index=3)
-    axes[0, 1].set(xlabel=r"heterogeneity $\alpha=\beta$", ylabel="squared gradient at a constant rate", yscale="log")
+    axes[0, 1].set(xlabel=r"heterogeneity $\alpha=\beta$", ylabel="squared gradient at a constant rate")
+    axes[0, 1].set(ylim=(0, None), xticks=part["level"])
     text = ", ".join(f"{row.level:g}: {row.median:.3f}" for row in part.itertuples())
     caption = f"""FedAvg with logistic regression on synthetic data. Left, learning rate proportional to
         $R^{{-1/2}}$: fitted slopes {", ".join(slopes)}, by heterogeneity. Right, constant learning rate: the gradient
@@ -84,7 +87,7 @@ def personal_gradients(table: pd.DataFrame) -> Figure:
             axis.plot(range(3), line, color=COLOURS[0], marker="o", markersize=4, linewidth=0.8)
         axis.set_xticks(range(3), models)
         examples = part["examples"].iloc[0]
-        axis.set(title=f"{setting} clients, {examples} examples each", yscale="log")
+        axis.set(title=f"{setting} clients, {examples} examples each", ylim=(0, None))
         middle = part.groupby("model")["squared_gradient"].median().reindex(models)
         notes.append(f"{setting}: " + ", ".join(f"{name} {value:.3g}" for name, value in middle.items()))
     axes[0, 0].set_ylabel("squared gradient of the test loss")
