@@ -28,6 +28,12 @@ def cached_vectors(name: str, half: int, length: int, components: int, seed: int
     return tuple(torch.load(file, map_location="cpu", weights_only=True)) if file.is_file() else None
 
 
+def cached_states(name: str, half: int, length: int, components: int, seed: int) -> tuple | None:
+    """Return what `load_states` reads of the file for these options; None where there is none."""
+    file = cache_file("states", name, half, length, components, seed)
+    return load_states(file) if file.is_file() else None
+
+
 def pack(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return `states` ``(N, T, d)`` as int8 and scales ``(N, T, 1)``, at most 1/254 of a token's largest number off."""
     scales = (states.abs().amax(dim=-1, keepdim=True) / 127).clamp(min=SPARE)
@@ -99,20 +105,20 @@ def load_states(file: Path) -> tuple[Any, torch.Tensor, torch.Tensor, torch.Tens
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write the files for the settings of the text experiments (of the states, for the first data set)."""
+    """Write the files for the settings of the text experiments."""
     from lib.spry.experiments.real import LENGTHS, vectors
 
     parser = argparse.ArgumentParser(prog="python -m lib.spry.cached_states", description=main.__doc__)
     parser.add_argument("names", nargs="+", choices=["ag-news", "sst2", "multirc"])
-    for name in (names := parser.parse_args(arguments).names):
+    for name in parser.parse_args(arguments).names:
         options = (name, 30 * 80, LENGTHS[name], 64, 0)  # the defaults of text_problem
         file = cache_file("vectors", *options)
         file.parent.mkdir(parents=True, exist_ok=True)
         torch.save(vectors(*options), file)
         print(file, flush=True)
-    file = cache_file("states", names[0], 30 * 40, 16, 16, 0)  # what `lib.spry.long_run` trains on
-    save_states(names[0], file, examples=2 * 30 * 40)
-    print(file)
+        file = cache_file("states", name, 30 * 40, 16, 16, 0)  # those of lora_problem and of `lib.spry.long_run`
+        save_states(name, file, examples=2 * 30 * 40)
+        print(file, flush=True)
 
 
 if __name__ == "__main__":

@@ -180,5 +180,16 @@ _PAPER = (
         rules.no_split,
         SEEN + "; stricter: a median above 0.01 was close, though seeds differed in sign",
     ),
+    Claim(
+        "lora-gain",
+        "Spry is more accurate with LoRA than with the classifier alone (AG News and SST-2, MiniLM's last layer)",
+        SUMMARY,
+        _published("peft"),
+        "paired gain positive in every seed and above 0.01 in the median, on each data set at every alpha; close if "
+        "positive in the median",
+        ("lora",),
+        rules.lora_gain,
+        KNEW,
+    ),
 )
 CLAIMS = _PAPER + text_claims({claim.id: claim for claim in _PAPER}) + PROPOSITIONS

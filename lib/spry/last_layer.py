@@ -121,8 +121,29 @@ def principal_components(
     The components are scaled so that the `count` numbers have equal variance and a mean squared length of one.
     """
     width = net.config.hidden_size
-    top = last_layer(net, torch.zeros(width), torch.eye(width))  # LoRA changes nothing while its B is zero
-    pooled = torch.cat([top.pooled(rows) for rows in states.split(block)])
+    pooled = frozen_pooled(net, states, torch.zeros(width), torch.eye(width), block=block)
     centre = pooled.mean(dim=0)
     _, lengths, directions = torch.linalg.svd(pooled - centre, full_matrices=False)
     return centre, directions[:count].T * (len(pooled) / count) ** 0.5 / lengths[:count]
+
+
+@torch.no_grad()
+def frozen_pooled(
+    net: nn.Module, states: torch.Tensor, centre: torch.Tensor, components: torch.Tensor, *, block: int = 256
+) -> torch.Tensor:
+    """Return what the classifier reads ``(N, k)`` of `states` while the last layer is as it was pretrained."""
+    top = last_layer(net, centre, components)  # LoRA changes nothing while its B is zero
+    return torch.cat([(top.pooled(rows) - centre) @ components for rows in states.split(block)])
+
+
+class Classifier(nn.Module):
+    """The classifier of `LastLayer` alone, drawn in the same way, called with what `frozen_pooled` returned."""
+
+    def __init__(self, components: int, classes: int):
+        super().__init__()
+        self.classifier = nn.Linear(components, classes)
+        draw_head(self)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits ``(N, classes)`` of `x` ``(N, k)``."""
+        return self.classifier(x)

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from lib.spry.experiments.adapted import HEAD, LORA
+from lib.spry.experiments.arms import MORE
 from lib.spry.experiments.methods import RELEASED
 from lib.spry.memory_model import PAPER_SHAPES, TRANSIENT
 
@@ -168,3 +170,13 @@ def released(*losses):
     names = {f"m{place}": 0.5 for place in range(len(losses))}
     defect = {f"m{place}{RELEASED}": 0.5 - loss for place, loss in enumerate(losses)}
     return {"released": runs(**names, **defect)}
+
+
+def lora(**gains):
+    """Return methods ("more" is Spry with several directions) with LoRA and without, given their gains by seed."""
+    parts = []
+    for trained, sign in ((LORA, 1), (HEAD, 0)):
+        rows = runs(**{name: 0.5 + sign * np.array(some) for name, some in gains.items()})
+        parts += [rows.assign(trained=trained, data=data) for data in ("ag-news", "sst2")]
+    table = pd.concat(parts, ignore_index=True)
+    return {"lora": table.assign(method=table["method"].replace("more", MORE))}

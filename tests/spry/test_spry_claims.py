@@ -20,6 +20,7 @@ from spry_tables import (
     floor,
     four,
     gpu,
+    lora,
     no_split,
     one_shape,
     one_step,
@@ -37,6 +38,7 @@ from lib.report import COMPANION, judge
 from lib.report.claims import NOT_JUDGED, NOT_RUN
 from lib.report.published import published
 from lib.spry import CLAIMS
+from lib.spry.experiments.adapted import HEAD, LORA
 
 YES, NEARLY, NO = "reproduced", "close", "not reproduced"
 
@@ -122,6 +124,14 @@ CASES = {
     "dropout-noise": (dropout, {YES: [(0.1, 0.999)], NEARLY: [(0.7, 0.95), (-0.6, 0.999)], NO: [(0.9, 0.999)]}),
     "released-defects": (defects, {YES: [(2.0, 0.1)], NEARLY: [(2.0, 1.0)], NO: [(1.1, 1.0)]}),
     "released-runs": (released, {YES: [(0.03, 0.2)], NEARLY: [(0.03, 0.0)], NO: [(0.0, -0.1)]}),
+    "lora-gain": (
+        lambda *gains: lora(Spry=gains, more=(0.0,)),
+        {YES: [(0.02, 0.03)], NEARLY: [(0.005, 0.01), (-0.01, 0.02, 0.02)], NO: [(-0.01, 0.0), (-0.1, -0.1)]},
+    ),
+    "lora-backprop-alone": (
+        lambda back, forward: lora(FedAvg=(back,), more=(forward,)),
+        {YES: [(0.04, 0.01), (0.02, -0.1)], NEARLY: [(0.04, 0.03), (0.01, 0.0)], NO: [(0.04, 0.05), (-0.01, -0.02)]},
+    ),
     "exactly-k-scalars": (counted, {YES: [(6,)], NEARLY: [(6, 8)], NO: [(9,)]}),
     "same-directions": (
         lambda *gaps: paired("FedFGD", "FedMeZO", *gaps),
@@ -130,27 +140,23 @@ CASES = {
 }
 
 
-def on_texts(make, *data):
-    """Return the tables that `make` makes, as the rows of every data set named."""
+def on_texts(make, *data, table="texts"):
+    """Return the tables that `make` makes, as the rows of every data set named; of the table lora, those with LoRA."""
 
     def tables(*arguments):
         rows = pd.concat(make(*arguments).values(), ignore_index=True)
-        return {"texts": pd.concat([rows.assign(data=name) for name in data], ignore_index=True)}
+        rows = rows.assign(trained=LORA) if table == "lora" else rows
+        return {table: pd.concat([rows.assign(data=name) for name in data], ignore_index=True)}
 
     return tables
 
 
 # The rules on real texts are those on the digits, so their cases are, too.
+ON_TEXTS = ("convergence-time", "accuracy", "accuracy-backprop", "per-iteration", "split-backprop", "no-split")
 CASES |= {
-    f"texts-{name}": (on_texts(CASES[name][0], *data), CASES[name][1])
-    for name, data in {
-        "convergence-time": ("ag-news", "sst2"),
-        "accuracy": ("ag-news", "sst2"),
-        "accuracy-backprop": ("ag-news", "sst2"),
-        "per-iteration": ("ag-news",),
-        "split-backprop": ("ag-news", "sst2"),
-        "no-split": ("ag-news", "multirc"),
-    }.items()
+    f"{table}-{name}": (on_texts(CASES[name][0], "ag-news", "sst2", table=table), CASES[name][1])
+    for table in ("texts", "lora")
+    for name in ON_TEXTS
 }
 BY_ID = {claim.id: claim for claim in CLAIMS}
 MEASURED = ["accuracy", "measured", "bias2", "averaged2", "norm2", "mse", "rounds", "correlation", "released", "up_all"]
@@ -199,6 +205,13 @@ def test_a_data_set_that_cannot_be_judged_hides_no_other():
     parts["sst2"] = parts["sst2"].assign(majority=0.9)
     judged = judge([BY_ID["texts-accuracy"]], {"texts": pd.concat(parts.values())})
     assert judged["status"][0] == NO and "sst2: not judged, Spry is within 0.05" in judged["detail"][0]
+
+
+def test_rows_without_lora_do_not_count_among_those_with_it():
+    tables = CASES["lora-accuracy"][0](0.2, 0.2)["lora"]
+    worse = tables.assign(trained=HEAD, accuracy=0.0)
+    judged = judge([BY_ID["lora-accuracy"]], {"lora": pd.concat([worse, tables, worse])})
+    assert judged["status"][0] == YES and judge([BY_ID["lora-accuracy"]], {"lora": worse})["status"][0] == NOT_RUN
 
 
 def test_time_is_not_judged_where_the_target_is_met_at_the_first_record():

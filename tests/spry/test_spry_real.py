@@ -1,5 +1,6 @@
 """The comparison on texts: on a random encoder and hand-made texts, and on real ones where they are at hand."""
 
+import functools
 import pickle
 
 import pandas as pd
@@ -10,9 +11,10 @@ pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
 from lib.data.needed import absent
+from lib.report import last_round
 from lib.spry import figures, long_run, minilm, text_data
 from lib.spry.cached_states import cache_file, load_states, save_states
-from lib.spry.experiments import real, real_tables
+from lib.spry.experiments import adapted, real, real_tables
 from lib.spry.experiments.arms import TUNING, named_arms, tuned_arm
 from lib.spry.experiments.encoder import encoder_costs
 from lib.spry.last_layer import frozen_states, last_layer
@@ -40,7 +42,7 @@ def texts(monkeypatch):
 
     monkeypatch.setattr(minilm, "minilm", encoder)
     monkeypatch.setattr(text_data, "text_examples", examples)
-    kept = (real._vectors, real._dealt)
+    kept = (real._vectors, real._dealt, adapted._states, adapted._inputs, adapted._dealt)
     for cache in kept:
         cache.cache_clear()
     yield
@@ -132,13 +134,51 @@ def test_a_machine_without_the_encoder_reads_the_files(texts, tmp_path, monkeypa
 
 def test_the_tables_come_in_pieces():
     parameters = {"data_sets": ["digits", "ag-news", "sst2"], "text_alphas": [1.0, 0.1], "text_rates": [0.1, 1.0]}
-    parameters |= {"text_rounds": 2, "seeds": 3, "zero_order_k": 4, "candidates": 3}
+    parameters |= {"lora_rates": [0.1], "lora_rounds": 2, "text_rounds": 2, "seeds": 3}
+    parameters |= {"zero_order_k": 4, "candidates": 3}
     tasks = real.tasks_of(parameters)
-    assert len([t for t in tasks if t.table == "texts"]) == 2 * (len(real.ALL) + len(real.FEWER))
-    assert {t.table for t in tasks} == {"texts"}
+    counts = pd.Series([task.table for task in tasks]).value_counts()
+    assert counts.to_dict() == {"texts": 4 * len(real.ALL), "lora": 4 * (len(real.ALL) + len(adapted.ALONE))}
+    assert len(pickle.dumps(tasks[-1])) < 10_000  # states do not travel with a piece
     again = pickle.loads(pickle.dumps(tasks[0]))  # as another process gets it
     assert again.options["rates"] == (0.1, 1.0) and again.options["arm"].label == "FedAvg"
     assert real.real_tasks(["digits"]) == []
+
+
+@pytest.mark.parametrize("trained", [adapted.LORA, adapted.HEAD])
+def test_every_method_trains_adapters_or_the_classifier_alone(texts, trained):
+    problem = adapted.lora_problem("sst2", trained=trained, **SIZE | {"rounds": 2}, components=4)
+    sizes = {name: value.numel() for name, value in problem.model.init(0).items()}
+    assert sum(sizes.values()) == 4 * 2 + 2 + (4 * 16 if trained == adapted.LORA else 0)
+    methods = real.ALL if trained == adapted.LORA else adapted.ALONE
+    arms = named_arms(methods, problem, zero_order_k=2, candidates=2)
+    table = pd.concat([tuned_arm(arm, 1.0, (0.1,), (0,), 1) for arm in arms], ignore_index=True)
+    assert set(table["method"]) == set(methods) and table["accuracy"].between(0, 1).all()
+
+
+def test_the_classifier_alone_is_the_last_layer_whose_adapters_are_still(texts):
+    problems = [adapted.lora_problem("sst2", trained=t, **SIZE, components=4) for t in (adapted.LORA, adapted.HEAD)]
+    values, inputs = [p.model.init(3) for p in problems], [p.deal(1.0, 0).clients[0].test_x for p in problems]
+    head = {name: values[0][name] for name in values[1]}  # LoRA's B is zero: no adapter yet
+    both = [p.model(v, x) for p, v, x in zip(problems, (values[0], head), inputs, strict=True)]
+    torch.testing.assert_close(*both, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="cannot train 'all'"):
+        adapted.lora_problem("sst2", trained="all")
+
+
+def test_rows_of_lora_name_what_is_trained_and_their_gain_is_paired(texts, monkeypatch):
+    monkeypatch.setattr(adapted, "lora_problem", functools.partial(adapted.lora_problem, **SIZE | {"rounds": 2}))
+    monkeypatch.setattr(adapted, "ALONE", ("FedAvg",))
+    plan = {"alphas": (1.0,), "rates": (0.1, 1.0), "rounds": 2, "seeds": (0, 1), "tuning_seeds": 1}
+    tasks = adapted.lora_tasks(["sst2"], ["FedAvg"], **plan)
+    table = pd.concat([task.rows() for task in tasks], ignore_index=True)
+    assert set(zip(table["trained"], table["weights"], strict=True)) == {(adapted.LORA, 98), (adapted.HEAD, 34)}
+    end = last_round(table).pivot_table(index="seed", columns="trained", values="accuracy")
+    (row,) = figures.lora_gains(table).to_numpy().tolist()
+    assert row[:3] == ["sst2", "1", "FedAvg"]
+    assert row[-1].startswith(f"{(end[adapted.LORA] - end[adapted.HEAD]).median():+.2f}")
+    assert set(figures.with_lora(table)["method"]) == {"FedAvg"} and len(figures.lora_gains(None)) == 0
+    assert "Here: 2 seeds, 2 rounds" in figures.texts(figures.with_lora(table), "sst2").scarce_caption
 
 
 def test_the_long_run_chooses_rates_and_writes_complete_runs(texts, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The comparison on real texts: AG News, SST-2 and MultiRC, the classifier of a pretrained encoder trained alone."""
+"""The comparisons on real texts: AG News, SST-2 and MultiRC, the classifier of a pretrained encoder or LoRA as well."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,12 @@ import pandas as pd
 
 from lib.federated.types import Federation
 from lib.report.tasks import Task, run_tasks
-from lib.spry.experiments.arms import MORE, TUNING, Problem, Progress, arm_options, named_arms, tuned_arm
+from lib.spry.experiments.adapted import lora_tasks
+from lib.spry.experiments.arms import TUNING, Problem, Progress, arm_options, named_arms, tuned_arm
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
 
-# All methods but those that differ by their server alone on the first data set; the others do without those, too, that
-# the first tells apart from their neighbours.
+# All methods but those that differ from another by their server alone.
 ALL = (*(name for name in NAMES if name not in ("FedYogiSplit", "Spry + Yogi")), *PROTOCOLS)
-FEWER = ("FedAvg", "FedYogi", "FedAvgSplit", "Spry", MORE, "FedMeZO", "Baffle+", "FwdLLM+")
 LENGTHS = {"ag-news": 24, "sst2": 24, "multirc": 64}  # word pieces a text
 KNOWN = ("digits", *LENGTHS)
 
@@ -24,18 +23,20 @@ def real_tasks(
     data_sets: Sequence[str],
     *,
     alphas: Sequence[float] = (1.0, 0.1),
-    rates: Sequence[float] = (0.1, 0.4, 1.6, 6.4),
+    rates: Sequence[float] = (0.025, 0.1, 0.4, 1.6, 6.4, 25.6),
+    lora_rates: Sequence[float] = (0.01, 0.04, 0.16, 0.64, 2.56),
     rounds: int = 20,
+    lora_rounds: int = 30,
     seeds: int = 3,
     tuning_seeds: int = 3,
     zero_order_k: int = 4,
     candidates: int = 3,
     seed: int = 0,
 ) -> list[Task]:
-    """Return the pieces of the table texts for those of "ag-news", "sst2", "multirc" named.
+    """Return the pieces of the tables texts and lora for those of "ag-news", "sst2", "multirc" named.
 
-    The first data set has all methods, the others those of `FEWER`; "digits" gives nothing here. The table has
-    the rows of `tuned_arm` with the column data in front. Raises ValueError for an unknown name.
+    "digits" gives nothing here. The table texts has the rows of `tuned_arm` with the column data in front, lora those
+    of `lib.spry.experiments.adapted.lora_arm`. Raises ValueError for an unknown name.
     """
     unknown = sorted(set(data_sets) - set(KNOWN))
     if unknown:
@@ -44,17 +45,17 @@ def real_tasks(
     judged, tasks = range(seed, seed + seeds), []
     for name in names:
         problem = text_problem(name, rounds=rounds)
-        methods = FEWER if tasks else ALL
-        arms = named_arms(methods, problem, zero_order_k=zero_order_k, candidates=candidates)
+        arms = named_arms(ALL, problem, zero_order_k=zero_order_k, candidates=candidates)
         cells = [arm_options(arm, alpha, rates, judged, tuning_seeds) for alpha in alphas for arm in arms]
         tasks += [Task("texts", text_arm, {"data": name} | cell) for cell in cells]
-    return tasks
+    plan = {"alphas": alphas, "rates": lora_rates, "rounds": lora_rounds, "seeds": judged}
+    return tasks + lora_tasks(names, ALL, **plan, zero_order_k=zero_order_k, candidates=candidates)
 
 
 def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
     """Return the `real_tasks` that the notebook's parameters ask for."""
     names = {"alphas": "text_alphas", "rates": "text_rates", "rounds": "text_rounds"}
-    names |= {name: name for name in ("seeds", "zero_order_k", "candidates")}
+    names |= {name: name for name in ("lora_rates", "lora_rounds", "seeds", "zero_order_k", "candidates")}
     return real_tasks(parameters["data_sets"], **{name: parameters[given] for name, given in names.items()})
 
 

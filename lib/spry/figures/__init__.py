@@ -2,8 +2,8 @@
 
 from lib.spry.figures.costs import communication, dropout_noise, step_operations, tangents
 from lib.spry.figures.memory import memory_bars, memory_by_depth, paper_shapes
-from lib.spry.figures.methods import methods, protocols, released_runs, sweeps, texts, with_epochs
-from lib.spry.figures.tables import defects, derivative, encoder, paper_table, ranked, ranking
+from lib.spry.figures.methods import methods, protocols, released_runs, sweeps, texts, with_epochs, with_lora
+from lib.spry.figures.tables import defects, derivative, encoder, lora_gains, paper_table, ranked, ranking
 from lib.spry.figures.theory import convergence_floor, estimator_error, label_skew_bias, splitting_rounds
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "encoder",
     "estimator_error",
     "label_skew_bias",
+    "lora_gains",
     "memory_bars",
     "memory_by_depth",
     "methods",
@@ -30,4 +31,5 @@ __all__ = [
     "tangents",
     "texts",
     "with_epochs",
+    "with_lora",
 ]

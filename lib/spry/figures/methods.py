@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from lib.report.intervals import last_round, summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
+from lib.spry.experiments.adapted import LORA
 from lib.spry.experiments.methods import NAMES, PROTOCOLS, RELEASED
 
 INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
@@ -60,6 +61,11 @@ def texts(table: pd.DataFrame | None, data: str) -> Figure:
     size = f"{some} seed{'s' if counts.max() > 1 else ''}, {rows['round'].max()} rounds"
     caption = f"{fig.scarce_caption} Here: {size}. Dashed: share of the commonest label ({floors.median():.2f})."
     return describe(fig, caption=caption, alt=fig.scarce_alt)
+
+
+def with_lora(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return the rows of the table lora of `experiments.real_tables` that train LoRA; None stays None."""
+    return None if table is None else table[table["trained"] == LORA].drop(columns=["trained", "weights"])
 
 
 def _curve(axis: Axes, rows: pd.DataFrame, x: str, name: str) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lib.report.intervals import last_round, summarize
+from lib.spry.experiments.adapted import HEAD, LORA
 from lib.spry.experiments.arms import JVP, operations_to
 from lib.spry.experiments.memory import NOT_RUN, WEIGHTS, cards
 
@@ -82,6 +83,25 @@ def _priced(rows: pd.DataFrame, jvp: float) -> pd.Series:
     """
     tangent = rows["method"].str.startswith(("Spry", "FedFGD"))
     return rows["operations"] + tangent * (jvp - JVP) * rows["forward"]
+
+
+def lora_gains(table: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the final accuracy of methods with LoRA and with the classifier alone, and the paired gain, as read.
+
+    `table` is lora of `experiments.real_tables`; methods that have both count. None has no rows.
+    """
+    columns = ["data", "α", "method", HEAD, LORA, "gain from LoRA"]
+    if table is None:
+        return pd.DataFrame(columns=columns)
+    ends = last_round(table).pivot_table(
+        index=["data", "alpha", "method", "seed"], columns="trained", values="accuracy", sort=False
+    )
+    found = []
+    for (name, alpha, method), part in ends.dropna().groupby(level=[0, 1, 2], sort=False):
+        gain, middle = part[LORA] - part[HEAD], part.median()
+        spread = f"{gain.median():+.2f} ({gain.min():+.2f} to {gain.max():+.2f})"
+        found.append([name, f"{alpha:g}", method, f"{middle[HEAD]:.2f}", f"{middle[LORA]:.2f}", spread])
+    return pd.DataFrame(found, columns=columns)
 
 
 def defects(table: pd.DataFrame) -> pd.DataFrame:
