@@ -87,7 +87,7 @@ def personal_gradients(table: pd.DataFrame) -> Figure:
             axis.plot(range(3), line, color=COLOURS[0], marker="o", markersize=4, linewidth=0.8)
         axis.set_xticks(range(3), models)
         examples = part["examples"].iloc[0]
-        axis.set(title=f"{setting} clients, {examples} examples each", ylim=(0, None))
+        axis.set(title=f"{setting} clients, {examples} examples each", ylim=(0, 1.08 * part["squared_gradient"].max()))
         middle = part.groupby("model")["squared_gradient"].median().reindex(models)
         notes.append(f"{setting}: " + ", ".join(f"{name} {value:.3g}" for name, value in middle.items()))
     axes[0, 0].set_ylabel("squared gradient of the test loss")
