@@ -177,7 +177,8 @@ def long_enough(name: str, rule: Rule, *, least: int = 20) -> Rule:
             return Verdict(NOT_REPRODUCED, verdict.measured, "the measurement is not a number")
         if column.max() >= least:
             return verdict
-        return Verdict(NOT_JUDGED, verdict.measured, f"{column.max():.0f} iterations: judged from {least} on")
+        found = f"{column.max():.0f} of the {least} iterations from which on it is judged"
+        return Verdict(NOT_JUDGED, verdict.measured, found)
 
     return judged
 
