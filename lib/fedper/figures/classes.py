@@ -17,6 +17,7 @@ from lib.fedper.figures.parts import (
     place,
     whole_ticks,
 )
+from lib.fedper.rules import at_ends
 from lib.report.intervals import last_round, summarize
 from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 
@@ -135,14 +136,14 @@ def chosen_rates(table: pd.DataFrame, ks: list[int]) -> str:
         text = f"{name} {listed(first['lr'], 3)}"
         if "finetune_lr" in first and first["finetune_lr"].notna().any():
             epochs = "/".join(f"{count:g}" for count in first["finetune_epochs"])
-            text += f" and for fine-tuning {listed(first['finetune_lr'], 3)}, {epochs} passes"
+            text += f" and for fine-tuning {listed(first['finetune_lr'], 3)} (passes: {epochs})"
         parts.append(text)
     return "; ".join(parts)
 
 
 def comparison(table: pd.DataFrame) -> Figure:
     """Draw the final accuracy of all methods, for the numbers of classes a client at which all of them ran."""
-    tuned = "use" in table
+    tuned, everything = "use" in table, table
     table = last_round(judging(table))
     methods = known_methods(table)
     present = table.groupby("classes_per_client")["method"].nunique()
@@ -165,6 +166,8 @@ def comparison(table: pd.DataFrame) -> Figure:
     leaders = ", ".join(f"{final.loc[k].idxmax()} {final.loc[k].max():.3f} ($k={k}$)" for k in ks)
     extra = "; ".join(text for name, text in EXTRA_WORK.items() if name in set(table["method"]))
     own = f", each at its own learning rate ({chosen_rates(table, ks)})" if tuned else ""
+    ends = at_ends(everything, table[table["classes_per_client"].isin(ks)], ["method"]) if tuned else ""
+    own += f" ({ends})" if ends else ""
     caption = f"""Same network and partitions for all{own}; {extra}. The most accurate method is {leaders}. Points are
         medians over seeds, bars the range over seeds."""
     return describe(fig, caption=caption, alt=f"Final accuracy by method, one panel a k. {best}.")
