@@ -36,8 +36,8 @@ def main(words: list[str] | None = None) -> None:
     """Compute the tables of a preset, write each when it is complete, and say so in ``result.json``."""
     given = _parser().parse_args(words)
     job = make_job(given.paper, given.preset, parse_overrides(given.parameter))
-    only = [name for name in given.only.split(",") if name]
-    tasks = chosen(job, only)
+    tasks = chosen(job, [name for name in given.only.split(",") if name])
+    every = {task.table for task in chosen(job, [])}
     (given.out / "tables").mkdir(parents=True, exist_ok=True)
     before = former(given.out, job)
     for path, task in zip(piece_paths(given.out, tasks), tasks, strict=True):
@@ -47,13 +47,15 @@ def main(words: list[str] | None = None) -> None:
     pieces = piece_paths(given.out, todo)
     done = {place: _read(path) for place, path in enumerate(pieces) if path.is_file()}
     needed = {name: _path(given.out, name) for task in todo for name in task.needs}
-    known = {name: pd.read_csv(path) for name, path in needed.items() if path.is_file()}
-    start, result = time.monotonic(), facts(job, workers=given.workers, only=only) | before
+    known = {name: _read(path) for name, path in needed.items() if path.is_file()}
+    start, result = time.monotonic(), facts(job, given.workers) | before
     write_json(given.out / "result.json", result | {"status": "partial"})
 
     def now(status: str) -> dict[str, Any]:
+        there = {name for name in every if _path(given.out, name).is_file()}
         return result | {
             "status": status,
+            "parameters": result["parameters"] | {"only": [] if there == every else sorted(there)},
             "seconds": round(before.get("seconds", 0) + time.monotonic() - start, 2),
             "peak_mib": max(before.get("peak_mib", 0), _peak_mib()),
             "data": before.get("data", {}) | data_checksums(),
@@ -116,18 +118,15 @@ def former(folder: Path, job: Job) -> dict[str, Any]:
     return found
 
 
-def facts(job: Job, *, workers: int, only: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a run's ``result.json`` holds (`lib.batch`) before anything is computed.
-
-    `only` names the tables that were asked for, none for all.
-    """
+def facts(job: Job, workers: int) -> dict[str, Any]:
+    """Return what a run's ``result.json`` holds (`lib.batch`) before anything is computed."""
     return {
         "status": "partial",
         "paper": job.paper,
         "preset": job.preset,
         "hash": job.hash,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "parameters": job.parameters | {"workers": workers} | ({"only": list(only)} if only else {}),
+        "parameters": job.parameters | {"workers": workers},
         "versions": versions(),
         "git": git_state(),
         "machine": machine(),

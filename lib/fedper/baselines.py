@@ -59,7 +59,7 @@ METHODS: dict[str, Callable[[Build, LocalSGD, int], Algorithm]] = {
 }
 
 
-def method(name: str, build: Build, local: LocalSGD, *, seed: int = 0) -> Algorithm:
+def method(name: str, build: Build, local: LocalSGD, *, seed: int) -> Algorithm:
     """Return the algorithm called `name`: one of `METHODS`, or ``"FedPer K"`` with K personal units.
 
     ``"FedPer K + FT"`` fine-tunes the personal units for one epoch before each evaluation. `seed` draws the head that

@@ -17,7 +17,8 @@ class Task:
     """One piece of a table: the rows that ``function(**options)`` returns.
 
     `function` must be importable by name, and `options` must pickle, where several processes share the work. A piece
-    that `needs` other tables begins when they are complete; `function` is given them as ``tables``, by name.
+    that `needs` other tables begins when they are complete; `function` is given them as ``tables``, by name (those of a
+    former run as they were written, to eight digits).
     """
 
     table: str
@@ -98,11 +99,16 @@ class _Counted:
 
 
 def _check_needs(tasks: Sequence[Task], known: Mapping[str, pd.DataFrame]) -> None:
-    made = {task.table for task in tasks} | set(known)
+    needs = {}
     for task in tasks:
-        for name in task.needs:
-            if name not in made or name == task.table:
-                raise ValueError(f"the table {task.table!r} needs {name!r}, which is not there: compute it as well")
+        needs.setdefault(task.table, set()).update(set(task.needs) - set(known))
+    for table, names in needs.items():
+        for name in sorted(names - set(needs)):
+            raise ValueError(f"the table {table!r} needs {name!r}, which is not there: compute it as well")
+    while ready := {table for table, names in needs.items() if not names & set(needs)}:
+        needs = {table: names for table, names in needs.items() if table not in ready}
+    if needs:
+        raise ValueError(f"the tables {', '.join(sorted(needs))} wait for each other: take one out of its `needs`")
 
 
 def _ready(waiting: dict[int, Task], tables: Mapping[str, pd.DataFrame]) -> dict[int, Task]:
@@ -118,7 +124,6 @@ def _here(tasks: Sequence[Task], tables: Mapping[str, pd.DataFrame]) -> Iterator
     while found := _ready(waiting, tables):
         for place, task in found.items():
             yield place, _named(task, task.rows)
-    _check_ended(waiting)
 
 
 def _in_processes(
@@ -141,7 +146,6 @@ def _in_processes(
         pool.shutdown(cancel_futures=True)
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
-    _check_ended(waiting)
 
 
 def _begun(
@@ -149,11 +153,6 @@ def _begun(
 ) -> dict[Future, int]:
     """Hand the tasks that can begin to the pool, and return their places by what will hold their rows."""
     return {pool.submit(_work, task): place for place, task in _ready(waiting, tables).items()}
-
-
-def _check_ended(waiting: Mapping[int, Task]) -> None:
-    if waiting:
-        raise ValueError(f"tables need each other: {', '.join(sorted({task.table for task in waiting.values()}))}")
 
 
 def _work(task: Task) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -79,10 +79,10 @@ def test_a_table_that_nobody_makes_is_missed_before_anything_is_computed(workers
     fails = Task("a", squares, {"upto": -1})
     with pytest.raises(ValueError, match="'b' needs 'x', which is not there"):
         run_tasks([fails, Task("b", sums, {"factor": 1}, ("x",))], workers=workers)
-    with pytest.raises(ValueError, match="'b' needs 'b'"):
+    with pytest.raises(ValueError, match="tables b wait for each other"):
         run_tasks([fails, Task("b", sums, {"factor": 1}, ("b",))], workers=workers)
-    with pytest.raises(ValueError, match="need each other: b, c"):
-        run_tasks([Task("b", sums, {}, ("c",)), Task("c", sums, {}, ("b",))], workers=workers)
+    with pytest.raises(ValueError, match="tables b, c, d wait for each other"):
+        run_tasks([fails, Task("b", sums, {}, ("c",)), Task("c", sums, {}, ("b",)), Task("d", sums, {}, ("b",))])
 
 
 def test_a_table_that_was_interrupted_keeps_its_pieces(tmp_path, monkeypatch):
@@ -103,7 +103,7 @@ def test_a_table_that_was_interrupted_keeps_its_pieces(tmp_path, monkeypatch):
     assert computed == [0, 1, 2] and list((tmp_path / "pieces").iterdir()) == [other]
     assert pd.read_csv(tmp_path / "tables" / "t.csv")["n"].tolist() == [0, 1, 2]
     result = json.loads((tmp_path / "result.json").read_text())
-    assert result["status"] == "ok" and "only" not in result["parameters"]
+    assert result["status"] == "ok" and result["parameters"]["only"] == []
     other.rename(tmp_path / "pieces" / "t-2.csv")  # as after a kill between the table and its last piece
     tables.main(["fedper", "--workers", "1", "--out", str(tmp_path)])
     assert computed == [0, 1, 2] and not (tmp_path / "pieces").exists()
@@ -117,7 +117,6 @@ def test_a_piece_without_rows_is_a_piece(tmp_path, monkeypatch):
     (tmp_path / "pieces" / "t-0.csv").write_text(tables._csv(pd.DataFrame()))
     tables.main(["fedper", "--only", "t", "--workers", "1", "--out", str(tmp_path)])
     assert computed == [1] and pd.read_csv(tmp_path / "tables" / "t.csv")["n"].tolist() == [1]
-    assert json.loads((tmp_path / "result.json").read_text())["parameters"]["only"] == ["t"]
 
 
 def recorded(*, seen, n, limit):
@@ -133,10 +132,20 @@ def test_tables_of_a_former_run_serve_those_that_need_them(tmp_path, monkeypatch
     where = ["fedper", "--workers", "1", "--out", str(tmp_path)]
     with pytest.raises(ValueError, match="'b' needs 'a'"):
         tables.main([*where, "--only", "b"])
+
+    def held():
+        result = json.loads((tmp_path / "result.json").read_text())
+        return result["status"], result["parameters"]["only"]
+
     tables.main([*where, "--only", "a"])
+    assert held() == ("ok", ["a"])  # a record says which tables it holds unless it holds all
     (tmp_path / "tables" / "a.csv").write_text("square\n7\n")
     tables.main(where)
     assert pd.read_csv(tmp_path / "tables" / "b.csv")["square"].tolist() == [7]
+    assert held() == ("ok", [])
+    (tmp_path / "tables" / "b.csv").unlink()
+    tables.main([*where, "--only", "a"])
+    assert held() == ("ok", ["a"])
 
 
 def test_progress_sees_every_task():

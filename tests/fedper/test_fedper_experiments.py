@@ -112,7 +112,7 @@ def test_progress_sees_every_cell():
 @pytest.mark.parametrize("name", [*METHODS, "FedPer 1", "FedPer 2 + FT"])
 def test_every_method_runs(name):
     plan = Plan(rounds=1, steps=2)
-    algorithm = method(name, DIGITS_NET, plan.local)
+    algorithm = method(name, DIGITS_NET, plan.local, seed=0)
     assert algorithm.local.steps == 2
     x, y = digits()
     federation = class_federation(x[:200], y[:200], clients=3, classes_per_client=4, seed=0)
@@ -123,7 +123,7 @@ def test_every_method_runs(name):
     assert bool(start) == (name != "local only")
     assert all(not torch.equal(value, start[key]) for key, value in history.state.tensors.items())
     with pytest.raises(ValueError, match="unknown method"):
-        method(f"{name}?", DIGITS_NET, Plan().local)
+        method(f"{name}?", DIGITS_NET, Plan().local, seed=0)
 
 
 def test_skewed_clients_gain_and_identical_ones_lose():
@@ -267,6 +267,8 @@ def test_every_method_on_cifar10_is_judged_at_its_tuned_rate(noisy_images):
         assert own.to_numpy().tolist() == [best.tolist()]
     drawn = [figures.accuracy_by_round(table, data="CIFAR-10"), figures.comparison(table)]
     assert all("own learning rate" in figure.scarce_caption for figure in drawn)
+    ends = table.assign(lr=table["lr"].mask((table["use"] == "judging") & (table["method"] == "FedRep"), 1e30))
+    assert "beyond: FedRep" in figures.comparison(ends).scarce_caption
     options = {"classes_per_client": (4,), "methods": ("FedPer 1",), "rates": (0.001, 0.03), "seeds": 2}
     judged_only = figures.networks(table.assign(network="small")).scarce_caption
     assert judged_only == figures.networks(judging(table).assign(network="small")).scarce_caption

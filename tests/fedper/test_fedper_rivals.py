@@ -29,14 +29,22 @@ def head_names(model):
 
 
 def test_lg_fedavg_keeps_the_lower_layers_and_shares_the_head():
-    algorithm = method("LG-FedAvg", DIGITS_NET, PLAN.local)
+    algorithm = method("LG-FedAvg", DIGITS_NET, PLAN.local, seed=0)
     shared = set(algorithm.model.names) - set(algorithm.personal)
     assert head_names(algorithm.model) <= shared and "blocks.0.0.weight" in algorithm.personal
     assert len({name.split(".")[1] for name in shared}) == 2
 
 
+def test_the_head_that_fedbabu_freezes_is_another_one_in_every_seed(federation):
+    heads = []
+    for seed in (0, 1):
+        _, history = arm("FedBABU", method("FedBABU", DIGITS_NET, PLAN.local, seed=seed), federation, PLAN, seed=0)
+        heads.append([memory[name] for memory in history.memories.values() for name in sorted(memory)])
+    assert not any(torch.equal(one, other) for one, other in zip(*heads, strict=True) if one.any())
+
+
 def test_ditto_pulls_its_personal_model_towards_the_global_one(federation):
-    ditto = method("Ditto", DIGITS_NET, PLAN.local)
+    ditto = method("Ditto", DIGITS_NET, PLAN.local, seed=0)
     states = {}
     for lam in (0.0, ditto.lam):
         _, history = arm("Ditto", replace(ditto, lam=lam), federation, PLAN, seed=0)
@@ -49,11 +57,11 @@ def test_ditto_pulls_its_personal_model_towards_the_global_one(federation):
 
 
 def test_fine_tuned_fedavg_takes_its_steps_from_fedavgs_model(federation):
-    algorithm = method("FedAvg", DIGITS_NET, PLAN.local)
+    algorithm = method("FedAvg", DIGITS_NET, PLAN.local, seed=0)
     rows, history = arm("FedAvg", algorithm, federation, PLAN, seed=0)
     (found,) = finetuned(rows, algorithm, history, federation, PLAN, seed=0)["accuracy"]
     assert FINETUNE_STEPS > 0 and found != rows["accuracy"].iloc[-1]
-    assert method("FedAvg + FT", DIGITS_NET, PLAN.local).finetune.steps == FINETUNE_STEPS
+    assert method("FedAvg + FT", DIGITS_NET, PLAN.local, seed=0).finetune.steps == FINETUNE_STEPS
 
 
 def test_newcomers_train_what_they_may_on_the_examples_they_have(federation):

@@ -126,18 +126,21 @@ def arm_or_zero(
 def natural_clients(
     label: str,
     federation: Callable[[int], Federation],
-    algorithm: Callable[[str], Algorithm],
+    algorithm: Callable[[str, int], Algorithm],
     methods: Sequence[str],
     plan: Plan,
     seeds: Sequence[int],
     progress: Progress | None,
 ) -> pd.DataFrame:
-    """Train each method on the `federation` of each seed, clients as the data set has them, and return all rows."""
+    """Train each method, `algorithm` of its name and a seed, on the `federation` of each seed, and return all rows.
+
+    Clients are as the data set has them.
+    """
     parts = []
     for s in track(seeds, label, progress):
         clients = federation(s)
         for name in methods:
-            parts.append(arm(name, algorithm(name), clients, plan, seed=s, evaluate_every=often(plan.rounds))[0])
+            parts.append(arm(name, algorithm(name, s), clients, plan, seed=s, evaluate_every=often(plan.rounds))[0])
     return pd.concat(parts, ignore_index=True)
 
 

@@ -91,7 +91,7 @@ def other_methods(
     for k, s in track(cells, "other methods", progress):
         federation = class_federation(x, y, clients=clients, classes_per_client=k, seed=s, name="digits")
         for name in methods:
-            algorithm = method(name, DIGITS_NET, plan.local)
+            algorithm = method(name, DIGITS_NET, plan.local, seed=s)
             parts.append(arm(name, algorithm, federation, plan, seed=s, classes_per_client=k)[0])
     return pd.concat(parts, ignore_index=True)
 

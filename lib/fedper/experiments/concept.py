@@ -47,7 +47,7 @@ def aesthetics(
         ceilings = _ceilings(a, s, users, ceiling_users)
         federation = aesthetics_federation(pool, a=a, users=users, seed=s)
         for name in methods:
-            algorithm = method(name, AESTHETICS_NET, plan.local)
+            algorithm = method(name, AESTHETICS_NET, plan.local, seed=s)
             labels = {"a": a, **ceilings}
             rows, history = arm(name, algorithm, federation, plan, seed=s, evaluate_every=evaluate_every, **labels)
             parts += [rows, finetuned(rows, algorithm, history, federation, plan, seed=s)]
@@ -97,7 +97,7 @@ def renamed_labels(
         federation = permuted(plain, names)
         labels = {"renamed": count, "single_ceiling": permutation_ceiling(names, np.bincount(y))}
         for name in methods:
-            parts.append(arm(name, method(name, DIGITS_NET, plan.local), federation, plan, seed=s, **labels)[0])
+            parts.append(arm(name, method(name, DIGITS_NET, plan.local, seed=s), federation, plan, seed=s, **labels)[0])
     return pd.concat(parts, ignore_index=True)
 
 

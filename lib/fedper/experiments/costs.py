@@ -73,7 +73,7 @@ def round_costs(
     plan = Plan(steps=steps)
     rows = []
     for name in methods:
-        found = client_costs(method(name, DIGITS_NET, plan.local), federation, seed=seed)
+        found = client_costs(method(name, DIGITS_NET, plan.local, seed=seed), federation, seed=seed)
         kib = {"extra": "extra_bytes", "kept": "memory_bytes", "down": "bytes_down", "up": "bytes_up"}
         sizes = {f"{column}_kib": found[key] / 1024 for column, key in kib.items()}
         rows.append({"method": name, "mflop": found["flops"] / 1e6} | sizes)

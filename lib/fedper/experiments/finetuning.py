@@ -18,7 +18,7 @@ def finetuned(
     """Return the last row of `rows` after fine-tuning all layers (FedAvg) or the head (FedPer 1); no row for others."""
     name = rows["method"].iloc[0]
     if name == "FedAvg":
-        tuned = method("FedAvg + FT", algorithm.model.build, plan.local)
+        tuned = method("FedAvg + FT", algorithm.model.build, plan.local, seed=seed)
     elif name == "FedPer 1":
         tuned = replace(algorithm, ft_epochs_eval=1)
     else:

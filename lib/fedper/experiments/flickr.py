@@ -70,7 +70,7 @@ def accuracy_on_flickr(
     return natural_clients(
         "FLICKR-AES",
         lambda s: raters_federation(found, raters=raters, photos=photos, size=size, seed=s),
-        lambda name: method(name, build, plan.local),
+        lambda name, s: method(name, build, plan.local, seed=s),
         methods,
         plan,
         range(seed, seed + seeds),

@@ -41,7 +41,7 @@ def accuracy_on_images(
     for k, s in track([(k, s) for k in classes_per_client for s in seeds], name, progress):
         federation = class_federation(x, y, classes_per_client=k, seed=s, name=name)
         for arm_name in methods:
-            algorithm = method(arm_name, build, plan.local)
+            algorithm = method(arm_name, build, plan.local, seed=s)
             rows, history = arm(
                 arm_name, algorithm, federation, plan, seed=s, evaluate_every=often(plan.rounds), classes_per_client=k
             )

@@ -64,7 +64,7 @@ def _tuner(algorithm: Algorithm, name: str, build: Callable[[], nn.Module], lr: 
     local = replace(algorithm.local, lr=lr, epochs=epochs, steps=None)
     if isinstance(algorithm, FedPer):
         return replace(algorithm, local=local, ft_epochs_eval=epochs)
-    tuner = method("FedAvg + FT", build, local) if name == "FedAvg" else algorithm
+    tuner = method("FedAvg + FT", build, local, seed=0) if name == "FedAvg" else algorithm
     return replace(tuner, finetune=local)
 
 

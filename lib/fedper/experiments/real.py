@@ -154,7 +154,7 @@ def accuracy_on_femnist(
     return natural_clients(
         "FEMNIST digits",
         federation,
-        lambda name: method(name, build, plan.local),
+        lambda name, s: method(name, build, plan.local, seed=s),
         methods,
         plan,
         range(seed, seed + seeds),

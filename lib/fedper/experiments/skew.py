@@ -33,5 +33,7 @@ def accuracy_by_skew(
     for alpha, s in track(cells, "Dirichlet skew", progress):
         federation = dirichlet_federation(x, y, clients=clients, alpha=alpha, seed=s, name="digits")
         for name in methods:
-            parts.append(arm(name, method(name, DIGITS_NET, plan.local), federation, plan, seed=s, alpha=alpha)[0])
+            parts.append(
+                arm(name, method(name, DIGITS_NET, plan.local, seed=s), federation, plan, seed=s, alpha=alpha)[0]
+            )
     return pd.concat(parts, ignore_index=True)

@@ -120,7 +120,7 @@ def _signs(gain: pd.Series, name: str) -> str:
 
 # What a method of `comparison` does beyond the local training that all share.
 EXTRA_WORK = {
-    "FedRep": "FedRep trains its head besides, for half as many steps",
+    "FedRep": "FedRep trains its head besides, for half as many steps (rounded up)",
     "Ditto": "Ditto takes twice as many steps",
     "FedAvg + FT": '"+ FT" fine-tunes after training',
     "FedBABU": "so does FedBABU",
