@@ -78,8 +78,8 @@ def steadiness(table: pd.DataFrame) -> Figure:
     fig, axes = new_figure(width=6.4, height=3.8)
     axis = axes[0, 0]
     for index, (rival, gain) in enumerate(found.items()):
-        face = COLOURS[index] if index == 0 else "white"
-        axis.plot(there * 100, gain * 100, "o", color=COLOURS[index], markerfacecolor=face, label=f"against {rival}")
+        look = {"markersize": 5} if index == 0 else {"markersize": 9, "markerfacecolor": "none"}
+        axis.plot(there * 100, gain * 100, "o", color=COLOURS[index], label=f"against {rival}", **look)
     axis.axhline(0, **GUIDE)
     axis.set(xlabel="what an oracle gains by knowing the side (%)", ylabel="exposures gained (%)")
     axis.legend(fontsize=8)
