@@ -111,21 +111,18 @@ def lean_visit(made: dict) -> dict:
     return found | {"totals": totals, "device": device, "geoNetwork": place, "hits": hits}
 
 
-def made_visits(count: int, *, seed: int = 0, products: int = 4) -> list[dict]:
-    """Return visits of the official sizes in the mean: 4.6 hits and, with 4 products a hit, about 15 kB of CSV."""
+def made_visits(count: int, *, seed: int = 0, products: int = 7) -> list[dict]:
+    """Return visits of the official sizes in the mean: 4.6 hits and, with 0 to 7 products a hit, 14.9 kB of CSV.
+
+    The second version has about 25.4 GB for 1,708,337 visits; the first, without hits, about 1.5 GB for 903,653.
+    """
     rng, visits = np.random.default_rng(seed), []
     for place in range(count):
-        paths = [f"/google+redesign/shop+{rng.integers(300)}" for _ in range(rng.geometric(1 / 4.6))]
         hits = [
-            hit(
-                path,
-                number + 1,
-                kind="PAGE" if rng.random() < 0.8 else "EVENT",
-                title="Men's Apparel",
-                products=products,
-            )
-            for number, path in enumerate(paths)
-        ]
+            hit(f"/google+redesign/shop+{rng.integers(300)}", number, kind="PAGE" if rng.random() < 0.8 else "EVENT",
+                title="Men's Apparel", products=rng.integers(products + 1))
+            for number in range(1, 1 + rng.geometric(1 / 4.6))
+        ]  # fmt: skip
         bought = rng.random() < 0.013
         if bought:
             hits.append(hit("/ordercompleted.html", len(hits) + 1, action="6"))

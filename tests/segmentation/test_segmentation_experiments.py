@@ -183,9 +183,17 @@ def test_longer_tables_and_their_figures(monkeypatch):
     media = longer.over_media(draws=3)
     assert media["seed"].nunique() == 3
     labelled(figures.media_band(media))
-    tables = {name: found[name] for name in ("ablation", "dependence")} | {"media": media}
+    seeds = longer.over_seeds(seeds=2)
+    starts = seeds[seeds["method"].str.startswith("discovery only")]
+    assert set(starts["method"]) == {DISCOVERY, "discovery only, start 2", "discovery only, start 3"}
+    assert (starts["lam"] == 0).sum() == 2 and {"oracle: level", "oracle: level x side"} < set(seeds["method"])
+    labelled(figures.steadiness(seeds))
+    tables = {name: found[name] for name in ("ablation", "dependence")} | {"media": media, "seeds": seeds}
     judged = judge(segmentation.CLAIMS, tables).set_index("id")
-    assert (judged.loc[["dependence", "media", "teaching"], "status"] != "not run here").all()
+    ran = ["dependence", "media", "teaching", "more-seeds", "tries", "where-possible"]
+    assert (judged.loc[ran, "status"] != "not run here").all()
+    pieces = longer.longer_tasks(["seeds"])
+    assert [(one.options["seed"], one.options["seeds"]) for one in pieces] == [(20, 5), (25, 5), (30, 5), (35, 5)]
     with pytest.raises(ValueError, match="ablation"):
         experiments.longer_tables(["ablations"])
     with pytest.raises(ValueError, match="as here"):

@@ -3,7 +3,7 @@
 import torch
 
 from lib.poisoning.aggregation.blocks import WIDTH, sorted_values
-from lib.poisoning.aggregation.checks import check_tolerance, check_updates
+from lib.poisoning.aggregation.checks import check_shape, check_tolerance
 from lib.poisoning.aggregation.distances import squared_distances
 from lib.poisoning.aggregation.krum import krum_scores
 from lib.poisoning.aggregation.multi_krum import one_by_one
@@ -16,7 +16,7 @@ def bulyan(updates: torch.Tensor, f: int, *, selection: str = "one by one") -> t
     one", the paper's) or as the lowest Krum scores of a single pass ("one pass", Flower's). Needs n >= 4f + 3. Of two
     values equally far from the median either may count.
     """
-    n = len(check_updates(updates))
+    n = len(check_shape(updates))
     check_tolerance(n, f, 4 * f + 3, "Bulyan", "n >= 4f + 3")
     rows = bulyan_rows(squared_distances(updates), f, selection=selection)
     return nearest_the_median(updates, rows, n - 4 * f)

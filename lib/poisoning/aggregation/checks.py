@@ -10,11 +10,17 @@ def check_updates(updates: torch.Tensor) -> torch.Tensor:
 
     Raises ValueError otherwise: a rule that ranks distances would rank NaN silently. `finite_rows` drops bad rows.
     """
-    if updates.dim() != 2 or min(updates.shape) == 0 or not updates.is_floating_point():
-        raise ValueError(f"updates are {updates.dtype} {tuple(updates.shape)}; give floating-point rows, one a client")
+    check_shape(updates)
     # A finite sum has finite terms, which settles the usual case in one cheap pass.
     if not math.isfinite(updates.sum().item()) and not bool(torch.isfinite(updates).all()):
         raise ValueError("an update holds NaN or infinity; drop such rows first with finite_rows")
+    return updates
+
+
+def check_shape(updates: torch.Tensor) -> torch.Tensor:
+    """Return `updates` if it is a floating-point tensor of shape ``(n, d)`` with n and d positive, else ValueError."""
+    if updates.dim() != 2 or min(updates.shape) == 0 or not updates.is_floating_point():
+        raise ValueError(f"updates are {updates.dtype} {tuple(updates.shape)}; give floating-point rows, one a client")
     return updates
 
 

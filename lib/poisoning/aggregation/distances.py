@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from lib.poisoning.aggregation.checks import check_updates
+
 WIDTH = 2048  # coordinates at a time: the block of 100 clients in single precision stays in the second-level cache
 NEAR = 4.0  # squared norm over median squared distance up to which rows are far enough apart to need no centring
 FAR = 840.0  # the same after centring: beyond, rounding of single precision may reach 1e-4 of a distance
@@ -17,6 +19,8 @@ def squared_distances(updates: torch.Tensor) -> torch.Tensor:
     subtracted from every row, which changes no distance. One attacker can drag the mean away and bring the loss back
     for everybody else; then the row in the middle of the others takes the mean's place. Sums over blocks of coordinates
     are kept in float64, and values whose squares overflow are squared in float64.
+
+    Raises ValueError where an update holds NaN or infinity: the products tell, without a pass of their own.
     """
     distances, apart = _distances(_product(updates, None))
     if apart <= NEAR:
@@ -43,7 +47,10 @@ def _product(updates: torch.Tensor, centre: torch.Tensor | str | None) -> torch.
         found = _gram(updates, centre, torch.float32)
         if bool(torch.isfinite(found).all()):
             return found
-    return _gram(updates, centre, torch.float64)
+    found = _gram(updates, centre, torch.float64)
+    if not bool(torch.isfinite(found).all()):
+        check_updates(updates)
+    return found
 
 
 def _gram(updates: torch.Tensor, centre: torch.Tensor | str | None, dtype: torch.dtype) -> torch.Tensor:

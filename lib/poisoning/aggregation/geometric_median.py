@@ -2,7 +2,7 @@
 
 import torch
 
-from lib.poisoning.aggregation.checks import check_majority, check_updates
+from lib.poisoning.aggregation.checks import check_majority, check_shape
 from lib.poisoning.aggregation.distances import squared_distances
 from lib.poisoning.aggregation.mean import weighted
 
@@ -21,7 +21,7 @@ def geometric_median(updates: torch.Tensor, f: int = 0, *, tolerance: float = 1e
         tolerance: length of the gradient at the end, per row.
         most: iterations at most.
     """
-    check_majority(len(check_updates(updates)), f, "geometric median")
+    check_majority(len(check_shape(updates)), f, "geometric median")
     distances = squared_distances(updates)
     return weighted(updates, geometric_median_weights(distances, tolerance=tolerance, most=most))
 

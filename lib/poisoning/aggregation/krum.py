@@ -2,7 +2,7 @@
 
 import torch
 
-from lib.poisoning.aggregation.checks import check_tolerance, check_updates
+from lib.poisoning.aggregation.checks import check_shape, check_tolerance
 from lib.poisoning.aggregation.distances import squared_distances
 
 
@@ -11,7 +11,7 @@ def krum(updates: torch.Tensor, f: int, *, neighbours: int | None = None) -> tor
 
     byzfl counts ``neighbours = n - f - 1`` and asks for n > 2f only.
     """
-    check_krum(len(check_updates(updates)), f, "Krum")
+    check_krum(len(check_shape(updates)), f, "Krum")
     distances = squared_distances(updates)
     return updates[lowest(krum_scores(distances, f, neighbours=neighbours), distances)].clone()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from lib.poisoning.aggregation.checks import check_majority, check_updates
+from lib.poisoning.aggregation.checks import check_majority, check_shape
 from lib.poisoning.aggregation.distances import squared_distances
 
 Rule = Callable[[torch.Tensor, int], torch.Tensor]
@@ -12,7 +12,7 @@ Rule = Callable[[torch.Tensor, int], torch.Tensor]
 
 def mixed(updates: torch.Tensor, f: int) -> torch.Tensor:
     """Return each row of `updates` ``(n, d)`` replaced by the mean of its n - f nearest, itself among them."""
-    check_majority(len(check_updates(updates)), f, "nearest-neighbour mixing")
+    check_majority(len(check_shape(updates)), f, "nearest-neighbour mixing")
     return mixing_weights(squared_distances(updates), f).to(updates) @ updates
 
 

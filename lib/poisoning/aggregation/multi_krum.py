@@ -5,7 +5,7 @@ Sources: Blanchard et al., arXiv 1703.02757; the variants of Flower, byzfl and t
 
 import torch
 
-from lib.poisoning.aggregation.checks import check_updates
+from lib.poisoning.aggregation.checks import check_shape
 from lib.poisoning.aggregation.distances import squared_distances
 from lib.poisoning.aggregation.krum import check_krum, krum_scores, lowest
 from lib.poisoning.aggregation.mean import weighted
@@ -29,7 +29,7 @@ def multi_krum(updates: torch.Tensor, f: int, *, variant: str = "one shot", keep
 
     Raises ValueError for an unknown variant or a number of rows that cannot be kept.
     """
-    check_krum(len(check_updates(updates)), f, "Multi-Krum")
+    check_krum(len(check_shape(updates)), f, "Multi-Krum")
     chosen = multi_krum_rows(squared_distances(updates), f, variant=variant, keep=keep)
     return weighted(updates, share_of(chosen, len(updates)))
 

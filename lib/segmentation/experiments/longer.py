@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from lib.report.tasks import Task, run_tasks
-from lib.segmentation.experiments.benches import Bench, Progress, benches, name_of
+from lib.segmentation.baselines import ORACLES, baseline
+from lib.segmentation.experiments.benches import DISCOVERY, Bench, Progress, benches, name_of
 from lib.segmentation.experiments.comparison import comparison, learned, tables
 from lib.segmentation.media import CHARGES, draw_media
 from lib.segmentation.outcomes import Terms
@@ -16,6 +17,9 @@ from lib.segmentation.settings import DEFAULT, Settings
 DEEP = ("k-means on pages", "RFM", "autoencoder + k-means", "DEC", "IDEC", "AC-TPC")
 RHOS = (0.0, 0.5, 0.9, 1.0)
 LAMS = (0.0, 3.0)  # discovery only, and the largest weight of the quick preset
+WEIGHTS = (0.0, 0.3, 1.0, 3.0)  # all of them
+STARTS = len(WEIGHTS) - 1  # discovery only gets as many tries as there are weights above 0
+MANY, FEW = 20, 5  # seeds of the table over seeds, and of one of its pieces
 
 
 def variants() -> dict[str, Settings]:
@@ -90,6 +94,25 @@ def over_media(*, draws: int = 20, seed: int = 20, progress: Progress | None = N
     return _scored(made, Terms(), DEFAULT, progress)
 
 
+def over_seeds(*, seeds: int = MANY, seed: int = 20, progress: Progress | None = None) -> pd.DataFrame:
+    """Return the "methods" table over many seeds: all weights, the oracles, and further starts of discovery only.
+
+    Discovery only is learned from `STARTS` draws of initial weights ("discovery only, start 2" and so on), so that both
+    sides have as many tries.
+    """
+    made, terms, found = benches(range(seed, seed + seeds)), Terms(), {}
+    for s, bench in enumerate(made):
+        for name in ORACLES:
+            found[name, s] = baseline(name, bench.train, bench.test, segments=DEFAULT.segments, seed=bench.seed)
+    for (s, lam), one in learned(made, WEIGHTS, terms, DEFAULT, progress).items():
+        found[name_of(lam), s] = one
+    for start in range(2, STARTS + 1):
+        again = [replace(bench, seed=bench.seed + 1000 * start) for bench in made]
+        for (s, _), one in learned(again, [0.0], terms, DEFAULT, progress).items():
+            found[f"{DISCOVERY}, start {start}", s] = one
+    return tables(made, found, terms)["methods"]
+
+
 def by_charge(
     *, charges: Sequence[str] = CHARGES, seeds: int = 5, seed: int = 20, progress: Progress | None = None
 ) -> pd.DataFrame:
@@ -108,13 +131,15 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "dependence": dependence,
     "media": over_media,
     "charges": by_charge,
+    "seeds": over_seeds,
 }
 
 
 def longer_tasks(names: Sequence[str], *, seeds: int = 5, seed: int = 20) -> list[Task]:
     """Return the pieces of the tables called `names`, see `TABLES`.
 
-    `seeds` counts draws of users (of media there are 20). Raises ValueError for an unknown name.
+    `seeds` counts draws of users; there are 20 of the media, and `MANY` in the table "seeds". Raises ValueError for an
+    unknown name.
     """
     unknown = set(names) - set(TABLES)
     if unknown:
@@ -122,6 +147,9 @@ def longer_tasks(names: Sequence[str], *, seeds: int = 5, seed: int = 20) -> lis
     along = {"ablation": ("names", tuple(variants())), "dependence": ("rhos", RHOS), "charges": ("charges", CHARGES)}
     tasks = []
     for name in names:
+        if name == "seeds":
+            tasks += [Task(name, over_seeds, {"seed": seed + at, "seeds": FEW}) for at in range(0, MANY, FEW)]
+            continue
         options = {"seed": seed} | ({} if name == "media" else {"seeds": seeds})
         option, parts = along.get(name, ("", ()))
         pieces = [options | {option: (part,)} for part in parts] or [options]

@@ -1,7 +1,7 @@
 """Figures of segmentation: tidy table in, captioned figure out."""
 
 from lib.segmentation.figures.comparison import audiences, budgets, fairness, segments, trade_off
-from lib.segmentation.figures.longer import gains, media_band
+from lib.segmentation.figures.longer import gains, media_band, steadiness
 from lib.segmentation.figures.statements import (
     ascent,
     charging,
@@ -30,5 +30,6 @@ __all__ = [
     "refinement",
     "regrouping",
     "segments",
+    "steadiness",
     "trade_off",
 ]

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from lib.report.intervals import median_interval
 from lib.report.style import COLOURS, GUIDE, describe, new_figure
 from lib.segmentation.figures.parts import INTERVALS, ours
-from lib.segmentation.rules import DISCOVERY, change
+from lib.segmentation.rules import DISCOVERY, change, equal_auc, spread
+from lib.segmentation.rules_longer import available, beyond_best_start
 
 TITLES = {
     "variant": "One change of the method at a time.",
@@ -67,3 +68,24 @@ def media_band(table: pd.DataFrame) -> Figure:
         draws of ten between {low:+.1%} and {high:+.1%}; positive in {up:.0%} of the draws. Change of AUC in the median
         {found["auc"].median():+.3f}. What joint discovery is worth hangs on numbers that nobody has measured here."""
     return describe(fig, caption=caption, alt=f"Sorted gains by draw of the media, from {low:+.1%} to {high:+.1%}.")
+
+
+def steadiness(table: pd.DataFrame) -> Figure:
+    """Draw the change of exposures of every seed against what its media leave to gain."""
+    name, there = equal_auc(table), available(table)
+    once = change(table, name, DISCOVERY, "exposed", relative=True)
+    found = {"discovery only": once, "the best of its starts": beyond_best_start(table)}
+    fig, axes = new_figure(width=6.4, height=3.8)
+    axis = axes[0, 0]
+    for index, (rival, gain) in enumerate(found.items()):
+        look = {"markersize": 5} if index == 0 else {"markersize": 9, "markerfacecolor": "none"}
+        axis.plot(there * 100, gain * 100, "o", color=COLOURS[index], label=f"against {rival}", **look)
+    axis.axhline(0, **GUIDE)
+    axis.set(xlabel="what an oracle gains by knowing the side (%)", ylabel="exposures gained (%)")
+    axis.legend(fontsize=8)
+    told = "; ".join(f"against {rival} {spread(gain)}" for rival, gain in found.items())
+    caption = f"""The gain of {len(once)} seeds against what their media leave to gain. {name.capitalize()}, the weight
+        at equal AUC on validation users: {told}. Starts differ in their initial weights, and the best is chosen on
+        validation users too; there are as many as weights above 0. What there is to gain comes from two oracles:
+        both know the level, one knows the side as well."""
+    return describe(fig, caption=caption, alt=f"Scatter of gains by seed. Exposures {told}.")
