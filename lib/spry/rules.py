@@ -9,7 +9,6 @@ import pandas as pd
 
 from lib.report import Missing, Verdict, at, grade, last_round, need
 from lib.report.claims import NOT_JUDGED, STATUSES
-from lib.spry.experiments.adapted import HEAD, LORA
 from lib.spry.experiments.arms import MORE, operations_to
 
 Tables = Mapping[str, pd.DataFrame]
@@ -227,41 +226,3 @@ def _levels(table: pd.DataFrame) -> str:
     middle = rows.groupby(["alpha", "method"])["accuracy"].median().groupby("alpha").max().sort_index(ascending=False)
     floor = rows.groupby("alpha")["majority"].median()
     return ", ".join(f"{value:.2f} against {floor[a]:.2f} (alpha={a:g})" for a, value in middle.items())
-
-
-def _lora_gains(table: pd.DataFrame, method: str) -> dict[str, np.ndarray]:
-    """Return a method's paired gain in final accuracy from LoRA over the classifier alone, by data set and alpha."""
-    rows = last_round(table)
-    rows = rows[rows["method"] == method]
-    found = {}
-    for (name, alpha), part in rows.groupby(["data", "alpha"], sort=False):
-        need(part, trained=(LORA, HEAD))
-        wide = part.pivot_table(index="seed", columns="trained", values="accuracy", dropna=False)
-        found[f"{name}, alpha={alpha:g}"] = (wide[LORA] - wide[HEAD]).to_numpy()
-    return found
-
-
-def _medians(gains: Mapping[str, np.ndarray]) -> str:
-    return "; ".join(f"{np.median(values):+.3f} ({where})" for where, values in gains.items())
-
-
-@judged_at("lora")
-def lora_gain(tables: Tables) -> Verdict:
-    """Spry with LoRA against Spry with the classifier alone, paired, on every data set and at every alpha."""
-    need(tables["lora"], data=("ag-news", "sst2"), method=("Spry", MORE))
-    gain = _lora_gains(tables["lora"], "Spry")
-    middle, lowest = min(np.median(v) for v in gain.values()), min(v.min() for v in gain.values())
-    measured = f"Spry: {_medians(gain)}; {MORE}: {_medians(_lora_gains(tables['lora'], MORE))}"
-    return grade(middle + lowest, reproduced=lowest > 0 and middle > 0.01, close=middle > 0, measured=measured)
-
-
-@judged_at("lora")
-def lora_backprop_alone(tables: Tables) -> Verdict:
-    """What LoRA brings FedAvg against what it brings Spry with several directions, in the same rounds."""
-    need(tables["lora"], data=("ag-news", "sst2"), method=("FedAvg", MORE))
-    theirs, ours = (_lora_gains(tables["lora"], name) for name in ("FedAvg", MORE))
-    middles = [(np.median(theirs[where]), np.median(ours[where])) for where in theirs]
-    measured = f"FedAvg: {_medians(theirs)}; {MORE}: {_medians(ours)}"
-    good = all(back >= 0.02 and forward <= back / 2 for back, forward in middles)
-    near = all(back > max(forward, 0) for back, forward in middles)
-    return grade(float(np.sum(middles)), reproduced=good, close=near, measured=measured)
