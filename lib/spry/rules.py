@@ -172,17 +172,24 @@ def no_split(tables: Tables) -> Verdict:
 
 
 def on_texts(
-    rule: Rule, *data: str, whose: str = "Spry", time: bool = False, table: str = "texts", trained: str = ""
+    rule: Rule,
+    *data: str,
+    whose: str,
+    others: tuple[str, ...] = (),
+    time: bool = False,
+    table: str = "texts",
+    trained: str = "",
 ) -> Rule:
     """Return the rule that `rule` holds for the comparison on each of the `data` sets of `experiments.real_tables`.
 
     `table` is the table's name, and `trained`, where it has such a column, names the rows that count. A data set is
     not judged where `whose` accuracy (with `time`, nine tenths of it, which is the target) is less than `FLOOR` above
-    the share of the commonest label. The verdict is the worst of those that are judged.
+    the share of the commonest label. The verdict is the worst of those that are judged. The detail names where `whose`
+    rate, or that of the `others` it is compared with, is the lowest or the highest that any arm of the table has.
     """
 
     def each(tables: Tables) -> Verdict:
-        whole = tables[table]
+        whole, rates = tables[table], tables[table]["lr"]
         need(whole, data=data, **({"trained": trained} if trained else {}))
         whole = whole[whole["trained"] == trained] if trained else whole
         parts = {name: whole[whole["data"] == name] for name in data}
@@ -196,7 +203,8 @@ def on_texts(
             if verdict.detail or verdict.status == NOT_JUDGED
         ]
         levels = "; ".join(f"{name} {_levels(rows)}" for name, rows in parts.items())
-        return Verdict(worst.status, measured, "; ".join([*remarks, f"best method's median accuracy: {levels}"]))
+        remarks += [f"best method's median accuracy: {levels}", _at_ends(whole, (whose, *others), rates)]
+        return Verdict(worst.status, measured, "; ".join(filter(None, remarks)))
 
     return each
 
@@ -226,3 +234,17 @@ def _levels(table: pd.DataFrame) -> str:
     middle = rows.groupby(["alpha", "method"])["accuracy"].median().groupby("alpha").max().sort_index(ascending=False)
     floor = rows.groupby("alpha")["majority"].median()
     return ", ".join(f"{value:.2f} against {floor[a]:.2f} (alpha={a:g})" for a, value in middle.items())
+
+
+def _at_ends(table: pd.DataFrame, methods: tuple[str, ...], rates: pd.Series) -> str:
+    """Say which of the `methods` have the lowest or the highest of `rates`: they might do better beyond.
+
+    Of the rates tried a table of runs has the chosen ones alone, so its ends stand for theirs.
+    """
+    ends = {rates.min(): "lowest", rates.max(): "highest"}
+    rows = table[table["method"].isin(methods) & table["lr"].isin(ends)].drop_duplicates(["data", "alpha", "method"])
+    if len(ends) < 2 or rows.empty:
+        return ""
+    words = [f"{r.method}, {r.data}, alpha={r.alpha:g} ({ends[r.lr]}, {r.lr:g})" for r in rows.itertuples()]
+    where = "at an end of the learning rates that were chosen anywhere"
+    return f"{where}, which may be one of those tried, so perhaps better beyond: {'; '.join(words)}"

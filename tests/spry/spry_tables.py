@@ -18,7 +18,7 @@ def runs(**accuracies):
             for seed, value in enumerate(np.atleast_1d(some)):
                 for r, accuracy in ((1, 0.0), (9, value)):
                     row = {"method": name.replace("_", " "), "alpha": alpha, "seed": seed, "round": r}
-                    made.append(row | {"accuracy": accuracy, "operations": 10.0 * r, "majority": 0.1})
+                    made.append(row | {"accuracy": accuracy, "operations": 10.0 * r, "majority": 0.1, "lr": 1.0})
     return pd.DataFrame(made)
 
 

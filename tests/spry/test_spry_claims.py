@@ -214,6 +214,17 @@ def test_rows_without_lora_do_not_count_among_those_with_it():
     assert judged["status"][0] == YES and judge([BY_ID["lora-accuracy"]], {"lora": worse})["status"][0] == NOT_RUN
 
 
+def test_a_verdict_on_texts_names_the_compared_arms_at_an_end_of_the_rates():
+    table = on_texts(accuracy, "ag-news", "sst2")(0.2, 0.2)["texts"]
+    table = pd.concat([table, table.assign(method="FedAvg")[table["method"] == "Spry"]])
+    words = "at an end of the learning rates"
+    assert words not in judge([BY_ID["texts-accuracy"]], {"texts": table})["detail"][0]  # all have the same rate
+    low = (table["method"] == "Spry") & (table["data"] == "ag-news") & (table["alpha"] == 0.1)
+    rates = table["lr"].mask(low, 0.025).mask(table["method"] == "FedAvg", 6.4)
+    detail = judge([BY_ID["texts-accuracy"]], {"texts": table.assign(lr=rates)})["detail"][0]
+    assert detail.endswith("so perhaps better beyond: Spry, ag-news, alpha=0.1 (lowest, 0.025)") and words in detail
+
+
 def test_what_lora_brings_is_compared_between_arms_that_do_not_split():
     """Spry with LoRA has lost clients of its classifier: what it gains says nothing of forward gradients alone."""
     claim, gain = BY_ID["lora-backprop-alone"], BY_ID["lora-gain"]
