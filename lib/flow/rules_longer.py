@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from lib.flow.experiments.tuning import at_ends, chosen
 from lib.flow.rules import Tables, by_seed, paired, values
 from lib.report import Missing, Verdict, grade
 from lib.report.claims import NOT_JUDGED
@@ -45,8 +46,11 @@ def settings_gain(name: str, prefix: str):
         gain = {s: paired(table, "Flow", "FedAvg + FT", setting=s) for s in settings}
         lead = {s: paired(table, "Flow", "FedAvg + FT", "global", setting=s) for s in settings}
         harm = {s: float(np.median(paired(table, "Flow", "FedAvg + FT", "harmed", setting=s))) for s in settings}
+        tuned = _tuned(tables, name)
         measured = "; ".join(f"{s}: accuracy, {by_seed(gain[s])}, harmed {harm[s]:+.2f}" for s in settings)
-        detail = "; ".join(_remarks(table, settings) + _of_the_global_branch(gain, lead))
+        measured += _scale(table, tuned)
+        remarks = _remarks(table, settings) + _of_the_global_branch(gain, lead) + _without_instances(table, settings)
+        detail = "; ".join(remarks + _at_ends(tuned, settings))
         least, middle = (min(float(f(one)) for one in gain.values()) for f in (np.min, np.median))
         own, most = min(float(np.median(gain[s] - lead[s])) for s in settings), max(harm.values())
         good, near = least > 0.005 and own > 0 and most <= 0, middle > -0.005 and most <= 0.05
@@ -55,8 +59,53 @@ def settings_gain(name: str, prefix: str):
     return rule
 
 
+def _tuned(tables: Tables, name: str) -> pd.DataFrame | None:
+    """Return what was tried for Flow and for fine-tuning on the data of table `name`; None where it is not at hand."""
+    if f"{name}_tuning" not in tables:
+        return None
+    rows = tables[f"{name}_tuning"]
+    rows = rows[rows["method"].isin(["Flow", "FedAvg + FT"])]
+    if rows["personal"].notna().sum() == 0:
+        raise Missing(f"tuning of Flow and FedAvg + FT on {name}")
+    return rows
+
+
+def _scale(table: pd.DataFrame, tuned: pd.DataFrame | None) -> str:
+    """Return ``"; 5 seeds, settings chosen on 1 partition"``."""
+
+    def counted(rows: pd.DataFrame, word: str) -> str:
+        count = rows["seed"].nunique()
+        return f"{count} {word}{'s' * (count != 1)}"
+
+    seeds = f"; {counted(table, 'seed')}"
+    return seeds if tuned is None else f"{seeds}, settings chosen on {counted(tuned, 'partition')}"
+
+
+def _at_ends(tuned: pd.DataFrame | None, settings: Sequence[str]) -> list[str]:
+    """Return which of the compared arms have a value at an end of those tried: they might do better beyond."""
+    if tuned is None:
+        return []
+    tuned = tuned[tuned["kind"].isin(settings)]
+    arms = [(row, at_ends(tuned, row.task, row.method, row.setting)) for row in chosen(tuned).itertuples()]
+    found = [f"{row.method}, {row.task} ({', '.join(ends)})" for row, ends in arms if ends]
+    return [f"at an end of the values tried, so perhaps better beyond: {'; '.join(found)}"] if found else []
+
+
+def _without_instances(table: pd.DataFrame, settings: Sequence[str]) -> list[str]:
+    """Return where the policy routes all instances of a client alike: Flow is Flow by client in every client."""
+    index = [column for column in ("seed", "client") if column in table]
+    same = []
+    for s in settings:
+        rows = table[table["setting"] == s].set_index(index).sort_index()
+        sides = [rows[rows["method"] == name].select_dtypes("number") for name in ("Flow", "Flow by client")]
+        if len(sides[0]) and sides[0].equals(sides[1]):
+            same.append(s)
+    words = "Flow and Flow by client agree in every client, so that nothing was routed by instance"
+    return [f"{words}: {', '.join(same)}"] if same else []
+
+
 def _remarks(table: pd.DataFrame, settings: Sequence[str]) -> list[str]:
-    """Return where a method without routing or without a federation is ahead of Flow, and where FedAvg is at chance."""
+    """Return where a method without routing or a federation is ahead of Flow, or FedAvg of fine-tuning or at chance."""
     ahead = {"FedAvg without personalization": "FedAvg", "Training alone": "local only"}
     where = {
         f"{words} is more accurate than Flow": [
@@ -65,10 +114,22 @@ def _remarks(table: pd.DataFrame, settings: Sequence[str]) -> list[str]:
         for words, name in ahead.items()
         if (table["method"] == name).any()
     }
+    where["Fine-tuned FedAvg is less accurate than FedAvg"] = [
+        found for s in settings if (found := _harmful_finetuning(table, s))
+    ]
     where["FedAvg has hardly learnt anything"] = [
         s for s in settings if values(table, "FedAvg", "personal", setting=s).median() < LEARNT
     ]
     return [f"{words}: {', '.join(found)}" for words, found in where.items() if found]
+
+
+def _harmful_finetuning(table: pd.DataFrame, setting: str) -> str:
+    """Return the setting with the medians where that of fine-tuned FedAvg is below FedAvg's own, else nothing."""
+    names = ("FedAvg + FT", "FedAvg", "Flow")
+    tuned, plain, ours = (values(table, name, "personal", setting=setting).median() for name in names)
+    lead = np.median(paired(table, "Flow", "FedAvg", setting=setting))
+    medians = f"medians {tuned:.3f} and {plain:.3f}, Flow {ours:.3f}; Flow minus FedAvg, paired, {lead:+.3f}"
+    return f"{setting} ({medians})" if tuned < plain else ""
 
 
 def _of_the_global_branch(gain: Mapping[str, np.ndarray], lead: Mapping[str, np.ndarray]) -> list[str]:
@@ -93,15 +154,22 @@ def ensemble_unplanted(tables: Tables) -> Verdict:
 
 
 def heterogeneity(tables: Tables) -> Verdict:
-    """The gain over FedAvg on CIFAR-10 with Dirichlet shares 0.1 and 0.6."""
+    """The gain over FedAvg on CIFAR-10 with Dirichlet shares 0.1 and 0.6, beside that of training alone."""
     table, shares = tables["cifar10"], (0.1, 0.6)
-    gain = {a: float(np.median(paired(table, "Flow", "FedAvg", setting=f"alpha={a:g}"))) for a in shares}
+    gain, alone = (
+        {a: float(np.median(paired(table, name, "FedAvg", setting=f"alpha={a:g}"))) for a in shares}
+        for name in ("Flow", "local only")
+    )
     level = {a: float(values(table, "FedAvg", "personal", setting=f"alpha={a:g}").median()) for a in shares}
     measured = "; ".join(f"alpha={a:g}: {gain[a]:+.3f} over FedAvg's {level[a]:.3f}" for a in shares)
+    measured += _scale(table, _tuned(tables, "cifar10"))
+    detail = "training alone: " + ", ".join(f"{alone[a]:+.3f} (alpha={a:g})" for a in shares)
     if min(level.values()) < LEARNT:
-        return Verdict(NOT_JUDGED, measured, "FedAvg has hardly learnt anything, so the gain over it says nothing")
-    more = gain[0.1] - gain[0.6]
-    return grade(more, reproduced=more > 0.02 and gain[0.1] > 0, close=more > 0, measured=measured)
+        reason = "FedAvg has hardly learnt anything, so the gain over it says nothing"
+        return Verdict(NOT_JUDGED, measured, f"{reason}; {detail}")
+    more, of_alone = (one[0.1] - one[0.6] for one in (gain, alone))
+    good = more > 0.02 and gain[0.1] > 0 and more > of_alone
+    return grade(more + of_alone, reproduced=good, close=more > 0, measured=measured, detail=detail)
 
 
 def deltas(tables: Tables) -> Verdict:

@@ -6,7 +6,7 @@ says otherwise; `KNEW` marks those before which results of earlier trials at oth
 """
 
 from lib.report import Claim, value_text
-from lib.spry import rules, rules_memory, rules_theory
+from lib.spry import rules, rules_lora, rules_memory, rules_theory
 from lib.spry.claims_companion import KNEW, PROPOSITIONS, SEEN
 from lib.spry.claims_texts import text_claims
 
@@ -186,10 +186,10 @@ _PAPER = (
         SUMMARY,
         _published("peft"),
         "paired gain positive in every seed and above 0.01 in the median, on each data set at every alpha; close if "
-        "positive in the median",
+        "positive in the median; not judged where the better side is less than 0.05 above the commonest label's share",
         ("lora",),
-        rules.lora_gain,
-        KNEW,
+        rules_lora.lora_gain,
+        KNEW + "; the floor was added before the rule was applied to a record",
     ),
 )
 CLAIMS = _PAPER + text_claims({claim.id: claim for claim in _PAPER}) + PROPOSITIONS

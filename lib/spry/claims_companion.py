@@ -1,7 +1,7 @@
 """Propositions of the companion about Spry, and the rule for each; `SEEN` marks rules younger than a result."""
 
 from lib.report import COMPANION, Claim
-from lib.spry import rules, rules_memory, rules_theory
+from lib.spry import rules_lora, rules_memory, rules_theory
 
 UNSTATED = "not stated"
 SEEN = "rule written after a first trial of this experiment had been seen"
@@ -135,10 +135,13 @@ PROPOSITIONS = (
         "(AG News and SST-2)",
         COMPANION,
         UNSTATED,
-        "median paired gain of FedAvg from LoRA at least 0.02, and that of Spry with several directions at most half "
-        "of it, on each data set at every alpha; close if FedAvg's is positive and the larger",
+        "median paired gain of FedAvg from LoRA at least 0.02, and that of forward gradients without splitting (FedFGD "
+        "with LoRA minus Spry alone, which with a single unit is FedFGD) at most half of it, on each data set at every "
+        "alpha; close if FedAvg's is positive and the larger; not judged where the best of the four arms is less than "
+        "0.05 above the commonest label's share",
         ("lora",),
-        rules.lora_backprop_alone,
-        KNEW,
+        rules_lora.lora_backprop_alone,
+        KNEW + "; before the rule was applied to a record, the floor was added, and Spry with LoRA, whose splitting "
+        "leaves the classifier fewer clients, gave way to FedFGD",
     ),
 )

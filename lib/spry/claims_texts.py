@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from lib.report import Claim
 from lib.spry.experiments.adapted import LORA
-from lib.spry.rules import on_texts
+from lib.spry.experiments.arms import MORE
+from lib.spry.rules import RIVALS, ZERO_ORDER, on_texts
 
 BOTH = ("ag-news", "sst2")
 WHERE = {
@@ -24,14 +25,18 @@ CHANGED = {
     "lora": "trials on texts for choosing rates were known when the setting was fixed",
 }
 ADDED = "; stricter: SST-2 was not asked for"
-# By claim on the digits: the statement, and whose accuracy must be above the floor.
+# By claim on the digits: the statement, whose accuracy must be above the floor, and what is compared with it.
 TEXTS = {
-    "convergence-time": ("Zero-order methods take longer to converge than Spry", "Spry"),
-    "accuracy": ("Spry is more accurate than the best zero-order method", "Spry"),
-    "accuracy-backprop": ("Spry comes within a few percent of backpropagation", "Spry"),
-    "per-iteration": ("One communication an iteration is more accurate than one an epoch", "Spry"),
-    "split-backprop": ("Splitting costs backpropagation accuracy", "FedAvg"),
-    "no-split": ("Without splitting, forward gradients are far worse", "Spry"),
+    "convergence-time": ("Zero-order methods take longer to converge than Spry", "Spry", ZERO_ORDER),
+    "accuracy": ("Spry is more accurate than the best zero-order method", "Spry", (*ZERO_ORDER, MORE)),
+    "accuracy-backprop": ("Spry comes within a few percent of backpropagation", "Spry", RIVALS),
+    "per-iteration": (
+        "One communication an iteration is more accurate than one an epoch",
+        "Spry",
+        ("Spry per iteration",),
+    ),
+    "split-backprop": ("Splitting costs backpropagation accuracy", "FedAvg", ("FedAvgSplit",)),
+    "no-split": ("Without splitting, forward gradients are far worse", "Spry", ("FedFGD", "FedFGD shared")),
 }
 
 
@@ -40,9 +45,10 @@ def text_claims(paper: Mapping[str, Claim]) -> tuple[Claim, ...]:
     return tuple(_on_texts(table, paper[name], *entry) for table in WHERE for name, entry in TEXTS.items())
 
 
-def _on_texts(table: str, claim: Claim, statement: str, whose: str) -> Claim:
+def _on_texts(table: str, claim: Claim, statement: str, whose: str, others: tuple[str, ...]) -> Claim:
     time = claim.id == "convergence-time"  # its target is nine tenths of the accuracy
     floor = FLOOR.format(f"nine tenths of the accuracy of {whose}" if time else whose)
+    trained = LORA if table == "lora" else ""
     added = ADDED if table == "texts" and claim.id in ("per-iteration", "no-split") else ""
     return replace(
         claim,
@@ -50,6 +56,6 @@ def _on_texts(table: str, claim: Claim, statement: str, whose: str) -> Claim:
         statement=f"{statement} ({WHERE[table]})",
         rule=claim.rule + EACH + floor,
         needs=(table,),
-        holds=on_texts(claim.holds, *BOTH, whose=whose, time=time, table=table, trained=LORA * (table == "lora")),
+        holds=on_texts(claim.holds, *BOTH, whose=whose, others=others, time=time, table=table, trained=trained),
         changed=CHANGED[table] + added,
     )

@@ -9,7 +9,6 @@ import pandas as pd
 
 from lib.report import Missing, Verdict, at, grade, last_round, need
 from lib.report.claims import NOT_JUDGED, STATUSES
-from lib.spry.experiments.adapted import HEAD, LORA
 from lib.spry.experiments.arms import MORE, operations_to
 
 Tables = Mapping[str, pd.DataFrame]
@@ -173,17 +172,24 @@ def no_split(tables: Tables) -> Verdict:
 
 
 def on_texts(
-    rule: Rule, *data: str, whose: str = "Spry", time: bool = False, table: str = "texts", trained: str = ""
+    rule: Rule,
+    *data: str,
+    whose: str,
+    others: tuple[str, ...] = (),
+    time: bool = False,
+    table: str = "texts",
+    trained: str = "",
 ) -> Rule:
     """Return the rule that `rule` holds for the comparison on each of the `data` sets of `experiments.real_tables`.
 
     `table` is the table's name, and `trained`, where it has such a column, names the rows that count. A data set is
     not judged where `whose` accuracy (with `time`, nine tenths of it, which is the target) is less than `FLOOR` above
-    the share of the commonest label. The verdict is the worst of those that are judged.
+    the share of the commonest label. The verdict is the worst of those that are judged. The detail names where `whose`
+    rate, or that of the `others` it is compared with, is the lowest or the highest that any arm of the table has.
     """
 
     def each(tables: Tables) -> Verdict:
-        whole = tables[table]
+        whole, rates = tables[table], tables[table]["lr"]
         need(whole, data=data, **({"trained": trained} if trained else {}))
         whole = whole[whole["trained"] == trained] if trained else whole
         parts = {name: whole[whole["data"] == name] for name in data}
@@ -197,7 +203,8 @@ def on_texts(
             if verdict.detail or verdict.status == NOT_JUDGED
         ]
         levels = "; ".join(f"{name} {_levels(rows)}" for name, rows in parts.items())
-        return Verdict(worst.status, measured, "; ".join([*remarks, f"best method's median accuracy: {levels}"]))
+        remarks += [f"best method's median accuracy: {levels}", _at_ends(whole, (whose, *others), rates)]
+        return Verdict(worst.status, measured, "; ".join(filter(None, remarks)))
 
     return each
 
@@ -229,39 +236,15 @@ def _levels(table: pd.DataFrame) -> str:
     return ", ".join(f"{value:.2f} against {floor[a]:.2f} (alpha={a:g})" for a, value in middle.items())
 
 
-def _lora_gains(table: pd.DataFrame, method: str) -> dict[str, np.ndarray]:
-    """Return a method's paired gain in final accuracy from LoRA over the classifier alone, by data set and alpha."""
-    rows = last_round(table)
-    rows = rows[rows["method"] == method]
-    found = {}
-    for (name, alpha), part in rows.groupby(["data", "alpha"], sort=False):
-        need(part, trained=(LORA, HEAD))
-        wide = part.pivot_table(index="seed", columns="trained", values="accuracy", dropna=False)
-        found[f"{name}, alpha={alpha:g}"] = (wide[LORA] - wide[HEAD]).to_numpy()
-    return found
+def _at_ends(table: pd.DataFrame, methods: tuple[str, ...], rates: pd.Series) -> str:
+    """Say which of the `methods` have the lowest or the highest of `rates`: they might do better beyond.
 
-
-def _medians(gains: Mapping[str, np.ndarray]) -> str:
-    return "; ".join(f"{np.median(values):+.3f} ({where})" for where, values in gains.items())
-
-
-@judged_at("lora")
-def lora_gain(tables: Tables) -> Verdict:
-    """Spry with LoRA against Spry with the classifier alone, paired, on every data set and at every alpha."""
-    need(tables["lora"], data=("ag-news", "sst2"), method=("Spry", MORE))
-    gain = _lora_gains(tables["lora"], "Spry")
-    middle, lowest = min(np.median(v) for v in gain.values()), min(v.min() for v in gain.values())
-    measured = f"Spry: {_medians(gain)}; {MORE}: {_medians(_lora_gains(tables['lora'], MORE))}"
-    return grade(middle + lowest, reproduced=lowest > 0 and middle > 0.01, close=middle > 0, measured=measured)
-
-
-@judged_at("lora")
-def lora_backprop_alone(tables: Tables) -> Verdict:
-    """What LoRA brings FedAvg against what it brings Spry with several directions, in the same rounds."""
-    need(tables["lora"], data=("ag-news", "sst2"), method=("FedAvg", MORE))
-    theirs, ours = (_lora_gains(tables["lora"], name) for name in ("FedAvg", MORE))
-    middles = [(np.median(theirs[where]), np.median(ours[where])) for where in theirs]
-    measured = f"FedAvg: {_medians(theirs)}; {MORE}: {_medians(ours)}"
-    good = all(back >= 0.02 and forward <= back / 2 for back, forward in middles)
-    near = all(back > max(forward, 0) for back, forward in middles)
-    return grade(float(np.sum(middles)), reproduced=good, close=near, measured=measured)
+    Of the rates tried a table of runs has the chosen ones alone, so its ends stand for theirs.
+    """
+    ends = {rates.min(): "lowest", rates.max(): "highest"}
+    rows = table[table["method"].isin(methods) & table["lr"].isin(ends)].drop_duplicates(["data", "alpha", "method"])
+    if len(ends) < 2 or rows.empty:
+        return ""
+    words = [f"{r.method}, {r.data}, alpha={r.alpha:g} ({ends[r.lr]}, {r.lr:g})" for r in rows.itertuples()]
+    where = "at an end of the learning rates that were chosen anywhere"
+    return f"{where}, which may be one of those tried, so perhaps better beyond: {'; '.join(words)}"

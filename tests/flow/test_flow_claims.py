@@ -62,11 +62,26 @@ def best_method(first, second):
     return {"methods": clients(cells).drop(columns=["client", "test"])}
 
 
-def settings(name, group):
+def tuned(task, kind, **chosen):
+    """What was tried for Flow and FedAvg + FT, the best setting of each given by name, by default an inner one."""
+    best = {"Flow": "rate=0.3, push=0", "FedAvg_+_FT": "rate=0.3, times=1"} | chosen
+    rows = [
+        {"task": task, "kind": kind, "method": name.replace("_", " "), "seed": 1000, "setting": f"rate={r:g}, {rest}"}
+        for name, rests in (("Flow", ("push=0", "push=0.1")), ("FedAvg_+_FT", ("times=1", "times=2")))
+        for r in (0.1, 0.3, 1.0)
+        for rest in rests
+    ]
+    table = pd.DataFrame(rows)
+    right = [row.setting == best[row.method.replace(" ", "_")] for row in table.itertuples()]
+    return table.assign(personal=np.where(right, 0.9, 0.5))
+
+
+def settings(name, group, task=None):
     def tables(gains, more, lead=0.0):
         table = against("Flow", "FedAvg + FT", [gains], groups=(group,), by="setting")
         table.loc[table["method"] == "Flow", ["harmed", "global"]] = 0.5 + more, 0.5 + lead
-        return {name: pd.concat([table, clients({(group, "FedAvg"): [0.4] * len(gains)}, by="setting")])}
+        table = pd.concat([table, clients({(group, "FedAvg"): [0.4] * len(gains)}, by="setting")])
+        return {name: table} | ({f"{name}_tuning": tuned(task, group)} if task else {})
 
     verdicts = {
         YES: [((0.02,), 0.0), ((0.01, 0.02), -0.1), ((0.02, 0.02), 0.0, 0.01)],
@@ -85,9 +100,15 @@ def ensemble_unplanted(*gaps):
     return tables
 
 
-def heterogeneity(low, high, level=0.5):
-    table = against("Flow", "FedAvg", [[low], [high]], groups=("alpha=0.1", "alpha=0.6"), by="setting")
-    return {"cifar10": table.assign(personal=table["personal"] + level - 0.5)}
+def heterogeneity(low, high, level=0.5, alone=(0.0, 0.0)):
+    groups = ("alpha=0.1", "alpha=0.6")
+    parts = [
+        against(name, "FedAvg", [[a], [b]], groups=groups, by="setting")
+        for name, (a, b) in (("Flow", (low, high)), ("local only", alone))
+    ]
+    table = pd.concat(parts).drop_duplicates(["setting", "method"])
+    tries = pd.concat([tuned(f"CIFAR-10, {group}", group) for group in groups])
+    return {"cifar10": table.assign(personal=table["personal"] + level - 0.5), "cifar10_tuning": tries}
 
 
 def small_clients(*gains):
@@ -246,9 +267,9 @@ CASES = {
     ),
     "digits": settings("digits", "Dirichlet 0.6"),
     "styles": settings("digits", "style 1"),
-    "femnist": settings("femnist", "by user"),
-    "cifar10": settings("cifar10", "alpha=0.1"),
-    "shakespeare": settings("shakespeare", "by speaker"),
+    "femnist": settings("femnist", "by user", "FEMNIST digits"),
+    "cifar10": settings("cifar10", "alpha=0.1", "CIFAR-10, alpha=0.1"),
+    "shakespeare": settings("shakespeare", "by speaker", "Shakespeare"),
     "cifar10-heterogeneity": (
         heterogeneity,
         {YES: [(0.1, 0.05)], NEARLY: [(0.06, 0.05), (-0.01, -0.1)], NO: [(0.01, 0.05)]},
@@ -374,3 +395,41 @@ def test_a_verdict_on_real_data_names_stronger_plain_methods_and_a_global_model_
     )
     cells[("alpha=0.1", "FedAvg")], cells[("alpha=0.1", "local only")] = [0.3], [0.2]
     assert BY_ID["cifar10"].holds({"cifar10": clients(cells, by="setting")}).detail == ""
+
+
+def test_a_verdict_on_real_data_has_its_seeds_and_partitions_and_the_arms_at_an_end():
+    tables = settings("shakespeare", "by speaker", "Shakespeare")[0]((0.02, 0.03), 0.0)
+    found = BY_ID["shakespeare"].holds(tables)
+    assert found.measured.endswith("; 2 seeds, settings chosen on 1 partition") and found.detail == ""
+    ends = tuned("Shakespeare", "by speaker", **{"FedAvg_+_FT": "rate=0.1, times=2", "Flow": "rate=0.3, push=0.1"})
+    assert BY_ID["shakespeare"].holds(tables | {"shakespeare_tuning": ends}).detail == (
+        "at an end of the values tried, so perhaps better beyond: "
+        "FedAvg + FT, Shakespeare (rate=0.1, times=2); Flow, Shakespeare (push=0.1)"
+    )
+    with pytest.raises(Missing, match="tuning of Flow"):
+        BY_ID["shakespeare"].holds(tables | {"shakespeare_tuning": ends.assign(personal=np.nan)})
+
+
+def test_where_routing_by_instance_is_routing_by_client_the_verdict_says_so():
+    table = settings("femnist", "by user")[0]((0.02, 0.03), 0.0)["femnist"]
+    flow = table[table["method"] == "Flow"].assign(method="Flow by client")
+    same, other = (pd.concat([table, flow.assign(personal=flow["personal"] + more)]) for more in (0.0, 0.01))
+    words = "nothing was routed by instance: by user"
+    assert words in BY_ID["femnist"].holds({"femnist": same}).detail
+    assert words not in BY_ID["femnist"].holds({"femnist": other}).detail
+
+
+def test_where_fine_tuning_loses_to_fedavg_the_verdict_has_the_lead_over_fedavg():
+    cells = {("by user", "Flow"): [0.61, 0.61], ("by user", "FedAvg + FT"): [0.58, 0.58]}
+    table = clients(cells | {("by user", "FedAvg"): [0.6, 0.6]}, by="setting")
+    assert BY_ID["femnist"].holds({"femnist": table}).detail == (
+        "Fine-tuned FedAvg is less accurate than FedAvg: by user "
+        "(medians 0.580 and 0.600, Flow 0.610; Flow minus FedAvg, paired, +0.010)"
+    )
+
+
+def test_a_gain_that_training_alone_has_as_well_is_not_one_of_routing():
+    claim = BY_ID["cifar10-heterogeneity"]
+    assert claim.holds(heterogeneity(0.3, 0.1, alone=(0.3, 0.11))).status == YES
+    found = claim.holds(heterogeneity(0.3, 0.1, alone=(0.3, 0.05)))
+    assert found.status == NEARLY and "training alone: +0.300 (alpha=0.1), +0.050 (alpha=0.6)" in found.detail

@@ -157,14 +157,22 @@ def test_the_settings_in_use_are_those_that_tuning_chose():
             assert one in CANDIDATES[name] and middle[task, name].max() == middle[task, name, setting_text(one)]
 
 
-def test_a_star_marks_a_rate_at_an_end_of_its_grid():
-    rows = [
-        ("FedAvg", "rate=4", 0.9), ("FedAvg", "rate=1", 0.5), ("Flow", "rate=0.3, push=0", 0.9),
-        ("Flow", "rate=0.1, push=0", 0.5), ("kNN-Per", "neighbours=3, weight=0.2", 0.9),
-    ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=["method", "setting", "personal"]).assign(task="t", seed=0, kind="k")
+def test_a_star_marks_a_value_at_an_end_of_those_tried_and_the_last_row_counts_partitions():
+    tried_here = {
+        "FedAvg": ["rate=4", "rate=1"],
+        "Flow": ["rate=0.3, push=0", "rate=0.1, push=0", "rate=1, push=0.1"],
+        "FedAvg + FT": ["rate=0.3, times=2", "rate=0.1, times=1", "rate=1, times=1"],
+        "FedRep": ["rate=0.3, times=1", "rate=0.1, times=2"],
+        "kNN-Per": ["neighbours=10, weight=0.4", "neighbours=3, weight=0.2", "neighbours=3, weight=0.6"],
+        "Ditto": ["rate=1, lam=0.1"],
+    }
+    rows = [(m, text, 0.9 - place) for m, some in tried_here.items() for place, text in enumerate(some)]
+    table = pd.DataFrame(rows, columns=["method", "setting", "personal"]).assign(task="t", kind="k")
+    table = pd.concat([table.assign(seed=s) for s in (1000, 1001)])
     assert experiments.settings_table({"x_tuning": table})["t"].to_dict() == {
-        "FedAvg": "rate=4 *", "Flow": "rate=0.3, push=0", "kNN-Per": "neighbours=3, weight=0.2",
+        "FedAvg": "rate=4 *", "Flow": "rate=0.3, push=0", "FedAvg + FT": "rate=0.3, times=2 *",
+        "FedRep": "rate=0.3 *, times=1", "kNN-Per": "neighbours=10 *, weight=0.4", "Ditto": "rate=1, lam=0.1",
+        "partitions": "2",
     }  # fmt: skip
 
 
@@ -247,7 +255,12 @@ def test_variants_and_their_figure():
     table = experiments.ablation(groups=("test", "order"), seeds=1, rounds=1)
     assert table["variant"].tolist() == ["as here", "soft test", "policy first"]
     assert experiments.ablation(names=("soft test",), seeds=1, rounds=1)["variant"].tolist() == ["soft test"]
-    captioned(figures.ablation(table))
+    fig = captioned(figures.ablation(table))
+    lacking = fig.scarce_caption.partition("Not in this table")[2]
+    assert "regularizer: global first, local last" in lacking and "policy first" not in lacking
+    every = [(g, n) for g, some in variants().items() for n in some]
+    rows = pd.DataFrame(every, columns=["group", "variant"]).assign(seed=0, personal=0.5, harmed=0.1, auc=0.9)
+    assert "Not in this table" not in figures.ablation(rows).scarce_caption
     with pytest.raises(ValueError, match="unknown group"):
         experiments.ablation(groups=("tests",))
 
@@ -346,7 +359,9 @@ def test_real_data_refuses_unknown_names_and_runs_where_the_data_are(monkeypatch
     assert set(found) == {"femnist", "femnist_fedavg_tuning", "femnist_tuning"} and len(found["femnist"]) == 24
     assert len(found["femnist_tuning"]) == 8 and set(found["femnist_tuning"]["seed"]) == {1000}
     settings = experiments.settings_table(found | {"other": found["femnist"]})
-    assert settings.index.tolist() == ["Ditto", "FedAvg"] and settings.columns.tolist() == ["FEMNIST digits"]
+    assert settings.index.tolist() == ["Ditto", "FedAvg", "partitions"] and settings.columns.tolist() == [
+        "FEMNIST digits"
+    ]
     assert experiments.settings_table({"femnist": found["femnist"]}).empty
     captioned(figures.methods(found["femnist"], by="setting", data="FEMNIST digits"))
     judged, tuned = (real_federation("Shakespeare", 0, tuning=tuning) for tuning in (False, True))

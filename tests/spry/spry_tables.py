@@ -18,7 +18,7 @@ def runs(**accuracies):
             for seed, value in enumerate(np.atleast_1d(some)):
                 for r, accuracy in ((1, 0.0), (9, value)):
                     row = {"method": name.replace("_", " "), "alpha": alpha, "seed": seed, "round": r}
-                    made.append(row | {"accuracy": accuracy, "operations": 10.0 * r, "majority": 0.1})
+                    made.append(row | {"accuracy": accuracy, "operations": 10.0 * r, "majority": 0.1, "lr": 1.0})
     return pd.DataFrame(made)
 
 
@@ -172,11 +172,14 @@ def released(*losses):
     return {"released": runs(**names, **defect)}
 
 
-def lora(**gains):
-    """Return methods ("more" is Spry with several directions) with LoRA and without, given their gains by seed."""
-    parts = []
+def lora(Spry=(0.0,), FedFGD=(0.0,), FedAvg=(0.0,), more=(0.0,)):
+    """Return methods with LoRA and without ("more" is Spry with several directions), given their gains by seed.
+
+    FedFGD has no rows without: its gain is over Spry alone.
+    """
+    gains, parts = {"Spry": Spry, "FedFGD": FedFGD, "FedAvg": FedAvg, MORE: more}, []
+    count = max(map(len, gains.values()))
     for trained, sign in ((LORA, 1), (HEAD, 0)):
-        rows = runs(**{name: 0.5 + sign * np.array(some) for name, some in gains.items()})
+        rows = runs(**{n: 0.5 + sign * np.resize(v, count) for n, v in gains.items() if sign or n != "FedFGD"})
         parts += [rows.assign(trained=trained, data=data) for data in ("ag-news", "sst2")]
-    table = pd.concat(parts, ignore_index=True)
-    return {"lora": table.assign(method=table["method"].replace("more", MORE))}
+    return {"lora": pd.concat(parts, ignore_index=True)}

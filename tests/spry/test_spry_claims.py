@@ -34,7 +34,7 @@ from spry_tables import (
 
 import lib.spry
 from lib.jobs import import_closure
-from lib.report import COMPANION, judge
+from lib.report import COMPANION, Missing, judge
 from lib.report.claims import NOT_JUDGED, NOT_RUN
 from lib.report.published import published
 from lib.spry import CLAIMS
@@ -125,11 +125,11 @@ CASES = {
     "released-defects": (defects, {YES: [(2.0, 0.1)], NEARLY: [(2.0, 1.0)], NO: [(1.1, 1.0)]}),
     "released-runs": (released, {YES: [(0.03, 0.2)], NEARLY: [(0.03, 0.0)], NO: [(0.0, -0.1)]}),
     "lora-gain": (
-        lambda *gains: lora(Spry=gains, more=(0.0,)),
+        lambda *gains: lora(Spry=gains),
         {YES: [(0.02, 0.03)], NEARLY: [(0.005, 0.01), (-0.01, 0.02, 0.02)], NO: [(-0.01, 0.0), (-0.1, -0.1)]},
     ),
     "lora-backprop-alone": (
-        lambda back, forward: lora(FedAvg=(back,), more=(forward,)),
+        lambda back, forward: lora(FedAvg=(back,), FedFGD=(forward,)),
         {YES: [(0.04, 0.01), (0.02, -0.1)], NEARLY: [(0.04, 0.03), (0.01, 0.0)], NO: [(0.04, 0.05), (-0.01, -0.02)]},
     ),
     "exactly-k-scalars": (counted, {YES: [(6,)], NEARLY: [(6, 8)], NO: [(9,)]}),
@@ -212,6 +212,41 @@ def test_rows_without_lora_do_not_count_among_those_with_it():
     worse = tables.assign(trained=HEAD, accuracy=0.0)
     judged = judge([BY_ID["lora-accuracy"]], {"lora": pd.concat([worse, tables, worse])})
     assert judged["status"][0] == YES and judge([BY_ID["lora-accuracy"]], {"lora": worse})["status"][0] == NOT_RUN
+
+
+def test_a_verdict_on_texts_names_the_compared_arms_at_an_end_of_the_rates():
+    table = on_texts(accuracy, "ag-news", "sst2")(0.2, 0.2)["texts"]
+    table = pd.concat([table, table.assign(method="FedAvg")[table["method"] == "Spry"]])
+    words = "at an end of the learning rates"
+    assert words not in judge([BY_ID["texts-accuracy"]], {"texts": table})["detail"][0]  # all have the same rate
+    low = (table["method"] == "Spry") & (table["data"] == "ag-news") & (table["alpha"] == 0.1)
+    rates = table["lr"].mask(low, 0.025).mask(table["method"] == "FedAvg", 6.4)
+    detail = judge([BY_ID["texts-accuracy"]], {"texts": table.assign(lr=rates)})["detail"][0]
+    assert detail.endswith("so perhaps better beyond: Spry, ag-news, alpha=0.1 (lowest, 0.025)") and words in detail
+
+
+def test_what_lora_brings_is_compared_between_arms_that_do_not_split():
+    """Spry with LoRA has lost clients of its classifier: what it gains says nothing of forward gradients alone."""
+    claim, gain = BY_ID["lora-backprop-alone"], BY_ID["lora-gain"]
+    assert claim.holds(lora(FedAvg=(0.1,), FedFGD=(0.09,), Spry=(-0.2,), more=(-0.2,))).status == NEARLY
+    verdict = gain.holds(lora(Spry=(-0.1,), FedFGD=(0.07,)))
+    assert verdict.status == NO and "two of six clients" in verdict.detail
+    assert "(FedFGD with LoRA minus Spry alone): +0.070 (ag-news, alpha=1)" in verdict.detail
+    with pytest.raises(Missing, match="FedFGD"):
+        gain.holds({"lora": lora()["lora"].query("method != 'FedFGD'")})
+
+
+@pytest.mark.parametrize("name", ["lora-gain", "lora-backprop-alone"])
+def test_what_lora_brings_is_judged_only_where_the_better_side_has_learnt(name):
+    make, verdicts = CASES[name]
+    table, bad = make(*verdicts[YES][0])["lora"], make(*verdicts[NO][0])["lora"]
+    assert judge([BY_ID[name]], {"lora": table.assign(majority=0.9)})["status"][0] == NOT_JUDGED
+    seen = table.assign(majority=0.9).where(table["data"] == "sst2", table)
+    judged = judge([BY_ID[name]], {"lora": seen})
+    assert judged["status"][0] == YES and "not judged" in judged["detail"][0]
+    assert "sst2, alpha=0.1 (" in judged["detail"][0] and "ag-news" not in judged["detail"][0].partition("; ")[0]
+    bad = bad.assign(majority=0.9).where(bad["data"] == "sst2", bad)
+    assert judge([BY_ID[name]], {"lora": bad})["status"][0] == NO
 
 
 def test_time_is_not_judged_where_the_target_is_met_at_the_first_record():

@@ -19,6 +19,7 @@ from lib.federated.local import LocalSGD
 from lib.federated.types import Algorithm
 from lib.flow.baselines.partialfed import PartialFed
 from lib.flow.flow import flow
+from lib.flow.lstm import LSTMRouting
 from lib.flow.routing import UnitRouting
 from lib.nets import unit_names
 
@@ -34,7 +35,7 @@ class Bench:
             the defaults of the method.
     """
 
-    routing: UnitRouting
+    routing: UnitRouting | LSTMRouting
     local: LocalSGD
     settings: dict[str, dict] = field(default_factory=dict)
 

@@ -16,6 +16,7 @@ from lib.flow.outcomes import by_run
 from lib.report.tasks import Task, run_tasks
 
 STORED = Path(__file__).parents[1] / "tuned.csv"
+LEAST = {"times": 1, "push": 0, "clusters": 2}  # there is nothing to try below
 Settings = dict[str, dict]
 
 
@@ -119,21 +120,38 @@ def chosen(table: pd.DataFrame) -> pd.DataFrame:
 def settings_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return what was chosen in the ``..._tuning`` tables among `tables`: a row a method, a column a task, text.
 
-    A star marks a rate at an end of its grid: one beyond might have been better.
+    A star marks a value at an end of those tried: one beyond might have been better. The last row, partitions, has the
+    number of seeds of federations on which the settings of a task were chosen.
     """
     found = [table for name, table in tables.items() if name.endswith("_tuning")]
     if not found:
         return pd.DataFrame()
-    best = chosen(pd.concat(found, ignore_index=True))
-    ends = [at_an_end(row.task, row.method, row.setting) for row in best.itertuples()]
-    best["setting"] = best["setting"].where(~pd.Series(ends, index=best.index, dtype=bool), best["setting"] + " *")
-    return best.pivot_table(index="method", columns="task", values="setting", aggfunc="first").fillna("")
+    table = pd.concat(found, ignore_index=True)
+    best = chosen(table)
+    best["setting"] = [_starred(table, row.task, row.method, row.setting) for row in best.itertuples()]
+    wide = best.pivot_table(index="method", columns="task", values="setting", aggfunc="first").fillna("")
+    wide.loc["partitions"] = table.groupby("task")["seed"].nunique().astype(str)
+    return wide
 
 
-def at_an_end(task: str, method: str, setting: str) -> bool:
-    """Return whether the rate of a setting, as text, is the lowest or the highest of the method's candidates."""
-    rates = {candidate["rate"] for candidate in tried(task)[method] if "rate" in candidate}
-    return len(rates) > 1 and setting_of(setting)["rate"] in (min(rates), max(rates))
+def _starred(table: pd.DataFrame, task: str, method: str, setting: str) -> str:
+    ends = at_ends(table, task, method, setting)
+    return ", ".join(f"{part} *" if part in ends else part for part in setting.split(", "))
+
+
+def at_ends(table: pd.DataFrame, task: str, method: str, setting: str) -> list[str]:
+    """Return the parts of a setting, as text, that are the least or the most of what `table` tried for the method.
+
+    The values of `LEAST` do not count.
+    """
+    tried_here = table.loc[(table["task"] == task) & (table["method"] == method), "setting"]
+    grid = [setting_of(text) for text in tried_here.unique()]
+    found = []
+    for name, value in setting_of(setting).items():
+        values = {one[name] for one in grid if name in one}
+        if len(values) > 1 and value in (min(values), max(values)) and value != LEAST.get(name):
+            found.append(setting_text({name: value}))
+    return found
 
 
 def settings_of(table: pd.DataFrame, task: str) -> Settings:

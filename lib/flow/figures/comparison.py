@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lib.flow.experiments.ablation import variants
 from lib.flow.figures.parts import dodged, known_methods, listed, only, place, seeds_text
 from lib.flow.outcomes import by_run
 from lib.report.intervals import median_interval, summarize
@@ -71,8 +72,14 @@ def ablation(table: pd.DataFrame) -> Figure:
     text = ", ".join(f"{name.replace('_', ' ')} {value:+.3f}" for (_, name), value in worst.items())
     caption = f"""Variants of Flow on instance preferences; dashed: the method as used here, accuracy
         {base["personal"].median():.3f}. Largest losses: {text}. Points are medians over
-        {table["seed"].nunique()} seeds, bars intervals of the median."""
+        {table["seed"].nunique()} seeds, bars intervals of the median.{_lacking(order)}"""
     return describe(fig, caption=caption, alt=f"Accuracy, harm and AUC by variant. Largest losses: {text}.")
+
+
+def _lacking(there: list[tuple[str, str]]) -> str:
+    """Return the sentence that names the variants of `experiments.ablation` that are not among those `there`."""
+    lacking = [f"{g}: {n}".replace("_", " ") for g, some in variants().items() for n in some if (g, n) not in there]
+    return f" Not in this table, made before they were added or without them: {'; '.join(lacking)}." if lacking else ""
 
 
 def deltas(runs: pd.DataFrame, routes: pd.DataFrame) -> Figure:

@@ -13,7 +13,7 @@ from lib.spry.experiments.adapted import lora_tasks
 from lib.spry.experiments.arms import TUNING, Problem, Progress, arm_options, named_arms, tuned_arm
 from lib.spry.experiments.methods import NAMES, PROTOCOLS
 
-# All methods but those that differ from another by their server alone.
+# All methods but FedYogiSplit and Spry + Yogi, which differ from FedAvgSplit and Spry by their server alone.
 ALL = (*(name for name in NAMES if name not in ("FedYogiSplit", "Spry + Yogi")), *PROTOCOLS)
 LENGTHS = {"ag-news": 24, "sst2": 24, "multirc": 64}  # word pieces a text
 KNOWN = ("digits", *LENGTHS)
