@@ -167,12 +167,17 @@ def cache(tables: Tables) -> Verdict:
 def long_enough(name: str, rule: Rule, *, least: int = 20) -> Rule:
     """Return `rule`, "not judged" where the searches of table `name` had fewer than `least` iterations.
 
-    `least` is the paper's number for transferred policies; the table has a column iteration or iterations.
+    `least` is the paper's number for transferred policies. The table has a column iterations, or iteration and method,
+    of which only the rows of the paper's method count.
     """
 
     def judged(tables: Tables) -> Verdict:
         table, verdict = tables[name], rule(tables)
-        column = table["iterations"] if "iterations" in table else table["iteration"] + 1
+        if "iterations" in table:
+            column = table["iterations"]
+        else:
+            need(table, method=OURS)
+            column = table.loc[table["method"] == OURS, "iteration"] + 1
         if not column.notna().any():
             return Verdict(NOT_REPRODUCED, verdict.measured, "the measurement is not a number")
         if column.max() >= least:

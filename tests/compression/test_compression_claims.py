@@ -8,7 +8,7 @@ from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flatten
 from lib.compression import CLAIMS
 from lib.compression.rules_subsets import LADDER, WORST_ROW
 from lib.compression.theory import floors
-from lib.report import COMPANION, published
+from lib.report import COMPANION, judge, published
 
 YES, NEARLY, NO = "reproduced", "close", "not reproduced"
 BY_ID = {claim.id: claim for claim in CLAIMS}
@@ -328,7 +328,24 @@ def test_short_searches_are_not_judged():
     for claim, make in (("resnet18-loss", loss("gpu_final")), ("resnet18-transfer", smaller("gpu_subsets"))):
         arguments = CASES[claim][1][YES][0]
         verdict = BY_ID[claim].holds(long(make, 19)(*arguments))
-        assert verdict.status == "not judged" and "19 iterations" in verdict.detail
+        assert verdict.status == "not judged" and "19 of the 20 iterations" in verdict.detail
+
+
+@pytest.mark.parametrize("claim", ["resnet18-loss", "resnet18-minimal", "resnet18-random"])
+def test_iterations_of_random_search_make_no_search_long(claim):
+    make, cases = CASES[claim]
+    tables = make(*cases[YES][0])
+    ours = tables["gpu_history"].query("iteration < 5")
+    chance = ours.iloc[:1].drop(columns=["iteration", "method"])
+    chance = chance.merge(pd.DataFrame({"method": "random search", "iteration": range(25)}), how="cross")
+    verdict = BY_ID[claim].holds(tables | {"gpu_history": pd.concat([ours, chance], ignore_index=True)})
+    assert verdict.status == "not judged" and "5 of the 20 iterations" in verdict.detail
+
+
+def test_a_history_without_the_search_is_not_run():
+    tables = CASES["resnet18-loss"][0](0.01)
+    lacking = tables | {"gpu_history": tables["gpu_history"].assign(method="random search")}
+    assert judge([BY_ID["resnet18-loss"]], lacking)["status"][0] == "not run here"
 
 
 @pytest.mark.parametrize(("compression", "status"), [(5.0, YES), (4.9, NEARLY), (2.4, NO)])
