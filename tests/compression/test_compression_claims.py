@@ -18,7 +18,7 @@ def final(table, column, cells, **columns):
     """One row a method and seed: {method: values of `column` by seed}."""
     rows = [
         {"method": method, "seed": seed, "test": 0.9, "test_teacher": 0.95, "compression": 4.0, "t": 0.3, "reward": 0.3}
-        | {column: value}
+        | {"trainings": 50, column: value}
         | columns
         for method, values in cells.items()
         for seed, value in enumerate(values)
@@ -340,6 +340,25 @@ def test_iterations_of_random_search_make_no_search_long(claim):
     chance = chance.merge(pd.DataFrame({"method": "random search", "iteration": range(25)}), how="cross")
     verdict = BY_ID[claim].holds(tables | {"gpu_history": pd.concat([ours, chance], ignore_index=True)})
     assert verdict.status == "not judged" and "5 of the 20 iterations" in verdict.detail
+
+
+@pytest.mark.parametrize("claim", ["resnet18-random", "vgg11-random"])
+def test_a_rival_with_fewer_trainings_is_not_judged(claim):
+    make, cases = CASES[claim]
+    tables = make(*cases[YES][0])
+    name = BY_ID[claim].needs[0]
+    chance = tables[name]["method"] == "random search"
+
+    def verdict(trainings):
+        return BY_ID[claim].holds(tables | {name: tables[name].assign(trainings=np.where(chance, trainings, 50))})
+
+    assert verdict(45).status == YES and verdict(44).status == verdict(np.nan).status == "not judged"
+    assert "44 students by random search, 50 by the search" in verdict(44).detail
+    unknown = BY_ID[claim].holds(tables | {name: tables[name].drop(columns="trainings")})
+    assert unknown.status == "not judged" and "unknown" in unknown.detail
+    short = {n: t[t["iteration"] < 5] if "iteration" in t else t for n, t in tables.items()}
+    both = BY_ID[claim].holds(short | {name: tables[name].assign(trainings=np.where(chance, 28, 55))})
+    assert "5 of the 20 iterations" in both.detail and "28 students" in both.detail
 
 
 def test_a_history_without_the_search_is_not_run():

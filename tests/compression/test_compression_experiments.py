@@ -9,14 +9,14 @@ import pytest
 from lib import data as store
 from lib.compression import data, experiments, figures, layers, networks
 from lib.compression.baselines import all_students
-from lib.compression.experiments import methods
+from lib.compression.experiments import cifar, methods
 from lib.compression.experiments.cifar import cifar10_tables
 from lib.compression.experiments.frontier import LADDER, pareto
 from lib.compression.experiments.oracle import TINY, _text
 from lib.compression.experiments.published import published_rows
 from lib.compression.experiments.real import tasks_of, threshold_rows
 from lib.compression.reward import Thresholds, ddc
-from lib.compression.search import best
+from lib.compression.search import Found, best
 from lib.compression.students import StudentTrainer, trained_teacher
 from lib.compression.training import Recipe, accuracy
 
@@ -168,6 +168,36 @@ def test_longer_tables_are_pieces_by_seed():
     assert {task.options["seed"] for task in tasks} == {0, 1}
     rows = threshold_rows(step=1, seed=1, iterations=1)
     assert rows["seed"].tolist() == [1] and rows["thresholds"].tolist() == ["0.95, 0.45, 0.6"]
+
+
+@pytest.mark.parametrize("seconds", [(1, 1), (3, 3), (30, 4), (1, 0.5), (0.1, 0.1)])
+def test_random_search_has_the_time_of_the_search_on_all_classes(monkeypatch, teacher, seconds):
+    """A clock that moves by so many seconds an iteration of the search, and of random search."""
+    clock, judged = [0.0], []
+
+    def lasting(seconds, iterations, stop):
+        rows = []
+        for iteration in range(iterations):
+            clock[0] += seconds
+            rows.append({"iteration": iteration, "trained": True, "valid": False, "reward": -1.0})
+            if stop(pd.DataFrame(rows)):
+                break
+        return Found(pd.DataFrame(rows), np.ones(1, dtype=bool), None)
+
+    def final(run, table, trainer, chosen):
+        judged.append(chosen)
+        run.add(table, pd.DataFrame())
+
+    monkeypatch.setattr(cifar.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(cifar, "search", lambda *_, iterations, stop: lasting(seconds[0], iterations, stop))
+    monkeypatch.setattr(cifar, "random_search", lambda *_, trainings, stop, **__: lasting(seconds[1], trainings, stop))
+    monkeypatch.setattr(cifar, "_final", final)
+    run = cifar._Run(100.0, None)
+    clock[0] = 10.0  # what came before
+    cifar._all_classes(run, StudentTrainer(teacher, Recipe(epochs=1)), 100, "", 0.6)
+    ours, chance = (facts["trainings"] for facts, _ in judged[-1][1:])
+    assert ours == chance
+    assert clock[0] == pytest.approx(10 + ours * sum(seconds)) and clock[0] <= 75
 
 
 @pytest.mark.slow
