@@ -195,7 +195,8 @@ def oracle(ours, chance):
 
 
 def cold(ratio):
-    return {"gpu_times": pd.DataFrame({"first_pass_s": [ratio], "teacher_s": [1.0], "minimal_s": [0.5]})}
+    row = {"first_pass_s": ratio, "teacher_s": 1.0, "minimal_s": 0.5, "algorithms_tried": False}
+    return {"gpu_times": pd.DataFrame([row])}
 
 
 GROWS = {YES: [(0.1, 0.4)], NEARLY: [(0.1, 0.2)], NO: [(0.1, 0.12), (0.2, 0.1)]}
@@ -391,6 +392,13 @@ def test_a_cold_pass_of_another_precision_is_said():
     table = cold(3.0)["gpu_times"]
     plain, alike = (BY_ID["cold"].holds({"gpu_times": t}).measured for t in (table, table.assign(half=True)))
     assert "float32" in plain and "float32" not in alike
+
+
+@pytest.mark.parametrize("told", [{}, {"algorithms_tried": True}, {"algorithms_tried": np.nan}])
+def test_a_first_pass_that_tried_algorithms_is_not_judged(told):
+    table = cold(100.0)["gpu_times"].drop(columns="algorithms_tried").assign(**told)
+    verdict = BY_ID["cold"].holds({"gpu_times": table})
+    assert verdict.status == "not judged" and "100.0 times" in verdict.measured and "algorithms" in verdict.detail
 
 
 def test_floors_are_exact_or_not():

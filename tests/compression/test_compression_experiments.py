@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from lib import data as store
 from lib.compression import data, experiments, figures, layers, networks
@@ -170,6 +171,23 @@ def test_longer_tables_are_pieces_by_seed():
     assert rows["seed"].tolist() == [1] and rows["thresholds"].tolist() == ["0.95, 0.45, 0.6"]
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_a_first_pass_says_whether_it_tried_algorithms(monkeypatch, before):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", before)
+    images, tried = data.digits(), []
+
+    def timed(*_, **__):
+        tried.append(torch.backends.cudnn.benchmark)
+        return 1.0
+
+    monkeypatch.setattr(cifar, "first_pass_seconds", timed)
+    with cifar._first_algorithm():
+        row = cifar._first_pass(networks.build(networks.mini_resnet((2, 3, 4))), images, False)
+    assert row == {"first_pass_s": 1.0, "algorithms_tried": False} and tried == [False]
+    assert torch.backends.cudnn.benchmark is before
+    assert cifar._first_pass(None, images, False)["algorithms_tried"] is before
+
+
 @pytest.mark.parametrize("seconds", [(1, 1), (3, 3), (30, 4), (1, 0.5), (0.1, 0.1)])
 def test_random_search_has_the_time_of_the_search_on_all_classes(monkeypatch, teacher, seconds):
     """A clock that moves by so many seconds an iteration of the search, and of random search."""
@@ -210,6 +228,7 @@ def test_cifar_tables_within_a_time_limit():
     tables = cifar10_tables(minutes=0.01, width=1 / 16, **options)
     assert set(tables) == {"times", "history", "final", "subset_history", "subsets", "vgg_history", "vgg_final"}
     assert [len(tables[name]) for name in ("times", "final", "subsets")] == [1, 3, 6]
+    assert not tables["times"]["algorithms_tried"].any()
     last = dict(seen)  # what is written last is what is returned
     assert all(tables[name].equals(last[name]) for name in tables)
     assert set(tables["subsets"]["arm"]) == {"full policy", "transfer", "scratch"}
