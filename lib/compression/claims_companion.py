@@ -7,7 +7,7 @@ SHORT = "not judged below 20 iterations: the first recorded run had 6, far too f
 _BEYOND = "reward more than 5 % higher in every seed; close if its median is higher"
 _GROWS = "mean of the last fifth of the iterations at least 3 times that of the first in every seed; close from 1.5"
 _FLOOR = "at least half of the last fifth's students within 10 % of the fewest parameters; close from a fifth"
-_EFFORT = "not judged below 0.9 of the search's trainings: in the record random search had about half of them"
+_EFFORT = "not judged below 0.9 of the search's trainings: in the record random search had a half to two thirds"
 _TRIED = "was reproduced by the record, whose first pass held the trial of all algorithms of the convolutions"
 _NOISY = "added with the rules of the two claims above when one seed had proved to be noisy"
 
