@@ -167,18 +167,44 @@ def cache(tables: Tables) -> Verdict:
 def long_enough(name: str, rule: Rule, *, least: int = 20) -> Rule:
     """Return `rule`, "not judged" where the searches of table `name` had fewer than `least` iterations.
 
-    `least` is the paper's number for transferred policies; the table has a column iteration or iterations.
+    `least` is the paper's number for transferred policies. The table has a column iterations, or iteration and method,
+    of which only the rows of the paper's method count.
     """
 
     def judged(tables: Tables) -> Verdict:
         table, verdict = tables[name], rule(tables)
-        column = table["iterations"] if "iterations" in table else table["iteration"] + 1
+        if "iterations" in table:
+            column = table["iterations"]
+        else:
+            need(table, method=OURS)
+            column = table.loc[table["method"] == OURS, "iteration"] + 1
         if not column.notna().any():
             return Verdict(NOT_REPRODUCED, verdict.measured, "the measurement is not a number")
         if column.max() >= least:
             return verdict
         found = f"{column.max():.0f} of the {least} iterations from which on it is judged"
-        return Verdict(NOT_JUDGED, verdict.measured, found)
+        return Verdict(NOT_JUDGED, verdict.measured, "; ".join(filter(None, (found, verdict.detail))))
+
+    return judged
+
+
+def same_effort(name: str, rule: Rule, *, other: str = "random search", least: float = 0.9) -> Rule:
+    """Return `rule`, "not judged" unless `other` trained at least `least` as many students as the method.
+
+    Table `name` has a column trainings; where it has none, or holds no numbers, nothing is known and nothing judged.
+    """
+
+    def judged(tables: Tables) -> Verdict:
+        table, verdict = tables[name], rule(tables)
+        need(table, method=(OURS, other))
+        counts = table["trainings"] if "trainings" in table else pd.Series(np.nan, table.index)
+        fewest = counts[table["method"] == other].min(skipna=False)
+        most = counts[table["method"] == OURS].max(skipna=False)
+        if fewest >= least * most:
+            return verdict
+        known = f"{fewest:.0f} students by {other}, {most:.0f} by the search" if fewest + most > 0 else "unknown"
+        detail = f"trainings: {known}; judged from {least:g} of the search's on"
+        return Verdict(NOT_JUDGED, verdict.measured, detail)
 
     return judged
 

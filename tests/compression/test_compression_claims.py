@@ -8,7 +8,7 @@ from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flatten
 from lib.compression import CLAIMS
 from lib.compression.rules_subsets import LADDER, WORST_ROW
 from lib.compression.theory import floors
-from lib.report import COMPANION, published
+from lib.report import COMPANION, judge, published
 
 YES, NEARLY, NO = "reproduced", "close", "not reproduced"
 BY_ID = {claim.id: claim for claim in CLAIMS}
@@ -18,7 +18,7 @@ def final(table, column, cells, **columns):
     """One row a method and seed: {method: values of `column` by seed}."""
     rows = [
         {"method": method, "seed": seed, "test": 0.9, "test_teacher": 0.95, "compression": 4.0, "t": 0.3, "reward": 0.3}
-        | {column: value}
+        | {"trainings": 50, column: value}
         | columns
         for method, values in cells.items()
         for seed, value in enumerate(values)
@@ -195,7 +195,8 @@ def oracle(ours, chance):
 
 
 def cold(ratio):
-    return {"gpu_times": pd.DataFrame({"first_pass_s": [ratio], "teacher_s": [1.0], "minimal_s": [0.5]})}
+    row = {"first_pass_s": ratio, "teacher_s": 1.0, "minimal_s": 0.5, "algorithms_tried": False}
+    return {"gpu_times": pd.DataFrame([row])}
 
 
 GROWS = {YES: [(0.1, 0.4)], NEARLY: [(0.1, 0.2)], NO: [(0.1, 0.12), (0.2, 0.1)]}
@@ -328,7 +329,43 @@ def test_short_searches_are_not_judged():
     for claim, make in (("resnet18-loss", loss("gpu_final")), ("resnet18-transfer", smaller("gpu_subsets"))):
         arguments = CASES[claim][1][YES][0]
         verdict = BY_ID[claim].holds(long(make, 19)(*arguments))
-        assert verdict.status == "not judged" and "19 iterations" in verdict.detail
+        assert verdict.status == "not judged" and "19 of the 20 iterations" in verdict.detail
+
+
+@pytest.mark.parametrize("claim", ["resnet18-loss", "resnet18-minimal", "resnet18-random"])
+def test_iterations_of_random_search_make_no_search_long(claim):
+    make, cases = CASES[claim]
+    tables = make(*cases[YES][0])
+    ours = tables["gpu_history"].query("iteration < 5")
+    chance = ours.iloc[:1].drop(columns=["iteration", "method"])
+    chance = chance.merge(pd.DataFrame({"method": "random search", "iteration": range(25)}), how="cross")
+    verdict = BY_ID[claim].holds(tables | {"gpu_history": pd.concat([ours, chance], ignore_index=True)})
+    assert verdict.status == "not judged" and "5 of the 20 iterations" in verdict.detail
+
+
+@pytest.mark.parametrize("claim", ["resnet18-random", "vgg11-random"])
+def test_a_rival_with_fewer_trainings_is_not_judged(claim):
+    make, cases = CASES[claim]
+    tables = make(*cases[YES][0])
+    name = BY_ID[claim].needs[0]
+    chance = tables[name]["method"] == "random search"
+
+    def verdict(trainings):
+        return BY_ID[claim].holds(tables | {name: tables[name].assign(trainings=np.where(chance, trainings, 50))})
+
+    assert verdict(45).status == YES and verdict(44).status == verdict(np.nan).status == "not judged"
+    assert "44 students by random search, 50 by the search" in verdict(44).detail
+    unknown = BY_ID[claim].holds(tables | {name: tables[name].drop(columns="trainings")})
+    assert unknown.status == "not judged" and "unknown" in unknown.detail
+    short = {n: t[t["iteration"] < 5] if "iteration" in t else t for n, t in tables.items()}
+    both = BY_ID[claim].holds(short | {name: tables[name].assign(trainings=np.where(chance, 28, 55))})
+    assert "5 of the 20 iterations" in both.detail and "28 students" in both.detail
+
+
+def test_a_history_without_the_search_is_not_run():
+    tables = CASES["resnet18-loss"][0](0.01)
+    lacking = tables | {"gpu_history": tables["gpu_history"].assign(method="random search")}
+    assert judge([BY_ID["resnet18-loss"]], lacking)["status"][0] == "not run here"
 
 
 @pytest.mark.parametrize(("compression", "status"), [(5.0, YES), (4.9, NEARLY), (2.4, NO)])
@@ -355,6 +392,13 @@ def test_a_cold_pass_of_another_precision_is_said():
     table = cold(3.0)["gpu_times"]
     plain, alike = (BY_ID["cold"].holds({"gpu_times": t}).measured for t in (table, table.assign(half=True)))
     assert "float32" in plain and "float32" not in alike
+
+
+@pytest.mark.parametrize("told", [{}, {"algorithms_tried": True}, {"algorithms_tried": np.nan}])
+def test_a_first_pass_that_tried_algorithms_is_not_judged(told):
+    table = cold(100.0)["gpu_times"].drop(columns="algorithms_tried").assign(**told)
+    verdict = BY_ID["cold"].holds({"gpu_times": table})
+    assert verdict.status == "not judged" and "100.0 times" in verdict.measured and "algorithms" in verdict.detail
 
 
 def test_floors_are_exact_or_not():

@@ -5,18 +5,19 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from lib import data as store
 from lib.compression import data, experiments, figures, layers, networks
 from lib.compression.baselines import all_students
-from lib.compression.experiments import methods
+from lib.compression.experiments import cifar, methods
 from lib.compression.experiments.cifar import cifar10_tables
 from lib.compression.experiments.frontier import LADDER, pareto
 from lib.compression.experiments.oracle import TINY, _text
 from lib.compression.experiments.published import published_rows
 from lib.compression.experiments.real import tasks_of, threshold_rows
 from lib.compression.reward import Thresholds, ddc
-from lib.compression.search import best
+from lib.compression.search import Found, best
 from lib.compression.students import StudentTrainer, trained_teacher
 from lib.compression.training import Recipe, accuracy
 
@@ -170,6 +171,53 @@ def test_longer_tables_are_pieces_by_seed():
     assert rows["seed"].tolist() == [1] and rows["thresholds"].tolist() == ["0.95, 0.45, 0.6"]
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_a_first_pass_says_whether_it_tried_algorithms(monkeypatch, before):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", before)
+    images, tried = data.digits(), []
+
+    def timed(*_, **__):
+        tried.append(torch.backends.cudnn.benchmark)
+        return 1.0
+
+    monkeypatch.setattr(cifar, "first_pass_seconds", timed)
+    with cifar._first_algorithm():
+        row = cifar._first_pass(networks.build(networks.mini_resnet((2, 3, 4))), images, False)
+    assert row == {"first_pass_s": 1.0, "algorithms_tried": False} and tried == [False]
+    assert torch.backends.cudnn.benchmark is before
+    assert cifar._first_pass(None, images, False)["algorithms_tried"] is before
+
+
+@pytest.mark.parametrize("seconds", [(1, 1), (3, 3), (30, 4), (1, 0.5), (0.1, 0.1)])
+def test_random_search_has_the_time_of_the_search_on_all_classes(monkeypatch, teacher, seconds):
+    """A clock that moves by so many seconds an iteration of the search, and of random search."""
+    clock, judged = [0.0], []
+
+    def lasting(seconds, iterations, stop):
+        rows = []
+        for iteration in range(iterations):
+            clock[0] += seconds
+            rows.append({"iteration": iteration, "trained": True, "valid": False, "reward": -1.0})
+            if stop(pd.DataFrame(rows)):
+                break
+        return Found(pd.DataFrame(rows), np.ones(1, dtype=bool), None)
+
+    def final(run, table, trainer, chosen):
+        judged.append(chosen)
+        run.add(table, pd.DataFrame())
+
+    monkeypatch.setattr(cifar.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(cifar, "search", lambda *_, iterations, stop: lasting(seconds[0], iterations, stop))
+    monkeypatch.setattr(cifar, "random_search", lambda *_, trainings, stop, **__: lasting(seconds[1], trainings, stop))
+    monkeypatch.setattr(cifar, "_final", final)
+    run = cifar._Run(100.0, None)
+    clock[0] = 10.0  # what came before
+    cifar._all_classes(run, StudentTrainer(teacher, Recipe(epochs=1)), 100, "", 0.6)
+    ours, chance = (facts["trainings"] for facts, _ in judged[-1][1:])
+    assert ours == chance
+    assert clock[0] == pytest.approx(10 + ours * sum(seconds)) and clock[0] <= 75
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("SCARCE_DATA_MIRROR"), reason="CIFAR-10 is not at hand")
 def test_cifar_tables_within_a_time_limit():
@@ -180,6 +228,7 @@ def test_cifar_tables_within_a_time_limit():
     tables = cifar10_tables(minutes=0.01, width=1 / 16, **options)
     assert set(tables) == {"times", "history", "final", "subset_history", "subsets", "vgg_history", "vgg_final"}
     assert [len(tables[name]) for name in ("times", "final", "subsets")] == [1, 3, 6]
+    assert not tables["times"]["algorithms_tried"].any()
     last = dict(seen)  # what is written last is what is returned
     assert all(tables[name].equals(last[name]) for name in tables)
     assert set(tables["subsets"]["arm"]) == {"full policy", "transfer", "scratch"}

@@ -18,7 +18,8 @@ from lib.compression.experiments.policies import (
 )
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import edge_costs, latency_costs
-from lib.compression.figures.parts import over_seeds, readable, replays, scale
+from lib.compression.figures.parts import over_seeds, readable, replays, scale, timing_noise
+from lib.compression.figures.searches import learning
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
 from lib.compression.optimum import every_student, threshold_path
 from lib.compression.reward import ddc, n2n
@@ -122,6 +123,29 @@ def test_scale_of_a_search_is_that_of_its_tables():
         pd.DataFrame([{"images": 1000, "half": True, "epochs": 5, "final_epochs": 16}]), history, network="VGG"
     )
     assert told.startswith("VGG") and "5 epochs a student and 16 for those judged" in told
+
+
+def test_a_search_of_one_iteration_is_told_as_one():
+    history = pd.DataFrame({"method": ["DDC"] * 2, "iteration": 0, "seed": 0, "valid": True, "minimal": [True, False]})
+    history = history.assign(reward=[0.1, 0.3], c=0.5, a=0.9, t=0.4)
+    assert "a search of 1 iteration. " in scale(pd.DataFrame({"images": [1000]}), history)
+    described(learning(history), "the one iteration that there was", "DDC: reward 0.200, minimal students 50%.")
+    caption = learning(history).scarce_caption
+    assert " to " not in caption and "1 iterations" not in caption
+    longer = pd.concat([history, history.assign(iteration=1, reward=0.6)], ignore_index=True)
+    described(learning(longer), "each of 2 iterations, from the first to the last: DDC: reward 0.200 to 0.600")
+
+
+def test_times_that_differ_within_a_record_are_told():
+    times = pd.DataFrame([{"minimal_s": 0.3, "teacher_s": 1.0}])
+    seconds = [0.005, 0.0058, np.nan]
+    history = pd.DataFrame({"minimal": [False, True, False], "t": [0.25, 0.29, np.nan], "seconds": seconds})
+    final = pd.DataFrame({"method": ["remove all", "DDC"], "t": [0.31, 0.7]})
+    assert timing_noise(times, history, final) == ""
+    told = timing_noise(times, history, final.assign(t=[0.164, 0.7]))
+    assert "0.30 before the search, 0.29 in it, 0.16 when it was judged" in told and "not to be compared" in told
+    busy = timing_noise(times, history.assign(t=[0.5, 0.145, np.nan], minimal=False), final)
+    assert "from 10 to 40 ms" in busy and "in it" not in busy
 
 
 def test_what_recorded_steps_save_is_told_where_they_were_used():

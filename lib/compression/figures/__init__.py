@@ -3,7 +3,7 @@
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import edge_costs, latency_costs
 from lib.compression.figures.frontier import frontier, oracle
-from lib.compression.figures.parts import readable, replays, scale
+from lib.compression.figures.parts import readable, replays, scale, timing_noise
 from lib.compression.figures.rewards import reward_curves, reward_surface
 from lib.compression.figures.searches import comparison, learning
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
@@ -27,6 +27,7 @@ __all__ = [
     "scale",
     "subset_policies",
     "threshold_frontier",
+    "timing_noise",
     "transfer_curves",
     "transfer_learning",
 ]

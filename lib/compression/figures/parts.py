@@ -34,7 +34,8 @@ def scale(times: pd.DataFrame, history: pd.DataFrame, *, network: str = "ResNet-
         else ""
     )
     images = f"{9 * row['images']:,.0f} training images"
-    return f"{network}, CIFAR-10, {images}, a search of {rounds} iterations{epochs}. "
+    long = f"{rounds} iteration{'s' if rounds > 1 else ''}"
+    return f"{network}, CIFAR-10, {images}, a search of {long}{epochs}. "
 
 
 def replays(times: pd.DataFrame) -> str:
@@ -48,6 +49,30 @@ def replays(times: pd.DataFrame) -> str:
     return (
         f"To train a network of ResNet-18's size as students are takes {row['fit_s']:.1f} seconds, and "
         f"{row['captured_fit_s']:.1f} with the steps recorded once as a CUDA graph and replayed. "
+    )
+
+
+def timing_noise(times: pd.DataFrame, history: pd.DataFrame, final: pd.DataFrame, *, steady: float = 1.2) -> str:
+    """Return how far apart times of the same networks are in one record, for captions; tables of `cifar10_tables`.
+
+    Compared are the minimal student's relative times in the three tables, and the teacher's seconds on the validation
+    images as the search went on. Empty where neither differs by more than a factor of `steady`.
+    """
+    seconds = (history["seconds"] / history["t"]).dropna()
+    shares = {
+        "before the search": (times["minimal_s"] / times["teacher_s"]).median(),
+        "in it": history.loc[history["minimal"].eq(True), "t"].median(),
+        "when it was judged, in passes of all test images": final.loc[final["method"] == "remove all", "t"].median(),
+    }
+    shares = {when: share for when, share in shares.items() if np.isfinite(share)}
+    spreads = [max(some) / min(some) for some in (seconds, shares.values()) if len(some)]
+    if max(spreads, default=1.0) <= steady:
+        return ""
+    told = ", ".join(f"{share:.2f} {when}" for when, share in shares.items())
+    return (
+        f"Times are noisy: relative to the teacher the minimal student takes {told}; one pass of the teacher over the "
+        f"same validation images took from {1000 * seconds.min():.0f} to {1000 * seconds.max():.0f} ms while the "
+        "searches ran. Times and rewards are not to be compared. "
     )
 
 

@@ -37,18 +37,22 @@ def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), labe
             )
         axis.set(xlabel="iteration", ylabel=title)
     axes[0, 0].legend(fontsize=8)
-    notes = []
+    notes, count = [], means["iteration"].max() + 1
     for method in methods:
         some = means[means["method"] == method]
-        first, last = (some[some["iteration"] == edge(some["iteration"])] for edge in (min, max))
-        notes.append(
-            f"{method}: reward {first['reward'].median():.3f} to {last['reward'].median():.3f}, minimal students "
-            f"{first['minimal'].median():.0%} to {last['minimal'].median():.0%}"
-        )
-    count = means["iteration"].max() + 1
-    caption = f"""{label}Means of the students drawn in each of {count} iterations, from the first to the last:
-        {"; ".join(notes)}. {over_seeds(means, points="Lines", marks="bands")}"""
-    return describe(fig, caption=caption, alt=f"Five curves against the iteration. {'; '.join(notes)}.")
+        ends = [some[some["iteration"] == edge(some["iteration"])] for edge in (min, max)][: 1 if count == 1 else 2]
+        rewards = " to ".join(f"{end['reward'].median():.3f}" for end in ends)
+        minimal = " to ".join(f"{end['minimal'].median():.0%}" for end in ends)
+        notes.append(f"{method}: reward {rewards}, minimal students {minimal}")
+    drawn = (
+        "the one iteration that there was, which shows nothing of learning"
+        if count == 1
+        else f"each of {count} iterations, from the first to the last"
+    )
+    caption = f"""{label}Means of the students drawn in {drawn}: {"; ".join(notes)}.
+        {over_seeds(means, points="Points" if count == 1 else "Lines", marks="bands")}"""
+    what = "Five points of one iteration" if count == 1 else "Five curves against the iteration"
+    return describe(fig, caption=caption, alt=f"{what}. {'; '.join(notes)}.")
 
 
 def comparison(final: pd.DataFrame, *, label: str = "") -> Figure:
