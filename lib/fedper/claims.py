@@ -30,7 +30,7 @@ _PAPER = (
     Claim(
         "single-model-ceiling",
         "Where users label alike inputs differently no single model can be right, personal layers can "
-        "(aesthetics surrogate and renamed digits)",
+        "(aesthetics surrogate at a = 1 and digits with all names shuffled)",
         "abstract; the ceiling is ours",
         _published("no-single-model"),
         "FedAvg at most 0.02 over the computed ceiling of any single model and FedPer 1 above it, in every run; close "

@@ -18,7 +18,7 @@ LONGER = (
     ),
     Claim(
         "media",
-        "More users see the message whatever the media are like",
+        "In most draws of the media more users see the message",
         COMPANION,
         UNSTATED,
         "more exposures at the largest weight in four of five draws of the media; close if in the median",

@@ -43,6 +43,8 @@ def media(tables: Tables) -> Verdict:
     low, middle, high = np.quantile(gain, [0.05, 0.5, 0.95])
     up = float((gain > 0).mean())
     measured = f"more in {up:.0%} of {len(gain)} draws, {middle:+.1%} in the median, {low:+.1%} to {high:+.1%}"
+    auc = change(tables["media"], list(weights(tables["media"]).values())[-1], DISCOVERY, "auc")
+    measured += f"; AUC {np.median(auc):+.3f}"
     return grade(middle, reproduced=bool(up >= 0.8), close=bool(middle > 0), measured=measured)
 
 

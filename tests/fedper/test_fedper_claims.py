@@ -501,7 +501,7 @@ def test_nothing_follows_where_fedper_does_not_beat_training_alone_or_fedavg_has
 @pytest.mark.parametrize(("few", "many", "status"), [(0.1, 0.1, YES), (0.1, -0.1, NEARLY), (-0.1, -0.1, NO)])
 def test_tuned_runs_limit_what_is_said_of_fedrep(few, many, status):
     verdict = rules.fedrep(fedrep(0.1, 0.2) | {"rates": tuned_fedrep(few, many)})
-    assert verdict.status == status and f"{few:+.3f} (k=4)" in verdict.detail
+    assert verdict.status == status and f"{few:+.3f} (k=4)" in verdict.measured
 
 
 def test_a_seed_that_lacks_a_method_is_not_dropped():

@@ -46,7 +46,9 @@ def gains(table: pd.DataFrame, by: str) -> Figure:
     axes[0, 0].set(xlabel="exposures gained (%)", ylabel={"rho": r"$\rho$", "charge": "charged for"}.get(by, ""))
     axes[0, 1].set(xlabel="change of AUC")
     text = ", ".join(f"{v} {middle[v, 'exposed']:+.1f} % ({middle[v, 'auc']:+.3f})" for v in values)
-    caption = f"""{TITLES[by]} {ours(table)[-1].capitalize()} against discovery only with the same choices: median
+    big = [v for v in values if middle[v, "exposed"] >= 5]
+    caption = f"""{TITLES[by]} It is at least 5 % of the exposures in {len(big)} of {len(values)} rows.
+        {ours(table)[-1].capitalize()} against discovery only with the same choices: median
         change of exposures, and of AUC in brackets: {text}. Dots are single seeds. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Changes of exposures and AUC. {text}.")
 

@@ -59,8 +59,20 @@ def texts(table: pd.DataFrame | None, data: str) -> Figure:
     counts = rows.groupby("method")["seed"].nunique()
     some = f"{counts.min()} to {counts.max()}" if counts.min() < counts.max() else f"{counts.max()}"
     size = f"{some} seed{'s' if counts.max() > 1 else ''}, {rows['round'].max()} rounds"
-    caption = f"{fig.scarce_caption} Here: {size}. Dashed: share of the commonest label ({floors.median():.2f})."
+    caption = f"{_outcome(rows)} {fig.scarce_caption} Here: {size}. Dashed: share of the commonest label."
     return describe(fig, caption=caption, alt=fig.scarce_alt)
+
+
+def _outcome(rows: pd.DataFrame) -> str:
+    """Say which method is the most accurate in the end, and where Spry is, beside the commonest label's share."""
+    parts = []
+    for alpha, part in rows[rows["round"] == rows["round"].max()].groupby("alpha", sort=False):
+        final, floor = part.groupby("method")["accuracy"].median(), part["majority"].median()
+        parts.append(
+            rf"$\alpha={alpha:g}$: best {final.idxmax()} {final.max():.2f}, Spry {final.get('Spry', np.nan):.2f}, "
+            f"the commonest label's share {floor:.2f}"
+        )
+    return f"{rows['data'].iloc[0]}. {'; '.join(parts)}."
 
 
 def with_lora(table: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -159,7 +159,7 @@ def paper_table(
             if set(part["status"]) == {NOT_RUN}:
                 if value == "time":
                     continue
-                cells = {methods[0]: "not run: no time was left"}
+                cells = {methods[0]: "not run"}
             else:
                 cells = {name: _cell(cases, value) for name, cases in part.groupby("method", sort=False)}
             rows.append({"model": shape, "GPU": cards(part, shapes=False), "weights": WEIGHTS[weights]} | cells)

@@ -103,7 +103,12 @@ def label_skew_bias(table: pd.DataFrame, sampled: pd.DataFrame) -> Figure:
     ends = np.array([table["bias2_theory"].min(), table["bias2_theory"].max()])
     right.plot(ends, ends * (table["averaged2_theory"] / table["bias2_theory"]).median(), color=COLOURS[6], linewidth=1)
     left.set(xlabel=r"label skew $\sum_c (\mathrm{share\ difference})^2$", ylabel=r"squared bias over $||\nabla f||^2$")
-    right.set(xlabel="squared bias of one cohort", ylabel="of the average over cohorts", xscale="log", yscale="log")
+    right.set(
+        xlabel="squared bias of one cohort",
+        ylabel="squared bias of the average over cohorts",
+        xscale="log",
+        yscale="log",
+    )
     right.xaxis.set_minor_formatter("")
     left.legend(fontsize=7)
     found = np.corrcoef(table["skew"], table["bias2"])[0, 1]
