@@ -100,8 +100,8 @@ _PAPER = (
         "Thresholds control the trade-off of accuracy, time and size (best of the trained students, digits)",
         "introduction (constant in all experiments)",
         _published("frontier"),
-        "from one of the five thresholds to the next, tight to loose, no ratio falls, and all end higher; close if time "
-        "and size do so",
+        "from one of the five thresholds to the next, tight to loose, no ratio falls, and all end higher; close if "
+        "time and size do so",
         ("frontier",),
         rules_subsets.control("frontier"),
         changed=FIVE,

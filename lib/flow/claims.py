@@ -10,11 +10,13 @@ from lib.report import COMPANION, Claim, value_text
 UNSTATED = "not stated"
 _SETTINGS = (
     "in every setting: paired gain above 0.005 in every seed, not all of it (median) a lead of the global branch over "
-    "FedAvg's model, and not more clients harmed (median); close if no median gain is below -0.005 and at most 0.05 "
-    "more clients are harmed"
+    "FedAvg's model, and not more clients harmed (median); close if no median gain is below 0 and at most 0.05 more "
+    "clients are harmed; not judged where nothing was routed by instance in any of the settings"
 )
 _HARM = (
     "stricter: the median of the seeds was enough, wherever the gain came from; harm played no part in a close verdict"
+    "; after results had been seen: stricter (a median gain down to -0.005 was close), and not judged where "
+    "nothing was routed by instance"
 )
 _SEEDS = "stricter: a median above 0 was close"
 _TUNED = "settings are tuned for the task, where those of the digits were used; "
