@@ -1,6 +1,7 @@
 """What the paper claims, what the companion adds, and the rule for each.
 
-The rules were stated before the results were seen. No number of the paper could be read, so its claims are directions.
+The rules were stated before the results were seen; those that were not, or were changed later, say so in `changed`. No
+number of the paper could be read, so its claims are directions.
 """
 
 from lib.flow import rules, rules_longer, rules_theory
