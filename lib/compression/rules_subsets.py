@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from lib.compression.experiments.frontier import LADDER, label
 from lib.compression.rules import Rule, Tables, by_seed
 from lib.report import Missing, Verdict, grade, need
 
 WORST_ROW = 0.032  # accuracy lost by transfer in the worst row: animals, table 9 against table 6
-LADDER = ("0.9, 0.3, 0.6", "0.97, 0.6, 0.6", "0.99, 0.9, 0.9")  # thresholds of accuracy, time, parameters
+STEPS = tuple(label(at) for at in LADDER)  # every setting of the thresholds in the tables, from tight to loose
 
 
 def gains(table: pd.DataFrame, one: str, other: str, value: str) -> dict[str, np.ndarray]:
@@ -141,8 +142,8 @@ def control(name: str) -> Rule:
 
     def rule(tables: Tables) -> Verdict:
         table = tables[name]
-        need(table, thresholds=LADDER)
-        middle = table.groupby("thresholds")[["a", "t", "c"]].agg(lambda v: v.median(skipna=False)).loc[list(LADDER)]
+        need(table, thresholds=STEPS)
+        middle = table.groupby("thresholds")[["a", "t", "c"]].agg(lambda v: v.median(skipna=False)).loc[list(STEPS)]
         steps = middle.diff().iloc[1:]
         rising = (steps >= 0).all() & (middle.iloc[-1] > middle.iloc[0])
         measured = "; ".join(f"({key}): a {row.a:.3f}, t {row.t:.3f}, c {row.c:.3f}" for key, row in middle.iterrows())

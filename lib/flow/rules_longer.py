@@ -36,7 +36,10 @@ def best_method(tables: Tables) -> Verdict:
 
 
 def settings_gain(name: str, prefix: str):
-    """Return the rule that Flow beats fine-tuning in every setting of table `name` that begins with `prefix`."""
+    """Return the rule that Flow beats fine-tuning in every setting of table `name` that begins with `prefix`.
+
+    It does not judge where no setting had anything routed by instance: Flow was Flow by client in every client.
+    """
 
     def rule(tables: Tables) -> Verdict:
         table = tables[name]
@@ -49,12 +52,16 @@ def settings_gain(name: str, prefix: str):
         tuned = _tuned(tables, name)
         measured = "; ".join(f"{s}: accuracy, {by_seed(gain[s])}, harmed {harm[s]:+.2f}" for s in settings)
         measured += _scale(table, tuned)
-        remarks = _remarks(table, settings) + _of_the_global_branch(gain, lead) + _without_instances(table, settings)
+        alike = _without_instances(table, settings)
+        remarks = _remarks(table, settings) + _of_the_global_branch(gain, lead) + _by_client_alone(alike)
         detail = "; ".join(remarks + _at_ends(tuned, settings))
         least, middle = (min(float(f(one)) for one in gain.values()) for f in (np.min, np.median))
         own, most = min(float(np.median(gain[s] - lead[s])) for s in settings), max(harm.values())
-        good, near = least > 0.005 and own > 0 and most <= 0, middle > -0.005 and most <= 0.05
-        return grade(least + own + most, reproduced=good, close=near, measured=measured, detail=detail)
+        good, near = least > 0.005 and own > 0 and most <= 0, middle >= 0 and most <= 0.05
+        value = least + own + most
+        if alike == settings and not np.isnan(value):
+            return Verdict(NOT_JUDGED, measured, detail)
+        return grade(value, reproduced=good, close=near, measured=measured, detail=detail)
 
     return rule
 
@@ -92,7 +99,7 @@ def _at_ends(tuned: pd.DataFrame | None, settings: Sequence[str]) -> list[str]:
 
 
 def _without_instances(table: pd.DataFrame, settings: Sequence[str]) -> list[str]:
-    """Return where the policy routes all instances of a client alike: Flow is Flow by client in every client."""
+    """Return the settings in which Flow is Flow by client in every client: all its instances are routed alike."""
     index = [column for column in ("seed", "client") if column in table]
     same = []
     for s in settings:
@@ -100,6 +107,11 @@ def _without_instances(table: pd.DataFrame, settings: Sequence[str]) -> list[str
         sides = [rows[rows["method"] == name].select_dtypes("number") for name in ("Flow", "Flow by client")]
         if len(sides[0]) and sides[0].equals(sides[1]):
             same.append(s)
+    return same
+
+
+def _by_client_alone(same: Sequence[str]) -> list[str]:
+    """Return the remark on the settings `same` in which the policy routes all instances of a client alike."""
     words = "Flow and Flow by client agree in every client, so that nothing was routed by instance"
     return [f"{words}: {', '.join(same)}"] if same else []
 

@@ -6,7 +6,8 @@ import pytest
 from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
 
 from lib.compression import CLAIMS
-from lib.compression.rules_subsets import LADDER, WORST_ROW
+from lib.compression.experiments.frontier import LADDER, label
+from lib.compression.rules_subsets import WORST_ROW
 from lib.compression.theory import floors
 from lib.report import COMPANION, judge, published
 
@@ -112,7 +113,7 @@ def comparable(accuracy, time):
 def control(name):
     def tables(*points):
         facts = [dict(zip(("a", "t", "c"), point, strict=True)) for point in points]
-        rows = [{"thresholds": key, "seed": 0} | fact for key, fact in zip(LADDER, facts, strict=True)]
+        rows = [{"thresholds": label(at), "seed": 0} | fact for at, fact in zip(LADDER, facts, strict=True)]
         return {name: pd.DataFrame(rows)}
 
     return tables
@@ -218,12 +219,18 @@ ACCURATE = {
     NEARLY: [((0.1, 0.1), (-0.1, -0.1)), ((0.0, 0.1), (0.1, 0.0))],
     NO: [((0.1, -0.1), (-0.1, -0.1)), ((0.0, 0.0), (0.0, 0.0))],
 }
-CONTROL = {
-    YES: [((0.9, 0.3, 0.2), (0.9, 0.4, 0.3), (0.95, 0.6, 0.4))],
-    NEARLY: [((0.95, 0.3, 0.2), (0.9, 0.4, 0.3), (0.95, 0.6, 0.4))],
+LAST = ((0.94, 0.5, 0.4), (0.95, 0.6, 0.4))
+CONTROL = {  # a, t and c by thresholds
+    YES: [((0.9, 0.3, 0.2), (0.9, 0.4, 0.3), (0.92, 0.4, 0.3), *LAST)],
+    NEARLY: [
+        ((0.95, 0.3, 0.2), (0.9, 0.4, 0.3), (0.92, 0.4, 0.3), *LAST),
+        ((0.9, 0.3, 0.2), (0.93, 0.4, 0.3), (0.92, 0.4, 0.3), *LAST),
+    ],
     NO: [
-        ((0.9, 0.3, 0.2), (0.9, 0.3, 0.2), (0.9, 0.3, 0.2)),
-        ((0.9, 0.6, 0.2), (0.92, 0.4, 0.3), (0.95, 0.7, 0.4)),
+        ((0.9, 0.3, 0.2),) * 5,
+        ((0.9, 0.6, 0.2), (0.92, 0.4, 0.3), (0.92, 0.4, 0.3), *LAST),
+        ((0.9, 0.3, 0.2), (0.9, 0.4, 0.35), (0.92, 0.4, 0.3), *LAST),
+        ((0.9, 0.3, 0.2), (0.9, 0.4, 0.3), (0.92, 0.4, 0.3), (0.94, 0.3, 0.4), (0.95, 0.6, 0.4)),
     ],
 }
 
@@ -429,3 +436,12 @@ def test_a_verdict_says_that_it_rests_on_one_seed():
 def test_what_the_paper_does_not_compare_is_the_companions():
     added = [claim for claim in CLAIMS if "random" in claim.id or "minimal" in claim.id]
     assert len(added) == 8 and all(claim.source == COMPANION and not claim.published for claim in added)
+
+
+def test_thresholds_searched_anew_are_judged_on_every_setting_of_the_table():
+    """Parameters fall between the second setting and the third, whatever the first, third and last say."""
+    sizes, times = (0.165, 0.369, 0.222, 0.388, 0.401), (0.26, 0.31, 0.37, 0.40, 0.54)
+    points = [(0.9 + 0.01 * step, t, c) for step, (t, c) in enumerate(zip(times, sizes, strict=True))]
+    found = BY_ID["control-searched"].holds(control("searched_frontier")(*points))
+    assert found.status == NO and all(f"({label(at)})" in found.measured for at in LADDER)
+    assert "two of the five" in BY_ID["control"].changed and "two of the five" in BY_ID["control-searched"].changed

@@ -114,6 +114,16 @@ def test_preferred_student_is_the_best_by_brute_force():
     described(figures.frontier(history, experiments.preferred(history)))
 
 
+def test_the_caption_of_a_frontier_tells_where_a_median_falls():
+    history = pd.DataFrame({"trained": True, "a": [0.9, 0.95], "t": [0.3, 0.5], "c": [0.2, 0.4]})
+    chosen = pd.DataFrame({"thresholds": ["x", "y", "z"], "seed": 0, "a": [0.9, 0.95, 0.96], "t": [0.3, 0.4, 0.5]})
+    falling, rising = (
+        figures.frontier(history, chosen.assign(c=sizes)) for sizes in ([0.2, 0.4, 0.3], [0.2, 0.3, 0.4])
+    )
+    assert "the median of parameters falls from 0.400 to 0.300 at (z)" in falling.scarce_caption
+    assert "None of these medians falls" in rising.scarce_caption
+
+
 def test_searches_in_a_table():
     keeps, rng = all_students(TINY), np.random.default_rng(0)
     table = pd.DataFrame({"key": [_text(keep) for keep in keeps], "a": rng.random(len(keeps))})

@@ -18,9 +18,10 @@ from lib.compression.experiments.policies import (
 )
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import edge_costs, latency_costs
-from lib.compression.figures.parts import over_seeds, readable, replays, scale, timing_noise
-from lib.compression.figures.searches import learning
+from lib.compression.figures.parts import NOISY, over_seeds, readable, replays, scale, timing_noise
+from lib.compression.figures.searches import comparison, learning
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
+from lib.compression.figures.subsets import subset_policies
 from lib.compression.optimum import every_student, threshold_path
 from lib.compression.reward import ddc, n2n
 from lib.compression.surrogate import Surrogate, parameter_counts
@@ -134,6 +135,31 @@ def test_a_search_of_one_iteration_is_told_as_one():
     assert " to " not in caption and "1 iterations" not in caption
     longer = pd.concat([history, history.assign(iteration=1, reward=0.6)], ignore_index=True)
     described(learning(longer), "each of 2 iterations, from the first to the last: DDC: reward 0.200 to 0.600")
+
+
+def test_noisy_times_and_rewards_are_named_last():
+    history = pd.DataFrame({"method": ["DDC"], "iteration": 0, "seed": 0, "valid": True, "minimal": False})
+    history = history.assign(reward=0.2, c=0.5, a=0.9, t=0.4)
+    final = pd.DataFrame({"method": ["DDC"], "seed": 0, "test": 0.7, "test_teacher": 0.8, "compression": 4.8})
+    final = final.assign(t=0.5, reward=0.1, trainings=3)
+    arms = pd.concat([final.assign(subset="A", arm=arm) for arm in ("full policy", "transfer", "scratch")])
+    for fig, head, end in (
+        (learning(history, noise=NOISY), "DDC: accuracy / teacher's 0.900, parameters", "Last, DDC: reward 0.200."),
+        (
+            comparison(final, noise=NOISY),
+            "Test accuracy: DDC 0.700. Compression: DDC 4.8.",
+            "Last, the reward: DDC 0.100.",
+        ),
+        (
+            subset_policies(arms, noise=NOISY),
+            "Test accuracy: A: full policy 0.700,",
+            "full policy 0.50, transfer 0.50, ",
+        ),
+    ):
+        described(fig, head, end)
+        caption = fig.scarce_caption
+        assert caption.endswith(NOISY) and caption.index(head) < caption.index("One seed") < caption.index(end)
+    assert "Last" not in comparison(final).scarce_caption and "Reward: DDC 0.100." in comparison(final).scarce_caption
 
 
 def test_times_that_differ_within_a_record_are_told():

@@ -86,7 +86,7 @@ def settings(name, group, task=None):
     verdicts = {
         YES: [((0.02,), 0.0), ((0.01, 0.02), -0.1), ((0.02, 0.02), 0.0, 0.01)],
         NEARLY: [((0.0,), 0.0), ((0.02,), 0.04), ((0.02, 0.03, 0.004), 0.0), ((0.02, 0.02), 0.0, 0.02)],
-        NO: [((-0.01,), 0.0), ((0.02,), 0.1), ((0.02, -0.01, -0.01), 0.0)],
+        NO: [((-0.01,), 0.0), ((-0.00455,), 0.0), ((0.02,), 0.1), ((0.02, -0.01, -0.01), 0.0)],
     }
     return tables, verdicts
 
@@ -415,8 +415,22 @@ def test_where_routing_by_instance_is_routing_by_client_the_verdict_says_so():
     flow = table[table["method"] == "Flow"].assign(method="Flow by client")
     same, other = (pd.concat([table, flow.assign(personal=flow["personal"] + more)]) for more in (0.0, 0.01))
     words = "nothing was routed by instance: by user"
+    assert BY_ID["femnist"].holds({"femnist": same}).status == "not judged"
+    assert BY_ID["femnist"].holds({"femnist": other}).status == YES
+    unmeasured = same.assign(personal=np.nan)
+    assert BY_ID["femnist"].holds({"femnist": unmeasured}).status == NO
     assert words in BY_ID["femnist"].holds({"femnist": same}).detail
     assert words not in BY_ID["femnist"].holds({"femnist": other}).detail
+
+
+def test_settings_are_judged_where_one_of_them_had_instances_routed():
+    first, second = (settings("digits", f"Dirichlet {a}")[0]((0.0, 0.0), 0.0)["digits"] for a in (0.1, 0.6))
+    both = pd.concat([first, second])
+    flow = both[both["method"] == "Flow"].assign(method="Flow by client")
+    other = flow.assign(personal=flow["personal"] + 0.01 * (flow["setting"] == "Dirichlet 0.6"))
+    assert BY_ID["digits"].holds({"digits": pd.concat([both, flow])}).status == "not judged"
+    found = BY_ID["digits"].holds({"digits": pd.concat([both, other])})
+    assert found.status == NEARLY and found.detail.endswith("by instance: Dirichlet 0.1")
 
 
 def test_where_fine_tuning_loses_to_fedavg_the_verdict_has_the_lead_over_fedavg():

@@ -80,6 +80,7 @@ def test_the_figures_of_preference(tiny):
         figures.spread(tiny["clients"], rho=0.25),
     ):
         captioned(fig)
+    assert "A share of 0.5 means one of the two routed units" in figures.routes(tiny["routes"]).scarce_caption
     with pytest.raises(ValueError, match="rho"):
         figures.harm(tiny["clients"], rho=0.33)
 

@@ -32,10 +32,24 @@ def frontier(history: pd.DataFrame, chosen: pd.DataFrame, *, label: str = "") ->
     first, last = middle.iloc[0], middle.iloc[-1]
     names = {"a": "accuracy", "t": "time", "c": "parameters"}
     note = ", ".join(f"{name} {first[key]:.2f} to {last[key]:.2f}" for key, name in names.items())
+    falls = _falls(middle, names)
     caption = f"""{label}Thresholds moved from the paper's ({middle.index[0]}) to looser ones ({middle.index[-1]}):
-        the preferred student goes from {note}. Grey: all {len(trained)} students that were trained; those below
+        the preferred student goes from {note}. {falls} Grey: all {len(trained)} students that were trained; those below
         {low:.2f} are not shown. {over_seeds(chosen, points="Markers", marks="")}"""
-    return describe(fig, caption=caption, alt=f"Accuracy and parameters against time of students. Preferred: {note}.")
+    return describe(
+        fig, caption=caption, alt=f"Accuracy and parameters against time of students. Preferred: {note}. {falls}"
+    )
+
+
+def _falls(middle: pd.DataFrame, names: dict[str, str]) -> str:
+    """Return the sentence on where a median falls from one of the thresholds to the next."""
+    found = [
+        f"the median of {name} falls from {before[key]:.3f} to {after[key]:.3f} at ({at})"
+        for key, name in names.items()
+        for (_, before), (at, after) in zip(middle.iloc[:-1].iterrows(), middle.iloc[1:].iterrows(), strict=True)
+        if after[key] < before[key]
+    ]
+    return f"On the way {'; '.join(found)}." if found else "None of these medians falls on the way."
 
 
 def oracle(students: pd.DataFrame, curves: pd.DataFrame) -> Figure:

@@ -76,6 +76,14 @@ def timing_noise(times: pd.DataFrame, history: pd.DataFrame, final: pd.DataFrame
     )
 
 
+NOISY = "Times were measured beside other runs: they and the rewards are noisy, and not to be compared."
+
+
+def last(noise: str, told: str) -> str:
+    """Return what times and rewards were, as `told`, with the remark on their `noise`: the end of a caption."""
+    return f" {told} {noise}" if noise else ""
+
+
 def over_seeds(table: pd.DataFrame, *, points: str = "Points", marks: str = "bars", what: str = "seed") -> str:
     """Return what `points` and `marks` show of a `table` with the column seed: of one seed no interval is promised.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.compression.figures.parts import over_seeds
+from lib.compression.figures.parts import last, over_seeds
 from lib.report.intervals import median_interval, summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
 
@@ -20,8 +20,11 @@ def place(method: str) -> int:
     return ORDER.index(method) if method in ORDER else len(ORDER)
 
 
-def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), label: str = "") -> Figure:
-    """Draw reward, parameters, accuracy, time and the share of minimal students against the iteration."""
+def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), label: str = "", noise: str = "") -> Figure:
+    """Draw reward, parameters, accuracy, time and the share of minimal students against the iteration.
+
+    With a remark on the `noise` of times the caption has accuracy and size first, and the reward with it at the end.
+    """
     rows = history[history["method"].isin(methods) & history["valid"]]
     if rows.empty:
         raise ValueError(f"the table has no rows of {', '.join(methods)}: run these searches first")
@@ -37,26 +40,34 @@ def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), labe
             )
         axis.set(xlabel="iteration", ylabel=title)
     axes[0, 0].legend(fontsize=8)
-    notes, count = [], means["iteration"].max() + 1
+    notes, rewarded, count = [], [], means["iteration"].max() + 1
     for method in methods:
         some = means[means["method"] == method]
         ends = [some[some["iteration"] == edge(some["iteration"])] for edge in (min, max)][: 1 if count == 1 else 2]
-        rewards = " to ".join(f"{end['reward'].median():.3f}" for end in ends)
-        minimal = " to ".join(f"{end['minimal'].median():.0%}" for end in ends)
-        notes.append(f"{method}: reward {rewards}, minimal students {minimal}")
+        reward, accuracy, size = (
+            f"{words} {' to '.join(f'{end[value].median():.3f}' for end in ends)}"
+            for value, words in (("reward", "reward"), ("a", "accuracy / teacher's"), ("c", "parameters / teacher's"))
+        )
+        minimal = "minimal students " + " to ".join(f"{end['minimal'].median():.0%}" for end in ends)
+        notes.append(f"{method}: {f'{accuracy}, {size}' if noise else reward}, {minimal}")
+        rewarded.append(f"{method}: {reward}")
     drawn = (
         "the one iteration that there was, which shows nothing of learning"
         if count == 1
         else f"each of {count} iterations, from the first to the last"
     )
     caption = f"""{label}Means of the students drawn in {drawn}: {"; ".join(notes)}.
-        {over_seeds(means, points="Points" if count == 1 else "Lines", marks="bands")}"""
+        {over_seeds(means, points="Points" if count == 1 else "Lines", marks="bands")}
+        {last(noise, f"Last, {'; '.join(rewarded)}.")}"""
     what = "Five points of one iteration" if count == 1 else "Five curves against the iteration"
     return describe(fig, caption=caption, alt=f"{what}. {'; '.join(notes)}.")
 
 
-def comparison(final: pd.DataFrame, *, label: str = "") -> Figure:
-    """Draw test accuracy, time, compression and reward of what each method found, with intervals over seeds."""
+def comparison(final: pd.DataFrame, *, label: str = "", noise: str = "") -> Figure:
+    """Draw test accuracy, time, compression and reward of what each method found, with intervals over seeds.
+
+    With a remark on the `noise` of times the caption has accuracy and size first, and the reward with it at the end.
+    """
     panels = (
         ("test", "test accuracy"), ("t", "time / teacher's"), ("compression", "compression"), ("reward", "reward"),
     )  # fmt: skip
@@ -71,12 +82,19 @@ def comparison(final: pd.DataFrame, *, label: str = "") -> Figure:
         axis.set_yticks(range(len(names)), names)
         axis.set_ylim(len(names) - 0.5, -0.5)
     axes[0, 0].axvline(final["test_teacher"].median(), **GUIDE)
-    middle = final.groupby("method")["reward"].median().reindex(names)
-    notes = ", ".join(f"{name} {value:.3f}" for name, value in middle.items() if np.isfinite(value))
+    rewards = f"Reward: {_by_method(final, 'reward', names, 3)}"
+    measured = f"Test accuracy: {_by_method(final, 'test', names, 3)}. Compression: "
+    notes = measured + _by_method(final, "compression", names, 1) if noise else rewards
     caption = f"""{label}The student that each method chose on validation images, trained anew and judged on test
-        images (dashed: the teacher's accuracy). Reward: {notes}.
-        {_effort(final)}{over_seeds(final)}"""
-    return describe(fig, caption=caption, alt=f"Accuracy, time, compression and reward by method. Reward: {notes}.")
+        images (dashed: the teacher's accuracy). {notes}.
+        {_effort(final)}{over_seeds(final)}{last(noise, f"Last, the reward: {rewards.removeprefix('Reward: ')}.")}"""
+    return describe(fig, caption=caption, alt=f"Accuracy, time, compression and reward by method. {notes}.")
+
+
+def _by_method(final: pd.DataFrame, value: str, names: list[str], digits: int) -> str:
+    """Return the medians of `value` by method, of those that have one."""
+    middle = final.groupby("method")[value].median().reindex(names)
+    return ", ".join(f"{name} {one:.{digits}f}" for name, one in middle.items() if np.isfinite(one))
 
 
 def _effort(final: pd.DataFrame) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.compression.figures.parts import over_seeds
+from lib.compression.figures.parts import last, over_seeds
 from lib.report.intervals import median_interval, summarize
 from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
 
@@ -12,8 +12,11 @@ ARMS = ("full policy", "subset policy", "transfer", "scratch")
 HEADS = ("full", "masked", "sliced")
 
 
-def subset_policies(final: pd.DataFrame, *, label: str = "") -> Figure:
-    """Draw test accuracy, time and compression of what each policy found, subset by subset."""
+def subset_policies(final: pd.DataFrame, *, label: str = "", noise: str = "") -> Figure:
+    """Draw test accuracy, time and compression of what each policy found, subset by subset.
+
+    With a remark on the `noise` of times the caption has accuracy and size first, and the time with it at the end.
+    """
     panels = (("test", "test accuracy"), ("t", "time / teacher's"), ("compression", "compression"))
     arms = [arm for arm in ARMS if (final["arm"] == arm).any()]
     subsets = list(dict.fromkeys(final["subset"]))
@@ -29,17 +32,24 @@ def subset_policies(final: pd.DataFrame, *, label: str = "") -> Figure:
         axis.set(xlabel=title)
         axis.set_yticks(range(len(rows)), [f"{subset}: {arm}" for subset, arm in rows])
         axis.set_ylim(len(rows) - 0.5, -0.5)
-    middle = final.groupby(["subset", "arm"])["t"].median()
-    notes = "; ".join(
-        f"{subset}: " + ", ".join(f"{arm} {middle[subset, arm]:.2f}" for arm in arms if (subset, arm) in middle)
-        for subset in subsets
+    found = final.groupby(["subset", "arm"])[["test", "compression", "t"]].median()
+    accuracy, size, time = (
+        "; ".join(
+            f"{subset}: "
+            + ", ".join(
+                f"{arm} {found.loc[(subset, arm), value]:.{n}f}" for arm in arms if (subset, arm) in found.index
+            )
+            for subset in subsets
+        )
+        for value, n in (("test", 3), ("compression", 1), ("t", 2))
     )
+    notes = f"Test accuracy: {accuracy}. Compression: {size}" if noise else f"Time relative to the teacher: {time}"
     own = '; the "subset policy" is that search after all its iterations' if "subset policy" in arms else ""
-    caption = f"""{label}Students for class subsets, trained anew on the subset. Time relative to the teacher:
-        {notes}. The "full policy" is the student found on all classes; "transfer" continues the policy of all classes
+    caption = f"""{label}Students for class subsets, trained anew on the subset. {notes}.
+        The "full policy" is the student found on all classes; "transfer" continues the policy of all classes
         and "scratch" starts anew with as many iterations{_count(final)}{own}.
-        {over_seeds(final)}"""
-    return describe(fig, caption=caption, alt=f"Accuracy, time and compression by subset and policy. Time: {notes}.")
+        {over_seeds(final)}{last(noise, f"Last, time relative to the teacher: {time}.")}"""
+    return describe(fig, caption=caption, alt=f"Accuracy, time and compression by subset and policy. {notes}.")
 
 
 def _count(final: pd.DataFrame) -> str:
@@ -49,8 +59,11 @@ def _count(final: pd.DataFrame) -> str:
     return f" ({rows['iterations'].median():.0f} in the median)" if known else ""
 
 
-def transfer_learning(history: pd.DataFrame, *, label: str = "") -> Figure:
-    """Draw reward and share of minimal students against the iteration, transfer beside scratch, subset by subset."""
+def transfer_learning(history: pd.DataFrame, *, label: str = "", noise: str = "") -> Figure:
+    """Draw reward and share of minimal students against the iteration, transfer beside scratch, subset by subset.
+
+    A remark on the `noise` of times, and so of rewards, ends the caption.
+    """
     rows = history[history["valid"]]
     by = ["subset", "arm", "seed", "iteration"]
     means = rows.groupby(by, sort=False)[["reward", "minimal"]].mean().reset_index()
@@ -71,7 +84,8 @@ def transfer_learning(history: pd.DataFrame, *, label: str = "") -> Figure:
         axes[1, column].set(xlabel="iteration", ylabel="share of minimal students", ylim=(-0.04, 1.04))
     axes[0, 0].legend()
     caption = f"""{label}Mean reward of the students drawn (top) and the share of them that are minimal (bottom).
-        Reward in the first iteration: {"; ".join(notes)}. {over_seeds(rows, points="Lines", marks="bands")}"""
+        Reward in the first iteration: {"; ".join(notes)}. {over_seeds(rows, points="Lines", marks="bands")}
+        {noise}"""
     return describe(fig, caption=caption, alt=f"Reward against iteration. First iteration: {'; '.join(notes)}.")
 
 

@@ -79,7 +79,7 @@ def ablation(table: pd.DataFrame) -> Figure:
 def _lacking(there: list[tuple[str, str]]) -> str:
     """Return the sentence that names the variants of `experiments.ablation` that are not among those `there`."""
     lacking = [f"{g}: {n}".replace("_", " ") for g, some in variants().items() for n in some if (g, n) not in there]
-    return f" Not in this table, made before they were added or without them: {'; '.join(lacking)}." if lacking else ""
+    return f" Not in this table: {'; '.join(lacking)}." if lacking else ""
 
 
 def deltas(runs: pd.DataFrame, routes: pd.DataFrame) -> Figure:

@@ -86,8 +86,17 @@ def routes(table: pd.DataFrame, *, delta: float = 1.0) -> Figure:
             text.append(rf"$\rho={rho:g}$: {middle:.3f} ({low:.3f} to {high:.3f})")
     caption = f"""Where instances go. Left: share of the routed units that use the local branch in a test, by the true
         type, which the method never sees. Right: what the same branches give with other routes. AUC of the mean local
-        probability against the type, within a client: {"; ".join(text)}. {INTERVALS}"""
+        probability against the type, within a client: {"; ".join(text)}.{_of_units(part)} {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Routes by type of instance against rho. AUC {'; '.join(text)}.")
+
+
+def _of_units(table: pd.DataFrame) -> str:
+    """Return the sentence on what a share of the routed units is, where `table` tells their number."""
+    count = sum(name.startswith("local_1_") for name in table)
+    if count < 2:
+        return ""
+    what = f"one of the {'two' if count == 2 else count} routed units"
+    return f" A share of {1 / count:.2g} means {what}; the AUC may be 1 where one alone tells the types apart."
 
 
 def spread(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> Figure:
