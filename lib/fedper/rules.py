@@ -215,10 +215,8 @@ def fedrep(tables: Tables) -> Verdict:
     own = _tuned_fedrep(tables["rates"])
     measured = f"FedRep minus FedPer 1 at k=4, by seed: {listed(gain)}; each at its own learning rate "
     measured += ", ".join(f"{value:+.3f} (k={k})" for k, value in own.items())
-    detail = (
-        "the published figures are of CIFAR-100; FedRep trains its head for half as many steps besides, longer heads "
-    )
-    detail += "were not tried"
+    detail = "the published figures are of CIFAR-100; FedRep trains its head for half as many steps besides"
+    detail += ", longer heads were not tried"
     below = [value < 0 for value in own.values()]
     close = np.median(gain) > 0 and not all(below)
     good = close and gain.min() > 0 and not any(below)

@@ -29,20 +29,13 @@ def cifar10_crossover(tables: Tables) -> Verdict:
     """The sign of FedPer's gain on CIFAR-10 with four and with all ten classes a client."""
     gain = {k: np.median(paired(tables["cifar10"], "FedPer 2", "FedAvg", classes_per_client=k)) for k in (4, 8, 10)}
     measured = ", ".join(f"{value:+.3f} (k={k})" for k, value in gain.items())
+    ends = rates_at_ends(tables["cifar10"], ("FedPer 2", "FedAvg"), 4, 10)
     return grade(
         sum(gain.values()),
         reproduced=gain[4] > 0.01 and gain[10] < -0.01,
         close=gain[10] < gain[4] / 2,
         measured=measured,
-        detail="; ".join(
-            filter(
-                None,
-                [
-                    beside_alone(tables["cifar10"], "FedPer 2", 4),
-                    rates_at_ends(tables["cifar10"], ("FedPer 2", "FedAvg"), 4, 10),
-                ],
-            )
-        ),
+        detail="; ".join(filter(None, [beside_alone(tables["cifar10"], "FedPer 2", 4), ends])),
     )
 
 

@@ -83,9 +83,8 @@ def accuracy_by_units(table: pd.DataFrame) -> Figure:
     wide = middle.max(axis=1) - middle.min(axis=1)
     caption = f"""Sharing some units and keeping the rest: over all choices the best number of personal units is
         {overall}; among those between FedAvg and training alone it is, by $k$, {best}. Between one and
-        {max(counts) - 1} of them accuracy moves by at most
-        {(inner.max(axis=1) - inner.min(axis=1)).max():.3f}, between
-        all choices, FedAvg and local training included, by up to {wide.max():.3f}. {INTERVALS}"""
+        {max(counts) - 1} of them accuracy moves by at most {(inner.max(axis=1) - inner.min(axis=1)).max():.3f},
+        between all choices, FedAvg and local training included, by up to {wide.max():.3f}. {INTERVALS}"""
     return describe(fig, caption=caption, alt="Accuracy and its spread over clients against personal units, by k.")
 
 
