@@ -3,14 +3,18 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lib.federated.cohort import sample_cohort
+from lib.federated.engine import Answer, accept, evaluate_clients, note_metrics
+from lib.federated.history import History, Recorder
 from lib.federated.seeds import client_rng, cohort_rng, configure_rng
-from lib.federated.types import Algorithm, Federation, Memory, ServerState
+from lib.federated.types import Algorithm, Federation, Instruction, Memory, ServerState
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one of the runs leaves behind: the server's last state, and what each client keeps."""
+    """How one of the runs stands: the server's state, and what each client keeps."""
 
     state: ServerState
     memories: dict[int, Memory]
@@ -23,15 +27,16 @@ def run_side_by_side(
     *,
     rounds: int,
     cohort_size: int | None = None,
+    evaluate_every: int = 0,
     chunk: int = 100,
     watch: Callable[[int, list[Outcome]], None] | None = None,
     progress: Callable[[Iterable, str], Iterable] | None = None,
-) -> list[Outcome]:
-    """Run `algorithm` on each federation with its seed, and return the outcomes in that order.
+) -> list[History]:
+    """Run `algorithm` on each federation with its seed, and return their histories in that order.
 
     The weights are those of ``lib.federated.run(algorithm, federation, rounds=rounds, seed=seed)`` up to rounding;
-    small networks train several times faster so. Weights live where the data do. A client that fails ends the call with
-    its exception.
+    small networks train several times faster so. Weights live where the data do. Raises `ClientError` for the first
+    client that answers with NaN, infinity or wrong shapes; one that raises ends the call with its exception.
 
     Args:
         algorithm: one with ``train_cohort``; its clients may come from different runs.
@@ -39,6 +44,7 @@ def run_side_by_side(
         seeds: the seed of each run.
         rounds: rounds of each run.
         cohort_size: clients sampled a round in each run; None takes all.
+        evaluate_every: all clients are evaluated after every that many rounds and after the last; 0 never evaluates.
         chunk: clients trained at once, all runs together.
         watch: called after each round with its number and how all runs stand.
         progress: wraps the loop over rounds.
@@ -48,23 +54,52 @@ def run_side_by_side(
     places = [federation.clients[0].train_x.device for federation in federations]
     states = [algorithm.init(seed).to(device) for seed, device in zip(seeds, places, strict=True)]
     memories: list[dict[int, Memory]] = [{} for _ in seeds]
+    recorders = [Recorder() for _ in seeds]
     todo = range(1, rounds + 1)
     for round in progress(todo, type(algorithm).__name__) if progress else todo:
-        work = []
-        for place, (federation, seed) in enumerate(zip(federations, seeds, strict=True)):
-            cohort = sample_cohort(len(federation), cohort_size, cohort_rng(seed, round))
-            sent = algorithm.configure(states[place], round, cohort, configure_rng(seed, round))
-            kept = memories[place]
-            work += [
-                (place, c, sent[c], federation.clients[c], kept.get(c, {}), client_rng(seed, round, c)) for c in cohort
-            ]
-        updates: list[dict] = [{} for _ in seeds]
-        for start in range(0, len(work), chunk):
-            part = work[start : start + chunk]
-            results = algorithm.train_cohort(*(list(column) for column in list(zip(*part, strict=True))[2:]))
-            for (place, client, *_), (update, memory) in zip(part, results, strict=True):
-                updates[place][client], memories[place][client] = update, memory
-        states = [algorithm.aggregate(state, found) for state, found in zip(states, updates, strict=True)]
+        sent = [
+            _instructions(algorithm, *run, round, cohort_size) for run in zip(states, federations, seeds, strict=True)
+        ]
+        answers = _trained(algorithm, federations, seeds, sent, memories, round, chunk)
+        for place, run in enumerate(zip(sent, answers, memories, recorders, strict=True)):
+            updates = accept(algorithm, states[place], *run, round=round, on_failure="raise")
+            states[place] = algorithm.aggregate(states[place], updates)
+        if evaluate_every and (round % evaluate_every == 0 or round == rounds):
+            for *run, seed, recorder in zip(federations, states, memories, seeds, recorders, strict=True):
+                found = evaluate_clients(algorithm, *run, round=round, seed=seed, chunk=chunk)
+                note_metrics(found, recorder, round=round, on_failure="raise")
         if watch:
             watch(round, [Outcome(*pair) for pair in zip(states, memories, strict=True)])
-    return [Outcome(*pair) for pair in zip(states, memories, strict=True)]
+    return [recorder.history(*pair) for recorder, *pair in zip(recorders, states, memories, strict=True)]
+
+
+def _instructions(
+    algorithm: Algorithm, state: ServerState, federation: Federation, seed: int, round: int, cohort_size: int | None
+) -> dict[int, Instruction]:
+    cohort = sample_cohort(len(federation), cohort_size, cohort_rng(seed, round))
+    return algorithm.configure(state, round, cohort, configure_rng(seed, round))
+
+
+def _trained(
+    algorithm: Algorithm,
+    federations: Sequence[Federation],
+    seeds: Sequence[int],
+    sent: Sequence[dict[int, Instruction]],
+    memories: Sequence[dict[int, Memory]],
+    round: int,
+    chunk: int,
+) -> list[dict[int, Answer]]:
+    """Return the answers of the clients of each run, `chunk` of them trained at once."""
+    work = [(place, client) for place, instructions in enumerate(sent) for client in sorted(instructions)]
+    answers: list[dict[int, Answer]] = [{} for _ in sent]
+    for start in range(0, len(work), chunk):
+        part = work[start : start + chunk]
+        results = algorithm.train_cohort(
+            [sent[place][c] for place, c in part],
+            [federations[place].clients[c] for place, c in part],
+            [memories[place].get(c, {}) for place, c in part],
+            [client_rng(seeds[place], round, c) for place, c in part],
+        )
+        for (place, c), (update, memory) in zip(part, results, strict=True):
+            answers[place][c] = Answer(update, memory, np.nan)  # clients of many runs share the time
+    return answers

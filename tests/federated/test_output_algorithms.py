@@ -4,6 +4,7 @@ import functools
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from federated_toys import MLP, assert_close, assert_equal, plain_training, toy_federation
@@ -11,6 +12,7 @@ from federated_toys import MLP, assert_close, assert_equal, plain_training, toy_
 from lib.federated import ClientData, Federation, LocalSGD, Model, run
 from lib.federated.algorithms import APFL, Ditto, Ensemble, FedAvg, FineTuned, HypCluster, KNNPer
 from lib.federated.batches import scheduled_batches
+from lib.federated.checks import ClientError
 from lib.federated.seeds import client_rng
 from lib.federated.side_by_side import run_side_by_side
 from lib.federated.types import ServerState
@@ -160,14 +162,24 @@ def test_impossible_settings_are_refused(make, message):
 )
 def test_runs_side_by_side_are_the_runs_one_after_the_other(algorithm, cohort_size, chunk):
     federations, seeds = [toy_federation(), toy_federation((5, 9, 4, 6), seed=1)], [3, 4]
-    together = run_side_by_side(algorithm, federations, seeds, rounds=3, cohort_size=cohort_size, chunk=chunk)
+    setting = {"rounds": 3, "cohort_size": cohort_size, "evaluate_every": 2}
+    together = run_side_by_side(algorithm, federations, seeds, **setting, chunk=chunk)
     for federation, seed, outcome in zip(federations, seeds, together, strict=True):
-        alone = run(algorithm, federation, rounds=3, seed=seed, cohort_size=cohort_size, evaluate_every=0)
+        alone = run(algorithm, federation, seed=seed, **setting)
         assert isinstance(outcome.state, ServerState) and outcome.state.round == 3
         assert_close(outcome.state.tensors, alone.state.tensors)
         assert set(outcome.memories) == set(alone.memories)
         for client, memory in alone.memories.items():
             assert_close(outcome.memories[client], memory)
+        apart = ["seconds"]  # who trains together shares the time
+        pd.testing.assert_frame_equal(outcome.table.drop(columns=apart), alone.table.drop(columns=apart), rtol=1e-4)
+        assert len(outcome.table) and outcome.failures.empty
+
+
+def test_side_by_side_stops_at_the_first_overflow():
+    wild = FedAvg(model=MLP, local=replace(SGD, lr=1e38))
+    with pytest.raises(ClientError, match="round 1"):
+        run_side_by_side(wild, [toy_federation()], [0], rounds=2)
 
 
 def test_side_by_side_refuses_nonsense():

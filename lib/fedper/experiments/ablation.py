@@ -1,13 +1,14 @@
 """What the shared base is worth: a deep one against a single linear layer."""
 
 import functools
+from collections.abc import Sequence
 
 import pandas as pd
 from torch import nn
 
 from lib.federated.types import Federation
 from lib.fedper.aesthetics import aesthetics_federation, picture_pool
-from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
+from lib.fedper.experiments.arms import DIGITS_NET, Cell, Plan, Progress, arms, track
 from lib.fedper.experiments.concept import AESTHETICS_NET
 from lib.fedper.experiments.images import PIXELS
 from lib.fedper.experiments.rates import judging
@@ -30,20 +31,21 @@ def base_ablation(
     Returns:
         One row a run: task, base ("deep" or "linear"), method, seed, and the columns of `arms.by_round`.
     """
-    parts = []
-    for s in track(range(seed, seed + seeds), "base ablation", progress):
-        for task, federation, lr, deep, shape in _tasks(s):
-            plan = Plan(rounds=rounds, steps=steps, lr=lr)
-            for base, build in (("deep", deep), ("linear", functools.partial(linear_base, *shape))):
-                algorithm = fedper(build, personal_units=1, local=plan.local)
-                parts.append(arm("FedPer 1", algorithm, federation, plan, seed=s, task=task, base=base)[0])
-    return pd.concat(parts, ignore_index=True)
+    parts, every = [], range(seed, seed + seeds)
+    for task, federations, lr, deep, shape in track(_tasks(every), "base ablation", progress):
+        plan = Plan(rounds=rounds, steps=steps, lr=lr)
+        for base, build in (("deep", deep), ("linear", functools.partial(linear_base, *shape))):
+            cells = [Cell(*pair, {"task": task, "base": base}) for pair in zip(federations, every, strict=True)]
+            parts += arms("FedPer 1", fedper(build, personal_units=1, local=plan.local), cells, plan)
+    return pd.concat([rows for rows, _ in parts], ignore_index=True)
 
 
-def _tasks(seed: int) -> list[tuple[str, Federation, float, functools.partial, tuple[int, int, int]]]:
-    """Return the tasks: name, federation, learning rate, deep network, and sizes of the network with a linear base."""
-    images = class_federation(*digits(), classes_per_client=4, seed=seed)
-    ratings = aesthetics_federation(picture_pool(seed=seed), a=1.0, seed=seed)
+def _tasks(
+    seeds: Sequence[int],
+) -> list[tuple[str, list[Federation], float, functools.partial, tuple[int, int, int]]]:
+    """Return the tasks: name, federations, learning rate, deep network, sizes of the network with a linear base."""
+    images = [class_federation(*digits(), classes_per_client=4, seed=s) for s in seeds]
+    ratings = [aesthetics_federation(picture_pool(seed=s), a=1.0, seed=s) for s in seeds]
     return [
         ("digits", images, 0.05, DIGITS_NET, (64, 32, 10)),
         ("aesthetics", ratings, 0.03, AESTHETICS_NET, (32, 32, 5)),

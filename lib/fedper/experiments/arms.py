@@ -1,8 +1,8 @@
 """One run of one method on one federation, and what is kept of it."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 from torch import nn
@@ -11,6 +11,7 @@ from lib.federated.checks import ClientError
 from lib.federated.history import History
 from lib.federated.local import LocalSGD
 from lib.federated.run import run
+from lib.federated.side_by_side import run_side_by_side
 from lib.federated.types import Algorithm, Federation
 from lib.nets import mlp
 
@@ -40,6 +41,15 @@ class Plan:
         """The settings of one client's work in one round."""
         length = {"epochs": self.epochs or None, "steps": None if self.epochs else self.steps}
         return LocalSGD(lr=self.lr, momentum=self.momentum, batch_size=self.batch_size, **length)
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One federation, the seed of the runs on it, and the `columns` that tell its rows from others."""
+
+    federation: Federation
+    seed: int
+    columns: Mapping[str, object] = field(default_factory=dict)
 
 
 def track(items: Iterable, label: str, progress: Progress | None) -> Iterable:
@@ -103,10 +113,46 @@ def arm(
 ) -> tuple[pd.DataFrame, History]:
     """Train one method and return its rows, with `method`, `seed` and `columns` in front, and its history."""
     history = train(algorithm, federation, plan, seed=seed, evaluate_every=evaluate_every)
-    rows = by_round(history)
-    for place, (column, value) in enumerate({**columns, "method": name, "seed": seed}.items()):
+    return _labelled(by_round(history), **columns, method=name, seed=seed), history
+
+
+def arms(
+    name: str, algorithm: Algorithm, cells: Sequence[Cell], plan: Plan, *, evaluate_every: int | None = None
+) -> list[tuple[pd.DataFrame, History]]:
+    """Return what `arm` does of each of `cells`, up to rounding, several times faster: all train side by side."""
+    found = run_side_by_side(
+        algorithm,
+        [cell.federation.to(plan.device) for cell in cells],
+        [cell.seed for cell in cells],
+        rounds=plan.rounds,
+        evaluate_every=plan.rounds if evaluate_every is None else evaluate_every,
+        chunk=plan.at_once,
+    )
+    return [
+        (_labelled(by_round(history), **cell.columns, method=name, seed=cell.seed), history)
+        for cell, history in zip(cells, found, strict=True)
+    ]
+
+
+def compared(
+    methods: Sequence[str],
+    algorithm: Callable[[str], Algorithm],
+    cells: Sequence[Cell],
+    plan: Plan,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the last rows of each method on each of `cells`; `algorithm` of its name serves all of them."""
+    parts = []
+    for name in track(methods, "methods", progress):
+        parts += [rows for rows, _ in arms(name, algorithm(name), cells, plan)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _labelled(rows: pd.DataFrame, **columns: object) -> pd.DataFrame:
+    """Put `columns` in front of those of `rows`, in place."""
+    for place, (column, value) in enumerate(columns.items()):
         rows.insert(place, column, value)
-    return rows, history
+    return rows
 
 
 def arm_or_zero(

@@ -1,5 +1,6 @@
 """FedPer against FedAvg and others on images dealt out by class, all arms on the same partitions."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from lib.federated.partition_plot import partition_table
 from lib.fedper.baselines import method
-from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, check_build, track
+from lib.fedper.experiments.arms import DIGITS_NET, Cell, Plan, Progress, arms, check_build, compared, track
 from lib.fedper.experiments.finetuning import finetuned
 from lib.fedper.federations import class_federation, digits
 from lib.fedper.fedper import fedper
@@ -38,19 +39,25 @@ def accuracy_by_classes(
     plan = Plan(rounds=rounds, steps=steps, lr=lr)
     units = len(DIGITS_NET().blocks)
     check_build(DIGITS_NET, max(personal_units) - 1)
-    x, y = digits()
     parts = []
-    cells = [(k, s) for k in classes_per_client for s in range(seed, seed + seeds)]
-    for k, s in track(cells, "classes a client", progress):
-        federation = class_federation(x, y, clients=clients, classes_per_client=k, seed=s, name="digits")
-        for count in personal_units:
-            algorithm = fedper(DIGITS_NET, personal_units=count, local=plan.local, eval_timing="both")
-            labels = {"classes_per_client": k, "personal_units": count}
-            rows, history = arm(
-                arm_name(count, units), algorithm, federation, plan, seed=s, evaluate_every=evaluate_every, **labels
-            )
-            parts += [rows, finetuned(rows, algorithm, history, federation, plan, seed=s)]
+    for count in track(personal_units, "personal units", progress):
+        algorithm = fedper(DIGITS_NET, personal_units=count, local=plan.local, eval_timing="both")
+        cells = _cells(classes_per_client, clients, range(seed, seed + seeds), personal_units=count)
+        found = arms(arm_name(count, units), algorithm, cells, plan, evaluate_every=evaluate_every)
+        for cell, (rows, history) in zip(cells, found, strict=True):
+            parts += [rows, finetuned(rows, algorithm, history, cell.federation, plan, seed=cell.seed)]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def _cells(classes_per_client: Sequence[int], clients: int, seeds: Sequence[int], **columns: object) -> list[Cell]:
+    """Return the digits dealt out with each number of classes a client and each seed."""
+    x, y = digits()
+    return [
+        Cell(class_federation(x, y, clients=clients, classes_per_client=k, seed=s, name="digits"), s, labels)
+        for k in classes_per_client
+        for labels in [{"classes_per_client": k, **columns}]
+        for s in seeds
+    ]
 
 
 def digits_partition(*, classes_per_client: int = 4, clients: int = 10, seed: int = 0) -> pd.DataFrame:
@@ -85,15 +92,8 @@ def other_methods(
 ) -> pd.DataFrame:
     """Return the final accuracy of other methods, on the partitions and with the columns of `accuracy_by_classes`."""
     plan = Plan(rounds=rounds, steps=steps, lr=lr)
-    x, y = digits()
-    parts = []
-    cells = [(k, s) for k in classes_per_client for s in range(seed, seed + seeds)]
-    for k, s in track(cells, "other methods", progress):
-        federation = class_federation(x, y, clients=clients, classes_per_client=k, seed=s, name="digits")
-        for name in methods:
-            algorithm = method(name, DIGITS_NET, plan.local, seed=s)
-            parts.append(arm(name, algorithm, federation, plan, seed=s, classes_per_client=k)[0])
-    return pd.concat(parts, ignore_index=True)
+    cells = _cells(classes_per_client, clients, range(seed, seed + seeds))
+    return compared(methods, lambda name: method(name, DIGITS_NET, plan.local, seed=seed), cells, plan, progress)
 
 
 def common_heads(
@@ -116,15 +116,10 @@ def common_heads(
         One row an evaluated round: classes_per_client, method, seed, and the columns of `arms.by_round`.
     """
     plan = Plan(rounds=rounds, steps=steps, lr=lr)
-    x, y = digits()
+    build = functools.partial(fedper, DIGITS_NET, personal_units=1, head_init="common", eval_timing="both")
     parts = []
-    cells = [(k, s) for k in classes_per_client for s in range(seed, seed + seeds)]
-    for k, s in track(cells, "initial heads", progress):
-        federation = class_federation(x, y, clients=clients, classes_per_client=k, seed=s, name="digits")
-        algorithm = fedper(
-            DIGITS_NET, personal_units=1, local=plan.local, head_init="common", seed=s, eval_timing="both"
-        )
-        name = "FedPer 1, common head"
-        rows, _ = arm(name, algorithm, federation, plan, seed=s, evaluate_every=evaluate_every, classes_per_client=k)
-        parts.append(rows)
-    return pd.concat(parts, ignore_index=True)
+    for s in track(range(seed, seed + seeds), "initial heads", progress):
+        cells = _cells(classes_per_client, clients, [s])
+        algorithm = build(local=plan.local, seed=s)
+        parts += arms("FedPer 1, common head", algorithm, cells, plan, evaluate_every=evaluate_every)
+    return pd.concat([rows for rows, _ in parts], ignore_index=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from lib.fedper.aesthetics import aesthetics_federation, level_probabilities, own_tastes, picture_pool, tastes
 from lib.fedper.baselines import method
 from lib.fedper.ceiling import permutation_ceiling, personal_ceiling, single_model_ceiling
-from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
+from lib.fedper.experiments.arms import DIGITS_NET, Cell, Plan, Progress, arms, compared, track
 from lib.fedper.experiments.finetuning import finetuned
 from lib.fedper.federations import class_federation, digits, permuted
 from lib.nets import mlp
@@ -40,17 +40,20 @@ def aesthetics(
         Chance is one in five.
     """
     plan = Plan(rounds=rounds, steps=steps, lr=lr)
+    cells = [
+        Cell(
+            aesthetics_federation(picture_pool(seed=s), a=a, users=users, seed=s),
+            s,
+            {"a": a, **_ceilings(a, s, users, ceiling_users)},
+        )
+        for a, s in track([(a, s) for a in shares for s in range(seed, seed + seeds)], "aesthetics", progress)
+    ]
     parts = []
-    cells = [(a, s) for a in shares for s in range(seed, seed + seeds)]
-    for a, s in track(cells, "aesthetics", progress):
-        pool = picture_pool(seed=s)
-        ceilings = _ceilings(a, s, users, ceiling_users)
-        federation = aesthetics_federation(pool, a=a, users=users, seed=s)
-        for name in methods:
-            algorithm = method(name, AESTHETICS_NET, plan.local, seed=s)
-            labels = {"a": a, **ceilings}
-            rows, history = arm(name, algorithm, federation, plan, seed=s, evaluate_every=evaluate_every, **labels)
-            parts += [rows, finetuned(rows, algorithm, history, federation, plan, seed=s)]
+    for name in track(methods, "methods", progress):
+        algorithm = method(name, AESTHETICS_NET, plan.local, seed=seed)
+        found = arms(name, algorithm, cells, plan, evaluate_every=evaluate_every)
+        for cell, (rows, history) in zip(cells, found, strict=True):
+            parts += [rows, finetuned(rows, algorithm, history, cell.federation, plan, seed=cell.seed)]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
@@ -89,16 +92,13 @@ def renamed_labels(
     """
     plan = Plan(rounds=rounds, steps=steps, lr=lr)
     x, y = digits()
-    parts = []
-    cells = [(count, s) for count in renamed for s in range(seed, seed + seeds)]
-    for count, s in track(cells, "renamed labels", progress):
+    cells = []
+    for count, s in [(count, s) for count in renamed for s in range(seed, seed + seeds)]:
         plain = class_federation(x, y, clients=clients, classes_per_client=10, seed=s, name="digits")
         names = _permutations(clients, count, np.random.default_rng([s, count]))
-        federation = permuted(plain, names)
         labels = {"renamed": count, "single_ceiling": permutation_ceiling(names, np.bincount(y))}
-        for name in methods:
-            parts.append(arm(name, method(name, DIGITS_NET, plan.local, seed=s), federation, plan, seed=s, **labels)[0])
-    return pd.concat(parts, ignore_index=True)
+        cells.append(Cell(permuted(plain, names), s, labels))
+    return compared(methods, lambda name: method(name, DIGITS_NET, plan.local, seed=seed), cells, plan, progress)
 
 
 def _permutations(clients: int, renamed: int, rng: np.random.Generator) -> np.ndarray:

@@ -12,10 +12,10 @@ from lib.federated.model import Model
 from lib.federated.seeds import client_rng
 from lib.federated.stack import select, stack
 from lib.federated.training import local_sgd
-from lib.federated.types import ClientData, Federation, Tensors
-from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, track, train
+from lib.federated.types import Algorithm, ClientData, Tensors
+from lib.fedper.experiments.arms import DIGITS_NET, Cell, Plan, Progress, arms, track
 from lib.fedper.federations import class_federation, digits
-from lib.fedper.fedper import fedper
+from lib.fedper.fedper import FedPer, fedper
 
 
 def newcomers(
@@ -43,11 +43,16 @@ def newcomers(
     """
     plan = Plan(rounds=rounds, steps=steps, lr=lr)
     x, y = digits()
-    rows = []
-    for s in track(range(seed, seed + seeds), "newcomers", progress):
-        whole = class_federation(x, y, clients=veterans + joining, classes_per_client=classes_per_client, seed=s)
-        old, new = replace(whole, clients=whole.clients[:veterans]), whole.clients[veterans:]
-        for way, start, trained in _starts(old, plan, joining, s):
+    rows, every = [], range(seed, seed + seeds)
+    wholes = [
+        class_federation(x, y, clients=veterans + joining, classes_per_client=classes_per_client, seed=s) for s in every
+    ]
+    cells = [Cell(replace(whole, clients=whole.clients[:veterans]), s) for whole, s in zip(wholes, every, strict=True)]
+    personal = fedper(DIGITS_NET, personal_units=1, local=plan.local)
+    bases, models = (_tensors(a, cells, plan) for a in (personal, FedAvg(model=personal.model, local=plan.local)))
+    for s, whole, base, shared in track(list(zip(every, wholes, bases, models, strict=True)), "newcomers", progress):
+        new = whole.clients[veterans:]
+        for way, start, trained in _starts(personal, base, shared, joining, s):
             for count in examples:
                 steps_taken = 0 if way == "FedAvg as it is" else adaptation_steps
                 values = _adapted(start, _first(new, count), plan, trained, steps_taken, s)
@@ -57,12 +62,19 @@ def newcomers(
     return pd.DataFrame(rows)
 
 
-def _starts(old: Federation, plan: Plan, joining: int, seed: int) -> list[tuple[str, Tensors, list[str] | None]]:
-    """Return each way to begin: its name, the newcomers' stacked initial values, and what they train (None: all)."""
-    model = Model(DIGITS_NET)
-    algorithm = fedper(DIGITS_NET, personal_units=1, local=plan.local)
-    base = train(algorithm, old, plan, seed=seed).state.tensors
-    shared = train(FedAvg(model=model, local=plan.local), old, plan, seed=seed).state.tensors
+def _tensors(algorithm: Algorithm, cells: Sequence[Cell], plan: Plan) -> list[Tensors]:
+    """Return the tensors that the server has after training on each of `cells`."""
+    return [history.state.tensors for _, history in arms(type(algorithm).__name__, algorithm, cells, plan)]
+
+
+def _starts(
+    algorithm: FedPer, base: Tensors, shared: Tensors, joining: int, seed: int
+) -> list[tuple[str, Tensors, list[str] | None]]:
+    """Return each way to begin: its name, the newcomers' stacked initial values, and what they train (None: all).
+
+    `base` are the tensors that FedPer's server has after training, `shared` those of FedAvg's.
+    """
+    model = algorithm.model
     fresh = [model.init(1000 * seed + 100 + place) for place in range(joining)]
     headed = [select(base | select(own, algorithm.personal), model.names) for own in fresh]
     return [

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lib.fedper.baselines import method
-from lib.fedper.experiments.arms import DIGITS_NET, Plan, Progress, arm, track
+from lib.fedper.experiments.arms import DIGITS_NET, Cell, Plan, Progress, compared
 from lib.fedper.federations import digits, dirichlet_federation
 
 
@@ -28,12 +28,9 @@ def accuracy_by_skew(
     """
     plan = Plan(rounds=rounds, steps=steps, lr=lr)
     x, y = digits()
-    parts = []
-    cells = [(alpha, s) for alpha in alphas for s in range(seed, seed + seeds)]
-    for alpha, s in track(cells, "Dirichlet skew", progress):
-        federation = dirichlet_federation(x, y, clients=clients, alpha=alpha, seed=s, name="digits")
-        for name in methods:
-            parts.append(
-                arm(name, method(name, DIGITS_NET, plan.local, seed=s), federation, plan, seed=s, alpha=alpha)[0]
-            )
-    return pd.concat(parts, ignore_index=True)
+    cells = [
+        Cell(dirichlet_federation(x, y, clients=clients, alpha=alpha, seed=s, name="digits"), s, {"alpha": alpha})
+        for alpha in alphas
+        for s in range(seed, seed + seeds)
+    ]
+    return compared(methods, lambda name: method(name, DIGITS_NET, plan.local, seed=seed), cells, plan, progress)
