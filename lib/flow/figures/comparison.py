@@ -30,10 +30,11 @@ def methods(table: pd.DataFrame, *, by: str, data: str) -> Figure:
         title = str(cell).replace("alpha=", "Dirichlet ") if isinstance(cell, str) else rf"$\rho = {cell:g}$"
         axes[0, column].set(title=title, xlabel="accuracy")
         axes[1, column].set(xlabel="share of clients harmed", xlim=(-0.04, 1.04))
-        middle = rows.groupby("method")["personal"].median().sort_values(ascending=False)
+        rivals = rows[rows["method"] != "FedAvg"]
+        middle = rivals.groupby("method")["personal"].median().sort_values(ascending=False)
         notes.append(f"{title}: {listed(middle.iloc[:3])}, FedAvg {level:.3f}")
     caption = f"""{data}: accuracy (top, mean over clients; dashed: FedAvg) and clients that are worse off than with the
-        global model (bottom). Three most accurate methods: {"; ".join(notes)}. Points are medians over
+        global model (bottom). The three most accurate besides FedAvg: {"; ".join(notes)}. Points are medians over
         {seeds_text(table)}, bars intervals of the median (90 %, or the range below five seeds). A method
         without a global model is compared with FedAvg's."""
     return describe(fig, caption=caption, alt=f"Accuracy and harmed clients by method. {'; '.join(notes)}.")
