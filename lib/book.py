@@ -1,6 +1,5 @@
 """Stage the executed notebooks and the generated fragments, then render the book with jupyter-book."""
 
-import hashlib
 import json
 import os
 import re
@@ -16,13 +15,12 @@ from lib import book_fragments
 from lib.batch import RunFailed, replace_folder
 from lib.book_api import write_reference
 from lib.book_finish import finish
+from lib.book_inputs import inputs_hash
 from lib.files import write_text
 from lib.jobs import make_job, papers, read_result
 from lib.report.paths import BUILD, NOTEBOOKS, ROOT
-from lib.report.provenance import versions
 
 HTML = BUILD / "html"
-RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb")
 ICON = '<link rel="icon" href="data:,">\n'
 # jupyter-book always loads sphinx-thebe (live cells through a public hub), which declares its constants twice a page.
 THEBE = re.compile(
@@ -38,15 +36,14 @@ def render(*, force: bool = False) -> tuple[Path, bool]:
 
     Every paper needs a finished quick run. Raises RunFailed with the first warning if the build is not clean.
     """
+    stamp = inputs_hash()
+    stamp_file = HTML / ".stamp"
+    if not force and stamp_file.is_file() and stamp_file.read_text() == stamp:
+        return HTML / "index.html", False
     work = BUILD / f".work.{os.getpid()}"
     try:
-        stage = work / "stage"
-        fill_stage(stage)
-        stamp = tree_hash(stage)
-        stamp_file = HTML / ".stamp"
-        if not force and stamp_file.is_file() and stamp_file.read_text() == stamp:
-            return HTML / "index.html", False
-        html = build(stage, work)
+        fill_stage(work / "stage")
+        html = build(work / "stage", work)
         strip_thebe(html)
         finish(html)
         index = html / "index.html"  # it only sends the reader on; without an icon, browsers ask for one in vain
@@ -202,12 +199,3 @@ def strip_thebe(html: Path) -> None:
             page.write_text(stripped, encoding="utf-8")
     for file in (html / "_static").glob("sphinx-thebe.*"):
         file.unlink()
-
-
-def tree_hash(folder: Path) -> str:
-    """Return the hash of all files below `folder` and of the versions of the tools that render them."""
-    digest = hashlib.sha256(json.dumps(versions(RENDERERS), sort_keys=True).encode())
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(str(path.relative_to(folder)).encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()

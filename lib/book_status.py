@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.book_inputs import RENDERERS
 from lib.book_scoreboard import escape
 from lib.jobs import imported_names, make_job, papers, read_result
 from lib.report.claims import NOT_JUDGED, NOT_RUN
@@ -15,7 +16,6 @@ from lib.report.paths import NOTEBOOKS, RESULTS, ROOT, runs_dir
 from lib.report.provenance import git_state, machine, versions
 from lib.report.style import COLOURS, MARKERS, new_figure
 
-RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "papermill")
 HEADS = ("theory", "experiments", "costs", "claims judged", "real run", "GPU run", "tests", "benchmark rows")
 NONE = "**none**"
 

@@ -56,16 +56,6 @@ def test_a_figure_with_two_captions_is_refused():
         book.fill_cell({"metadata": {}, "source": ""}, [figure, caption, caption], "toy")
 
 
-def test_tree_hash_follows_names_and_content(tmp_path):
-    (tmp_path / "a").write_text("1")
-    first = book.tree_hash(tmp_path)
-    assert book.tree_hash(tmp_path) == first
-    (tmp_path / "a").rename(tmp_path / "b")
-    second = book.tree_hash(tmp_path)
-    (tmp_path / "b").write_text("2")
-    assert len({first, second, book.tree_hash(tmp_path)}) == 3
-
-
 def test_scripts_for_live_cells_are_taken_out_of_every_page(tmp_path):
     (tmp_path / "_static").mkdir()
     (tmp_path / "_static" / "sphinx-thebe.js").write_text("let a")
