@@ -24,6 +24,7 @@ from lib.book_scoreboard import (
 )
 from lib.book_sliders import sliders_text
 from lib.book_status import checklist, history, history_figure, history_figure_text, history_text, made_of
+from lib.book_sweeps import sweeps_text
 from lib.jobs import make_job, papers, read_result
 from lib.report.claims import COMPANION
 from lib.report.page import DPI
@@ -51,6 +52,7 @@ def write_all(stage: Path) -> None:
         "history.md": history_text(runs),
         "history_figure.md": history_figure_text(runs),
         "sliders.md": sliders_text(),
+        "sweeps.md": sweeps_text(folder),
         "gallery.md": gallery(),
         "data.md": data_sets(),
     }

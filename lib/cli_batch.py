@@ -27,6 +27,7 @@ def sweep(
     address: Annotated[str, typer.Option(help="of the Ray cluster; local starts one on this machine")] = "local",
     export: Annotated[Path | None, typer.Option(help="write the runs as a Snakefile to this path, run none")] = None,
     gpus: Annotated[float, typer.Option(help="GPUs a run reserves on Ray, also a fraction; -1: by preset")] = -1,
+    keep: Annotated[bool, typer.Option("--record", help="copy the report to results/, for the book")] = False,
 ) -> None:
     """Run every combination of papers, presets, seeds and grids; what is done is not run again."""
     plan = read_sweep(spec)
@@ -39,7 +40,7 @@ def sweep(
 
         console.print(f"{len(plan.jobs)} runs: {write_snakefile(export, plan.name, plan.jobs)}", soft_wrap=True)
         return
-    from lib.sweep_report import write_report
+    from lib.sweep_report import record_report, write_report
 
     known(engine, ("process", "ray"), "engine")
     options = {"retries": retries, "limit": limit or None}
@@ -50,10 +51,13 @@ def sweep(
     else:
         options["workers"] = chosen
     outcomes = run_shown(console, plan.jobs, **options)
-    console.print(f"report: {write_report(plan, outcomes)}", soft_wrap=True)
+    page = write_report(plan, outcomes)
+    console.print(f"report: {page}", soft_wrap=True)
     failed = [outcome for outcome in outcomes if outcome.state == FAILED]
     if failed:
         raise RunFailed(f"{len(failed)} of {len(outcomes)} runs failed, the first: {failed[0].message}")
+    if keep:
+        console.print(f"recorded in {record_report(page.parent)}", soft_wrap=True)
 
 
 def show_plan(jobs: tuple[Job, ...], workers: int) -> None:

@@ -1,18 +1,21 @@
 """What a sweep leaves behind: a summary, all verdicts, a picture over a swept parameter, and a page that shows them."""
 
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from lib.batch import replace_folder
 from lib.files import write_text
 from lib.jobs import Job, read_result
 from lib.pool import DONE, UP_TO_DATE, Outcome
 from lib.progress import changes
 from lib.report.intervals import summarize
 from lib.report.page import DPI
-from lib.report.paths import runs_dir
+from lib.report.paths import RESULTS, runs_dir
 from lib.report.style import new_figure, series
 from lib.sweep import Sweep
 
@@ -36,6 +39,16 @@ def write_report(sweep: Sweep, outcomes: Sequence[Outcome]) -> Path:
             picture = folder / "plot.png"
             swept_figure(data, sweep.plot).savefig(picture, dpi=DPI, metadata={"Software": "Scarce"})
     return write_text(folder / "index.md", page(sweep, summary, claims, picture))
+
+
+def record_report(folder: Path) -> Path:
+    """Copy the report of a sweep into ``results/sweeps``, which the book shows, in place of a former one."""
+    target = RESULTS / "sweeps" / folder.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copytree(folder, work)
+    replace_folder(work, target)
+    return target
 
 
 def summary_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pytest
 from test_batch import alive, hear_ctrl_c, wait_for
 from toy_notebook import CLAIMS, FIGURE, SETUP, write_notebook
 
-from lib import batch, jobs, pool, sweep, sweep_report
+from lib import batch, book_sweeps, jobs, pool, sweep, sweep_report
 from lib.report.paths import ROOT
 
 SPEC = """
@@ -117,6 +117,25 @@ def test_a_sweep_runs_all_then_nothing_and_reports(spec, toy):
     assert (pd.read_csv(folder / "summary.csv")["state"] == "up to date").all()
     dry = run_command("sweep", spec, "--dry-run")
     assert "0 of 4 to run" in dry.stdout
+
+
+def test_a_recorded_sweep_is_a_section_of_the_book(tmp_path, monkeypatch):
+    folder, results, generated = tmp_path / "scales", tmp_path / "results", tmp_path / "generated"
+    folder.mkdir()
+    generated.mkdir()
+    assert book_sweeps.sweeps_text(generated, results / "sweeps") == book_sweeps.NONE_YET
+    text = "# Sweep scales\n\n![Median of a](plot.png)\n\n## Runs\n\n| a |\n| --- |\n| # |"
+    for name, content in {"index.md": text, "plot.png": "new", "claims.csv": "", "summary.csv": ""}.items():
+        (folder / name).write_text(content)
+    monkeypatch.setattr(sweep_report, "RESULTS", results)
+    (results / "sweeps" / "scales").mkdir(parents=True)
+    (results / "sweeps" / "scales" / "old.csv").write_text("")
+    kept = sweep_report.record_report(folder)
+    assert {path.name for path in kept.iterdir()} == {path.name for path in folder.iterdir()}
+    shown = book_sweeps.sweeps_text(generated, results / "sweeps").splitlines()
+    assert shown[0] == "## Sweep scales" and "### Runs" in shown and "| # |" in shown
+    assert "```{figure} /book/_generated/sweep-scales.png" in shown and ":alt: Median of a" in shown
+    assert (generated / "sweep-scales.png").read_text() == "new"
 
 
 def test_swept_tables_join_parameters_and_refuse_unknown_columns(spec):
