@@ -23,7 +23,7 @@ book: .venv/installed          ## execute stale notebooks at the quick preset, r
 test: .venv/installed          ## style, unit and property tests, notebooks, the book in a browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term --ignore=tests/book
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --ignore=tests/book
 	$(BIN)/scarce book
 	$(BIN)/pytest -n 2 --dist loadgroup tests/book
 	$(NBVAL) notebooks/bslb.ipynb notebooks/segmentation.ipynb

@@ -205,6 +205,8 @@ def work_on(work: Path) -> None:
     """Execute the job described in ``work/job.json``; the body of the worker process."""
     import resource
 
+    # jsonschema, which nbformat imports, would compile a grammar of web addresses for a second; notebooks hold none.
+    sys.modules.setdefault("rfc3987_syntax", None)
     import papermill
 
     described = json.loads((work / "job.json").read_text(encoding="utf-8"))

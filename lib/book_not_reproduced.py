@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lib.book_scoreboard import ORIGINS, RANKS, badge, origin
+from lib.book_scoreboard import ORIGINS, badge, by_scale, origin
 from lib.report.claims import COMPANION, NOT_JUDGED, NOT_REPRODUCED, NOT_RUN
 from lib.report.published import published
 
@@ -45,13 +45,6 @@ def group(claim: pd.DataFrame) -> str | None:
     if largest in GROUPS:
         return largest
     return "smaller" if (judged["status"] == NOT_REPRODUCED).any() else None
-
-
-def by_scale(claim: pd.DataFrame) -> pd.DataFrame:
-    """Return the newest row of each scale, the smallest scale first, runs that did not judge the claim before all."""
-    newest = claim.sort_values("date", kind="stable").drop_duplicates("scale", keep="last")
-    newest = newest.assign(judged=~newest["status"].isin([NOT_JUDGED, NOT_RUN]), rank=newest["scale"].map(RANKS))
-    return newest.sort_values(["judged", "rank"], kind="stable")
 
 
 def claim_text(claim: pd.DataFrame) -> str:

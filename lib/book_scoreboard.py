@@ -28,6 +28,8 @@ SCALES = ("quick", "real", "gpu", "paper")  # of judged claims: the presets, and
 RANKS = {scale: rank for rank, scale in enumerate(SCALES)}
 COLUMNS = ["paper", "id", "statement", "source", "published", "rule", "changed", "measured", "status", "detail"]
 COLUMNS += ["scale", "date"]
+# A claim whose id ends so is the one without the ending, judged again by the same rule on a record of more seeds.
+AGAIN = "-seeds"
 
 
 def scoreboard(names: Iterable[str]) -> pd.DataFrame:
@@ -35,7 +37,8 @@ def scoreboard(names: Iterable[str]) -> pd.DataFrame:
 
     Columns are `COLUMNS`; `scale` is one of `SCALES`, `date` the day of the run. What the page of a quick run judges
     from recorded tables counts at their scale. The recorded run of a preset adds a row where it judges a claim that the
-    page has judged from the quick run's tables.
+    page has judged from the quick run's tables. Claims judged again on more seeds are no claims of their own, see
+    `under_one_id`.
     """
     parts = []
     for paper in names:
@@ -50,8 +53,25 @@ def scoreboard(names: Iterable[str]) -> pd.DataFrame:
                 parts.append(rows[rows["status"] != NOT_RUN])
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
-    table = pd.concat(parts, ignore_index=True).drop_duplicates(["paper", "id", "scale"])  # the page's row comes first
+    table = under_one_id(pd.concat(parts, ignore_index=True))
     return table.reindex(columns=COLUMNS).fillna({"changed": ""})
+
+
+def under_one_id(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return `rows`, one a claim and scale, where what was judged again (`AGAIN`) is a row of the claim it repeats.
+
+    At one scale the row on more seeds stands for the claim, else the first, which is the page's.
+    """
+    id_of = rows["id"].str.removesuffix(AGAIN)
+    first = rows.drop_duplicates(["paper", "id"]).set_index(["paper", "id"])["statement"]
+    keys = pd.MultiIndex.from_arrays([rows["paper"], id_of])
+    again = (id_of != rows["id"]).to_numpy() & keys.isin(first.index)
+    rows = rows.assign(again=again)
+    rows.loc[again, "id"] = id_of[again]
+    rows.loc[again, "statement"] = first.reindex(keys[again]).to_numpy()
+    rows.loc[again, "measured"] = "with more seeds: " + rows.loc[again, "measured"]
+    rows = rows[~(again & (rows["status"] == NOT_RUN))].sort_values("again", ascending=False, kind="stable")
+    return rows.drop_duplicates(["paper", "id", "scale"]).drop(columns="again").sort_index()
 
 
 def judged_record(job: Job, name: str) -> pd.DataFrame:
@@ -79,15 +99,21 @@ def origin(source: str) -> str:
     return "secondary" if source.startswith(("secondary", "public review")) else "paper"
 
 
-def verdict_counts(rows: pd.DataFrame, paper: str, kind: str) -> dict[str, int]:
-    """Return how many claims of `paper` of one kind, a key of `ORIGINS`, have each verdict.
+def by_scale(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the newest row of each claim and scale, the smallest scale first, runs that did not judge before all.
 
-    Each claim counts once, at the largest scale at which it was judged.
+    The last row of a claim is the one that counts, on every page: the largest scale at which it was judged.
     """
+    rows = rows.assign(judged=~rows["status"].isin([NOT_JUDGED, NOT_RUN]), rank=rows["scale"].map(RANKS))
+    newest = rows.sort_values("date", kind="stable").drop_duplicates(["paper", "id", "scale"], keep="last")
+    return newest.sort_values(["judged", "rank"], kind="stable")
+
+
+def verdict_counts(rows: pd.DataFrame, paper: str, kind: str) -> dict[str, int]:
+    """Return how many claims of `paper` of one kind, a key of `ORIGINS`, have each verdict; each counts once."""
     own = rows[(rows["paper"] == paper) & (rows["source"].map(origin) == kind)]
-    own = own.assign(judged=~own["status"].isin([NOT_JUDGED, NOT_RUN]), rank=own["scale"].map(RANKS))
-    latest = own.sort_values(["judged", "rank"], kind="stable").groupby("id").tail(1)
-    return {status: int((latest["status"] == status).sum()) for status in STATUSES}
+    counted = by_scale(own).groupby("id").tail(1)
+    return {status: int((counted["status"] == status).sum()) for status in STATUSES}
 
 
 def verdict_bars(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
@@ -134,7 +160,7 @@ def scoreboard_figure_text(rows: pd.DataFrame) -> str:
             f":alt: Stacked bars of verdicts. {told}.",
             ":width: 691px",
             "",
-            f"Every claim judged so far, at the largest scale at which it was run. {told}.",
+            f"Every claim judged so far, counted once, at the largest scale at which it was judged. {told}.",
             "```",
         ]
     )
@@ -157,7 +183,11 @@ def scoreboard_text(rows: pd.DataFrame) -> str:
 
 
 def claim_table(rows: pd.DataFrame, *, with_published: bool) -> list[str]:
-    """Return the lines of a table with one row a claim: verdict and measurement in a column for each scale."""
+    """Return the lines of a table with one row a claim: verdict and measurement in a column for each scale.
+
+    Each cell but the first begins with the name of its column, which only small screens show: there the cells of a row
+    stand below each other (scarce.css).
+    """
     dates = {
         scale: rows.loc[rows["scale"] == scale, "date"].max() for scale in SCALES if (rows["scale"] == scale).any()
     }
@@ -168,15 +198,21 @@ def claim_table(rows: pd.DataFrame, *, with_published: bool) -> list[str]:
     ]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for _, same in rows.groupby("id", sort=False):
-        newest = same.sort_values("date", kind="stable").drop_duplicates("scale", keep="last")
-        first, by_scale = same.iloc[-1], newest.set_index("scale")
-        source = f"{first['source']}; rule changed later" if first["changed"] else first["source"]
-        cells = [f"{first['statement']} *({source})*", *([first["published"]] if with_published else [])]
+        first, of_scale = same.iloc[-1], by_scale(same).set_index("scale")
+        source = f"{first['source']}; changed later" if (same["changed"] != "").any() else first["source"]
+        cells = [f"{first['statement']} *({source})*"]
+        cells += [f"{column_name('published')} {first['published']}"] if with_published else []
         for scale in dates:
-            known = scale in by_scale.index
-            cells.append(f"{badge(by_scale.loc[scale, 'status'])} {by_scale.loc[scale, 'measured']}" if known else "")
+            row = of_scale.loc[scale] if scale in of_scale.index else None
+            found = f"{column_name(scale)} {badge(row['status'])} {row['measured']}" if row is not None else ""
+            cells.append(found)
         lines.append("| " + " | ".join(map(escape, cells)) + " |")
     return lines
+
+
+def column_name(name: str) -> str:
+    """Return the name of a column as its cells carry it."""
+    return f"[{name}]{{.column-name .column-{name}}}"
 
 
 def badge(status: str) -> str:

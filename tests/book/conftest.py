@@ -1,6 +1,7 @@
 """The built book, served on this machine, and one browser for the whole session.
 
-SCARCE_BOOK may name another folder with built pages; SCARCE_CHROMIUM another browser.
+SCARCE_BOOK may name another folder with built pages; SCARCE_CHROMIUM another browser. With SCARCE_SCREENSHOTS=1 every
+page is also photographed, into _build/screenshots; no test needs the pictures, and long pages take seconds.
 """
 
 import functools
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from bookpages import HTML, built_pages
+from bookpages import HTML, ROOT, built_pages
 
 BROWSERS = (os.environ.get("SCARCE_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -28,10 +29,10 @@ FLAGS = (
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that asks for `page_name` once for every page, in one process all tests of the page, opened once."""
+    """Run a test that asks for `page_name` for every page: all tests of a page in one process, one after another."""
     if "page_name" in metafunc.fixturenames:
-        pages = built_pages() or ["index.html"]
-        metafunc.parametrize("page_name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in pages])
+        pages = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in built_pages() or ["index.html"]]
+        metafunc.parametrize("page_name", pages, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -130,14 +131,50 @@ def open_page(browser, site):
 @pytest.fixture(scope="session")
 def desktop(browser, site):
     """Return a function that gives a page at desktop width, opened once, and the record of its opening."""
+
+    def opening(name):
+        watch = Watch()
+        page = load(browser, site, name, watch=watch)
+        photograph(page, name, "desktop")
+        return page, watch
+
+    yield from one_at_a_time(opening)
+
+
+@pytest.fixture(scope="session")
+def phone(browser, site):
+    """Return a function that gives a page on a phone in dark mode, opened once, and how dark it was when it opened."""
+
+    def opening(name):
+        page = load(browser, site, name, width=360, height=780, dark=True)
+        photograph(page, name, "phone-dark")
+        shade = "[document.documentElement.dataset.theme, getComputedStyle(document.body).backgroundColor]"
+        return page, page.evaluate(shade)
+
+    yield from one_at_a_time(opening)
+
+
+def one_at_a_time(opening):
+    """Give a function that opens a page and closes the one before; tests of a page come one after another."""
     opened = {}
 
     def get(name):
         if name not in opened:
-            watch = Watch()
-            opened[name] = load(browser, site, name, watch=watch), watch
+            close()
+            opened[name] = opening(name)
         return opened[name]
 
+    def close():
+        for page, _ in opened.values():
+            page.context.close()
+        opened.clear()
+
     yield get
-    for page, _ in opened.values():
-        page.context.close()
+    close()
+
+
+def photograph(page, name, kind):
+    """Keep a picture of the whole page, if asked for."""
+    if os.environ.get("SCARCE_SCREENSHOTS"):
+        path = ROOT / "_build" / "screenshots" / f"{name.removesuffix('.html').replace('/', '-')}-{kind}.png"
+        page.screenshot(path=path, full_page=True)

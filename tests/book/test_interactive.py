@@ -106,6 +106,19 @@ def test_a_slider_fits_a_phone(open_page):
         assert not widget.locator("figure").first.is_visible()
 
 
+def test_a_phone_shows_every_verdict_of_a_claim_at_once(open_page):
+    page = open_page(SCOREBOARD, width=360, height=780)
+    rows = page.locator(".claims-table tbody tr").filter(has=page.locator(".column-quick"))
+    rows = rows.filter(has=page.locator(".column-real"))
+    assert rows.count() > 20
+    for row in rows.all():
+        boxes = row.evaluate("""row => [...row.querySelectorAll('.column-name, [class^="verdict-"]')]
+          .filter(e => !e.matches('.column-published')).map(e => e.getBoundingClientRect().toJSON())""")
+        assert len(boxes) >= 4
+        assert all(box["width"] > 0 and box["left"] >= 0 and box["right"] <= 360 for box in boxes)
+        assert max(box["bottom"] for box in boxes) - min(box["top"] for box in boxes) < 780
+
+
 @pytest.fixture
 def without_javascript(browser, site):
     context = browser.new_context(java_script_enabled=False)

@@ -2,9 +2,7 @@
 
 import re
 
-from bookpages import ROOT
-
-SCREENSHOTS = ROOT / "_build" / "screenshots"
+import pytest
 
 # Text that a reader sees as prose: code, scripts and what MathJax made of a formula are left out.
 PROSE = """() => {
@@ -53,8 +51,7 @@ CUT_OFF = """() => {
 
 
 def test_opens_without_errors_or_outside_requests(page_name, desktop):
-    page, watch = desktop(page_name)
-    page.screenshot(path=SCREENSHOTS / shot(page_name, "desktop"), full_page=True)
+    _, watch = desktop(page_name)
     assert watch.errors == []
     assert watch.failed == []
     assert watch.foreign == []
@@ -100,19 +97,22 @@ def test_hidden_code_opens_with_the_keyboard(page_name, desktop):
     assert cells.first.locator("pre").first.is_visible()
 
 
-def test_phone(page_name, open_page):
-    page = open_page(page_name, width=360, height=780)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert page.evaluate(CUT_OFF) == []
-    assert page.evaluate(IMAGES) == []
-    page.screenshot(path=SCREENSHOTS / shot(page_name, "phone"), full_page=True)
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_phone(page_name, phone, theme):
+    page, _ = phone(page_name)
+    shown = page.evaluate("document.documentElement.dataset.theme")
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+    try:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert page.evaluate(CUT_OFF) == []
+        assert page.evaluate(IMAGES) == []
+    finally:
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", shown)
 
 
-def test_dark_mode(page_name, open_page):
-    page = open_page(page_name, dark=True)
-    page.screenshot(path=SCREENSHOTS / shot(page_name, "dark"), full_page=True)
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+def test_dark_mode(page_name, phone):
+    _, (theme, background) = phone(page_name)
+    assert theme == "dark"
     assert max(int(value) for value in re.findall(r"\d+", background)[:3]) < 80
 
 
@@ -152,7 +152,3 @@ def test_skip_link_leads_to_the_article(open_page):
     for key in ("Tab", "Enter", "Tab"):
         page.keyboard.press(key)
     assert page.evaluate("!!document.activeElement.closest('main')")
-
-
-def shot(page_name, kind):
-    return f"{page_name.removesuffix('.html').replace('/', '-')}-{kind}.png"

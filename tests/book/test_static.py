@@ -90,6 +90,26 @@ def test_headings_do_not_skip_a_level(page_name, book_html):
     assert all(after <= before + 1 for before, after in pairwise(levels)), levels
 
 
+def test_all_pages_count_the_same_claims(book_html):
+    board, front, short = (
+        parsed(book_html / "book" / f"{name}.html") for name in ("scoreboard", "intro", "not_reproduced")
+    )
+    rows = [row.text.strip() for row in board.select(".claims-table tbody tr")]
+    assert rows and not [text for text in rows if text.lower().startswith(("with more seeds", "the same with more"))]
+    counts = r"(\d+) (?:reproduced|close|not reproduced|not judged|not run here)"
+    bars = front.find("img", alt=re.compile("^Stacked bars of verdicts"))["alt"]
+    ours = " ".join(re.findall(r": the companion adds: ([^;.]+)", bars))
+    badges = " ".join(badge.text for badge in front.select(".sd-card-footer [class^=verdict-]"))
+    claims, listed, contradicted = re.search(r"Of (\d+) claims, (\d+) stand .*?run: (\d+)", short.text).groups()
+    assert len(rows) == int(claims) == total(counts, bars) == total(counts, badges) + total(counts, ours)
+    assert int(contradicted) == total(r"(\d+) not reproduced", bars)
+    assert int(listed) == len(short.select("dl.simple > dt:has(strong)"))
+
+
+def total(pattern, text):
+    return sum(map(int, re.findall(pattern, text)))
+
+
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_verdict_badges_are_readable(verdict):
     css = (ROOT / "book" / "_static" / "scarce.css").read_text(encoding="utf-8")

@@ -93,7 +93,7 @@ def test_verdict_counts_take_the_largest_scale_at_which_a_claim_was_judged():
          ("p", "c", "not reproduced", "real", "abstract"), ("p", "d", "reproduced", "quick", "companion"),
          ("p", "e", "not judged", "real", "abstract, first version")],
         columns=["paper", "id", "status", "scale", "source"],
-    )  # fmt: skip
+    ).assign(date="2030-01-02")  # fmt: skip
     bars = book_scoreboard.verdict_bars(rows)
     none = dict.fromkeys(STATUSES, 0)
     assert bars == {
@@ -127,12 +127,14 @@ def test_the_scoreboard_has_one_row_a_claim_and_one_column_a_scale():
     assert lines == [
         "| claim | published | quick, 2030-01-02 | real, 2030-01-01 |",
         "|---|---|---|---|",
-        "| A *(abstract; rule changed later)* | 1\\|2 | [close]{.verdict-close} 0.9 "
-        "| [reproduced]{.verdict-reproduced} 1.0 |",
-        "| B *(abstract)* | 2 | [reproduced]{.verdict-reproduced} 2 |  |",
+        "| A *(abstract; changed later)* | [published]{.column-name .column-published} 1\\|2 "
+        "| [quick]{.column-name .column-quick} [close]{.verdict-close} 0.9 "
+        "| [real]{.column-name .column-real} [reproduced]{.verdict-reproduced} 1.0 |",
+        "| B *(abstract)* | [published]{.column-name .column-published} 2 "
+        "| [quick]{.column-name .column-quick} [reproduced]{.verdict-reproduced} 2 |  |",
         "| claim | quick, 2030-01-02 |",
         "|---|---|",
-        "| C *(companion)* | [reproduced]{.verdict-reproduced} 3 |",
+        "| C *(companion)* | [quick]{.column-name .column-quick} [reproduced]{.verdict-reproduced} 3 |",
     ]
 
 

@@ -9,7 +9,7 @@ import time
 import pandas as pd
 import pytest
 from test_batch import alive, hear_ctrl_c, wait_for
-from toy_notebook import CLAIMS, FIGURE, SETUP, write_notebook
+from toy_notebook import CLAIMS, SETUP, write_notebook
 
 from lib import batch, book_sweeps, jobs, pool, sweep, sweep_report
 from lib.report.paths import ROOT
@@ -25,7 +25,8 @@ plot: {paper: toy, table: table, x: scale, y: value}
 
 @pytest.fixture
 def spec(toy):
-    """The path of a sweep of the toy paper over three scales at two presets."""
+    """The path of a sweep of the toy paper, here without a figure, over two scales at two presets."""
+    write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0\nks = [1, 2]", SETUP, CLAIMS)
     path = toy / "scales.yaml"
     path.write_text(SPEC)
     return path
@@ -153,7 +154,7 @@ def test_swept_tables_join_parameters_and_refuse_unknown_columns(spec):
 
 def test_one_failure_does_not_stop_the_others_and_is_not_retried(spec, toy):
     bad = "\nif scale == 2.0:\n    raise ValueError('loss is NaN')"
-    write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", SETUP + bad, FIGURE, CLAIMS)
+    write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", SETUP + bad, CLAIMS)
     done = run_command("sweep", spec)
     assert done.returncode == 1
     assert done.stderr.startswith("error: 2 of 4 runs failed, the first: toy (quick) failed: ValueError: loss is NaN")
@@ -180,8 +181,9 @@ def test_a_kernel_that_dies_once_is_started_again(toy):
 
 
 def test_a_killed_worker_is_started_again(toy):
+    once = f"import pathlib, time\nm = pathlib.Path({str(toy / 'began')!r})\nif not m.exists():\n    m.touch()\n"
     write_notebook(
-        toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", "import time; time.sleep(4)", SETUP, CLAIMS
+        toy / "notebooks" / "toy.ipynb", "seeds = 3", f"{once}    time.sleep(60)", SETUP.replace("scale", "2"), CLAIMS
     )
     job, killed = jobs.make_job("toy"), []
 
@@ -222,7 +224,7 @@ def test_a_corrupt_result_is_run_again(toy):
 def test_two_drivers_share_the_runs(spec, toy):
     counter = toy / "counter"
     count = f"\nwith open({str(counter)!r}, 'a') as f:\n    f.write('x')\nimport time; time.sleep(1)"
-    write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", SETUP + count, FIGURE, CLAIMS)
+    write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", SETUP + count, CLAIMS)
     command = [sys.executable, "-m", "lib.cli", "sweep", str(spec), "--workers", "2"]
     drivers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [driver.wait(timeout=300) for driver in drivers] == [0, 0]
@@ -231,7 +233,7 @@ def test_two_drivers_share_the_runs(spec, toy):
 
 def test_a_killed_driver_is_resumed_with_the_same_tables(spec, toy):
     slow = "\nimport time; time.sleep(1.5)"
-    write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", SETUP + slow, FIGURE, CLAIMS)
+    write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", SETUP + slow, CLAIMS)
     command = [sys.executable, "-m", "lib.cli", "sweep", str(spec), "--workers", "2"]
     driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     runs = toy / "runs" / "toy"

@@ -43,9 +43,9 @@ def captioned(fig):
 
 
 def test_preference_is_tidy_paired_and_reproducible(tiny):
-    again = experiments.preference(rhos=(0.25, 0.5), **TINY)
+    again = experiments.preference(rhos=(0.25,), **TINY)  # the other rho is computed again in the next test
     for name, table in tiny.items():
-        pd.testing.assert_frame_equal(table, again[name])
+        pd.testing.assert_frame_equal(table.query("rho == 0.25").reset_index(drop=True), again[name])
     clients = tiny["clients"]
     assert not clients.duplicated(["rho", "delta", "method", "seed", "client"]).any()
     as_fedavg = [m for m in clients["method"].unique() if m != "Flow"]

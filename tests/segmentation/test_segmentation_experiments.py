@@ -89,9 +89,12 @@ def test_the_figures_of_the_comparison(tiny):
     labelled(figures.segments(tiny["segments"], tiny["methods"]))
     captioned(figures.audiences(tiny["cells"], tiny["methods"]))
     labelled(figures.fairness(tiny["cells"], tiny["methods"]))
-    table = experiments.summary(tiny["methods"])
-    assert len(table) == tiny["methods"]["method"].nunique()
-    assert table["auc"].str.fullmatch(r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]").all()
+    for kind in ("segments", "budget"):
+        table = experiments.summary(tiny["methods"], kind)
+        assert len(table) == tiny["methods"]["method"].nunique()
+        assert not [name for name in table if "_" in name] and table.shape[1] <= 7, "readable and fit for a page"
+    table = experiments.summary(tiny["methods"], "segments")
+    assert table["AUC"].str.fullmatch(r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]").all()
 
 
 def test_medians_come_with_their_intervals():

@@ -13,24 +13,34 @@ from lib.segmentation.joint import fit
 from lib.segmentation.lookalike import lookalike
 from lib.segmentation.settings import DEFAULT, Settings
 
-SHOWN = {  # column: digits
-    "auc": 3,
-    "auprc": 3,
-    "match_rate": 2,
-    "exposure_rate": 2,
-    "exposed": 1,
-    "converters": 1,
-    "valued_converters": 1,
-    "spend_per_exposed": 2,
-    "needed": 2,
-    "joint": 2,
-    "used": 1,
+SHOWN = {  # column: its heading, digits
+    "segments": {
+        "auc": ("AUC", 3),
+        "auprc": ("AUPRC", 3),
+        "match_rate": ("matched, share of targeted", 2),
+        "exposure_rate": ("exposed, share of targeted", 2),
+        "joint": ("joint score", 2),
+        "used": ("segments in use", 1),
+    },
+    "budget": {
+        "exposed": ("exposed per 1,000 users", 1),
+        "converters": ("converters per 1,000 users", 1),
+        "valued_converters": ("converters per 1,000 users, plan for conversions", 1),
+        "spend_per_exposed": ("money per exposed user", 2),
+        "needed": ("budget needed, share", 2),
+    },
 }
 
 
-def summary(methods: pd.DataFrame) -> pd.DataFrame:
-    """Return medians of the main measures with their intervals over seeds as text, one row a method (T1)."""
-    parts = [medians(methods, "method", [column], digits=digits) for column, digits in SHOWN.items()]
+def summary(methods: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return medians of measures with their intervals over seeds as text, one row a method (T1).
+
+    `kind` is "segments" for what segments predict and how much of them is reached, or "budget" for what it buys.
+    """
+    parts = [
+        medians(methods, "method", [column], digits=digits).rename(columns={column: heading})
+        for column, (heading, digits) in SHOWN[kind].items()
+    ]
     return pd.concat([part.set_index("method") for part in parts], axis=1).reset_index()
 
 
@@ -64,14 +74,16 @@ def medians(table: pd.DataFrame, by: str, values: Sequence[str], *, digits: int 
 
 
 def by_variant(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `medians` by variant and weight: auc, exposed, valued_converters, and the least used segments."""
+    """Return `medians` by variant and weight of AUC, exposed users and converters, and the least segments in use."""
     parts = []
     for lam, part in table.groupby("lam"):
         exact = medians(part, "variant", ["auc"], digits=3)
         found = exact.merge(medians(part, "variant", ["exposed", "valued_converters"], digits=1), on="variant")
         least = part.groupby("variant")["used"].min()
-        parts.append(found.assign(lam=lam, least_used=found["variant"].map(least)))
-    return pd.concat(parts, ignore_index=True)
+        parts.append(found.assign(weight=f"{lam:g}", least=found["variant"].map(least)))
+    heads = {column: heading for shown in SHOWN.values() for column, (heading, _) in shown.items()}
+    heads |= {"weight": "weight of delivery", "least": "segments in use, at least"}
+    return pd.concat(parts, ignore_index=True).rename(columns=heads)
 
 
 def costs(*, settings: Settings = DEFAULT, steps: int = 40, seed: int = 0, repeats: int = 20) -> pd.DataFrame:
