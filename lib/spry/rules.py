@@ -9,7 +9,8 @@ import pandas as pd
 
 from lib.report import Missing, Verdict, at, grade, last_round, need
 from lib.report.claims import NOT_JUDGED, STATUSES
-from lib.spry.experiments.arms import MORE, operations_to, rate_ends
+from lib.report.grids import ends_of
+from lib.spry.experiments.arms import MORE, operations_to
 
 Tables = Mapping[str, pd.DataFrame]
 Rule = Callable[[Tables], Verdict]
@@ -242,7 +243,7 @@ def _at_ends(table: pd.DataFrame, methods: tuple[str, ...], rates: pd.Series) ->
 
     Of the rates tried a table of runs has the chosen ones alone, so its ends stand for theirs.
     """
-    ends = rate_ends(rates)
+    ends = ends_of(rates)
     rows = table[table["method"].isin(methods) & table["lr"].isin(ends)].drop_duplicates(["data", "alpha", "method"])
     if rows.empty:
         return ""

@@ -199,12 +199,3 @@ def operations_to(table: pd.DataFrame, target: float) -> pd.Series:
     unknown = there["round"] == middle["round"].min()
     there = there["operations"].mask(unknown)
     return there.reindex(table["method"].unique(), fill_value=np.inf)
-
-
-def rate_ends(rates: Iterable[float]) -> dict[float, str]:
-    """Return what the lowest and the highest of several learning rates are called; {} for less than two.
-
-    A method that has one of them might do better beyond.
-    """
-    several = set(rates)
-    return {min(several): "lowest", max(several): "highest"} if len(several) > 1 else {}

@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lib.report.grids import ends_of
 from lib.report.intervals import last_round, summarize
 from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 from lib.spry.experiments.adapted import LORA
-from lib.spry.experiments.arms import MORE, rate_ends
+from lib.spry.experiments.arms import MORE
 from lib.spry.experiments.methods import RELEASED
 
 LABELS = {"round": "round", "operations": "operations (forward passes)"}
@@ -105,7 +106,7 @@ def texts(table: pd.DataFrame | None, data: str, *, rates: Sequence[float] = ())
 def _at_ends(rows: pd.DataFrame, rates: Sequence[float]) -> str:
     """Say which methods have the lowest or the highest of the `rates` to choose from."""
     parts = []
-    for rate, word in rate_ends(rates).items():
+    for rate, word in ends_of(rates).items():
         chosen = rows[rows["lr"] == rate].groupby("alpha", sort=False)["method"].unique()
         where = [rf"$\alpha={alpha:g}$ {', '.join(map(_quoted, names))}" for alpha, names in chosen.items()]
         parts += [f"The {word} learning rate tried ({rate:g}) was chosen for {'; '.join(where)}."] if where else []
