@@ -9,6 +9,7 @@ import pandas as pd
 from lib.fedper.experiments.rates import judging, tuned
 from lib.report import Claim, Missing, Verdict, at, grade, last_round, need
 from lib.report.claims import NOT_JUDGED
+from lib.report.grids import ends_of
 
 Tables = Mapping[str, pd.DataFrame]
 LEARNT = 0.4  # accuracy of FedAvg among like clients from which on the digits count as learnt
@@ -270,7 +271,7 @@ def rates_at_ends(table: pd.DataFrame, methods: Sequence[str], *ks: int, column:
 def at_ends(table: pd.DataFrame, chosen: pd.DataFrame, by: list[str], column: str = "lr") -> str:
     """Say which arms of `chosen` have a rate (`column`) at an end of those tried: they might do better beyond."""
     rates = table.loc[table["use"] == "tuning", column]
-    arms = chosen.loc[chosen[column].isin([rates.min(), rates.max()]), by].drop_duplicates()
+    arms = chosen.loc[chosen[column].isin(ends_of(rates)), by].drop_duplicates()
     names = "; ".join(" ".join(map(str, arm)) for arm in arms.itertuples(index=False))
     return f"at an end of the learning rates tried, so perhaps better beyond: {names}" if names else ""
 

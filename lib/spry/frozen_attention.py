@@ -7,24 +7,26 @@ own rule computes exponentials and a log-sum-exp anew.
 import torch
 from torch import nn
 
+from lib.spry.frozen_rule import Rule
+
 NAME = "scarce_eager"  # of the attention in transformers' table
 
 
-class _Weights(torch.autograd.Function):
-    """``softmax(q k^T + mask)``: queries and keys ``(n heads, T, d)``, mask ``(n, 1, T, T)`` without a derivative."""
-
-    generate_vmap_rule = True
+class _Weights(Rule):
+    """``softmax(scale q k^T + mask)``: q and k ``(n heads, T, d)``, mask ``(n, 1, T, T)`` without a derivative."""
 
     @staticmethod
-    def forward(q, k, mask, heads):
+    def forward(q, k, mask, heads, scale):
         scores = torch.bmm(q, k.transpose(1, 2))
-        if mask is not None:
-            scores = (scores.unflatten(0, (-1, heads)) + mask).flatten(0, 1)
+        if mask is None:
+            scores.mul_(scale)
+        else:
+            scores = torch.add(mask, scores.unflatten(0, (-1, heads)), alpha=scale).flatten(0, 1)
         return torch.softmax(scores, dim=-1)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
-        q, k, *_ = inputs
+        q, k, *_, ctx.scale = inputs
         needs_q, needs_k, *_ = ctx.needs_input_grad
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(q if needs_k else None, k if needs_q else None, output)
@@ -33,27 +35,26 @@ class _Weights(torch.autograd.Function):
     @staticmethod
     def jvp(ctx, q_t, k_t, *_):
         q, k, weights = ctx.saved_tensors
-        return _softmax_product(_two_products(q_t, k.transpose(1, 2), q, _transposed(k_t)), weights)
+        return _softmax_product(_two_products(q_t, k.transpose(1, 2), q, _transposed(k_t), ctx.scale), weights)
 
     @staticmethod
     def backward(ctx, grad):
         q, k, weights = ctx.saved_tensors
         if grad is None:
-            return None, None, None, None
-        scores = _softmax_product(grad, weights)
+            return None, None, None, None, None
+        scores = _softmax_product(grad, weights).mul_(ctx.scale)
         needs_q, needs_k = ctx.needs_input_grad[:2]
         return (
             torch.bmm(scores, k) if needs_q else None,
             torch.bmm(scores.transpose(1, 2), q) if needs_k else None,
             None,
             None,
+            None,
         )
 
 
-class _Mix(torch.autograd.Function):
+class _Mix(Rule):
     """``weights v``, both with three axes."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(weights, v):
@@ -110,9 +111,8 @@ def attention(
     groups = heads // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
-    q = (query * scaling if scaling != 1 else query).flatten(0, 1)
-    weights = _Weights.apply(q, key.flatten(0, 1), attention_mask, heads).unflatten(0, (-1, heads))
-    weights = nn.functional.dropout(weights, p=dropout, training=module.training)
+    weights = _Weights.apply(query.flatten(0, 1), key.flatten(0, 1), attention_mask, heads, scaling)
+    weights = nn.functional.dropout(weights.unflatten(0, (-1, heads)), p=dropout, training=module.training)
     mixed = _Mix.apply(weights.flatten(0, 1), value.flatten(0, 1)).unflatten(0, (-1, heads))
     return mixed.transpose(1, 2).contiguous(), weights
 
@@ -139,12 +139,12 @@ def _softmax_product(v: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     return torch.ops.aten._softmax_backward_data(v, weights, -1, weights.dtype)
 
 
-def _two_products(a_t, b, a, b_t):
-    """Return ``a_t b + a b_t`` without the terms whose tangent is absent; None if both are."""
-    if a_t is None:
-        return None if b_t is None else torch.bmm(a, b_t)
-    first = torch.bmm(a_t, b)
-    return first if b_t is None else torch.baddbmm(first, a, b_t)
+def _two_products(a_t, b, a, b_t, scale=1):
+    """Return ``scale (a_t b + a b_t)`` without the term whose tangent is absent."""
+    if a_t is not None and b_t is not None:
+        return torch.baddbmm(torch.bmm(a_t, b), a, b_t, beta=scale, alpha=scale)
+    one = torch.bmm(a, b_t) if a_t is None else torch.bmm(a_t, b)
+    return one.mul_(scale)
 
 
 def _transposed(x):

@@ -8,14 +8,14 @@ values, directional derivatives and gradients.
 import torch
 from torch import nn
 
+from lib.spry.frozen_adapter import Lora, is_lora
 from lib.spry.frozen_attention import use_attention
 from lib.spry.frozen_norms import LayerNorm, RmsNorm, is_rms_norm
+from lib.spry.frozen_rule import Rule
 
 
-class _Product(torch.autograd.Function):
+class _Product(Rule):
     """``x W^T + b``, differentiable in all three; absent tangents cost nothing."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
@@ -74,11 +74,11 @@ class Linear(nn.Linear):
 def skip_frozen_tangents(module: nn.Module) -> nn.Module:
     """Return `module`, changed in place, with cheaper forward-mode rules; values and parameter names stay as they are.
 
-    Linear layers (with or without adapters), layer and RMS norms are replaced, sharing their parameters; where `module`
-    is or holds a model of transformers with eager attention, so is its attention. What has no tangent is found at every
-    call, so any subset of the parameters can be perturbed; layers below the first perturbed one carry none anyway.
+    Linear layers, LoRA on them, layer and RMS norms are replaced, sharing their parameters; where `module` is or holds
+    a model of transformers with eager attention, so is its attention. What has no tangent is found at every call, so
+    any subset of the parameters can be perturbed; layers below the first perturbed one carry none anyway.
     """
-    for parent in list(module.modules()):
+    for parent in reversed(list(module.modules())):  # children first: the base layer of an adapter
         for name, child in parent.named_children():
             if type(child) is nn.Linear:
                 setattr(parent, name, Linear(child))
@@ -86,5 +86,7 @@ def skip_frozen_tangents(module: nn.Module) -> nn.Module:
                 setattr(parent, name, LayerNorm(child))
             elif is_rms_norm(child):
                 setattr(parent, name, RmsNorm(child))
+            elif is_lora(child):
+                setattr(parent, name, Lora(child))
     use_attention(module)
     return Linear(module) if type(module) is nn.Linear else module

@@ -7,10 +7,10 @@ tangent, gives the directional derivative. PyTorch's own rule takes a dozen pass
 import torch
 from torch import nn
 
+from lib.spry.frozen_rule import Rule
 
-class _LayerNorm(torch.autograd.Function):
-    generate_vmap_rule = True
 
+class _LayerNorm(Rule):
     @staticmethod
     def forward(x, weight, bias, eps):
         return torch.native_layer_norm(x, weight.shape, weight, bias, eps)
@@ -68,9 +68,7 @@ class LayerNorm(nn.LayerNorm):
         return _LayerNorm.apply(x, self.weight, self.bias, self.eps)[0]
 
 
-class _RmsNorm(torch.autograd.Function):
-    generate_vmap_rule = True
-
+class _RmsNorm(Rule):
     @staticmethod
     def forward(x, weight, eps):
         wide = x.to(torch.float32) if x.dtype in (torch.float16, torch.bfloat16) else x

@@ -129,7 +129,7 @@ def transient_vectors(
     if method == "forward mode":  # values and tangents
         moments = {
             "bert": (16 + 2 * s, 12 + 2 * f + 2 * s, 5 + 4 * f + 2 * s, 13 + 3 * s),
-            "opt": (19 + 2 * s, 6 + 4 * f + 2 * s, 16 + 3 * s),
+            "opt": (17 + 2 * s, 6 + 4 * f + 2 * s, 16 + 3 * s),
             "llama": (7 + 8 * f + 2 * s, 15 + 3 * s),
         }
         return max(moments[family]) + alive

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lib.report import Missing, Verdict, at, grade, last_round, need
 from lib.report.claims import NOT_JUDGED, STATUSES
+from lib.report.grids import ends_of
 from lib.spry.experiments.arms import MORE, operations_to
 
 Tables = Mapping[str, pd.DataFrame]
@@ -242,9 +243,9 @@ def _at_ends(table: pd.DataFrame, methods: tuple[str, ...], rates: pd.Series) ->
 
     Of the rates tried a table of runs has the chosen ones alone, so its ends stand for theirs.
     """
-    ends = {rates.min(): "lowest", rates.max(): "highest"}
+    ends = ends_of(rates)
     rows = table[table["method"].isin(methods) & table["lr"].isin(ends)].drop_duplicates(["data", "alpha", "method"])
-    if len(ends) < 2 or rows.empty:
+    if rows.empty:
         return ""
     words = [f"{r.method}, {r.data}, alpha={r.alpha:g} ({ends[r.lr]}, {r.lr:g})" for r in rows.itertuples()]
     where = "at an end of the learning rates that were chosen anywhere"

@@ -23,8 +23,13 @@ def _kinds(shape: str) -> tuple[tuple[str, str], tuple[str, str]]:
 
     Quantized, the rival is backpropagation that keeps all dequantized weights until its backward pass.
     """
-    quantized = shape != "RoBERTa-large"
-    return ("backprop", "4bit kept" if quantized else "full"), ("forward mode", "4bit" if quantized else "full")
+    if _quantized(shape):
+        return ("backprop", "4bit kept"), ("forward mode", "4bit")
+    return ("backprop", "full"), ("forward mode", "full")
+
+
+def _quantized(shape: str) -> bool:
+    return shape != "RoBERTa-large"
 
 
 def _gpu(table: pd.DataFrame, shape: str) -> tuple[dict[int, tuple[float, float]], list[str]]:
@@ -53,7 +58,10 @@ def _others(table: pd.DataFrame, shape: str) -> str:
 
 
 def memory_range(tables: Tables) -> Verdict:
-    """The rival over forward mode at the paper's four shapes, at both lengths."""
+    """The rival over forward mode at the paper's four shapes, at both lengths.
+
+    RoBERTa-large is not quantized: backpropagation and forward mode both have its weights in bfloat16.
+    """
     ratios, failed = {}, []
     for shape in PAPER_SHAPES:
         found, why = _gpu(tables["gpu_memory"], shape)
@@ -63,7 +71,9 @@ def memory_range(tables: Tables) -> Verdict:
         return Verdict(NOT_JUDGED, "; ".join(failed))
     low = min(map(min, ratios.values()))
     high = min(max(values[place] for values in ratios.values()) for place in range(len(LENGTHS)))
-    measured = ", ".join(f"{' and '.join(f'{v:.1f}' for v in values)} ({shape})" for shape, values in ratios.items())
+    listed = {shape: " and ".join(f"{value:.1f}" for value in values) for shape, values in ratios.items()}
+    weights = {shape: "" if _quantized(shape) else f", {DTYPE} weights on both sides" for shape in ratios}
+    measured = ", ".join(f"{values} ({shape}{weights[shape]})" for shape, values in listed.items())
     measured += f" at {' and '.join(map(str, LENGTHS))} tokens, on {cards(tables['gpu_memory'])}"
     detail = "; ".join(f"{shape}: {_others(tables['gpu_memory'], shape)}" for shape in PAPER_SHAPES)
     total = sum(map(sum, ratios.values()))

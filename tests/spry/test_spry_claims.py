@@ -188,6 +188,12 @@ def test_rule(claim, status, arguments):
     check_rule(CASES, BY_ID, claim, status, arguments)
 
 
+def test_the_shape_that_is_not_quantized_says_so():
+    said, claim = "bfloat16 weights on both sides", BY_ID["memory-range"]
+    assert f"RoBERTa-large with {said}" in claim.rule
+    assert claim.holds(four(1.4, 5.5, 6, 7.1)).measured.startswith(f"1.4 and 1.4 (RoBERTa-large, {said}), ")
+
+
 @pytest.mark.parametrize("claim", CASES)
 def test_nothing_follows_from_what_was_not_measured(claim):
     check_unmeasured(CASES, BY_ID, claim, MEASURED)

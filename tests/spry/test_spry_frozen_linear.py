@@ -28,6 +28,12 @@ class LlamaRMSNorm(nn.Module):
         return self.weight * x / (x.square().mean(-1, keepdim=True) + self.variance_epsilon).sqrt()
 
 
+def lora(rank):
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(r=rank, lora_alpha=3, target_modules=["0"])
+    return peft.inject_adapter_in_model(config, nn.Sequential(nn.Linear(5, 3)))[0]
+
+
 LAYERS = {
     "linear, wide": lambda: nn.Linear(3, 5),
     "linear, narrow": lambda: nn.Linear(5, 3),
@@ -36,6 +42,8 @@ LAYERS = {
     "layer norm, no bias": lambda: nn.LayerNorm(5, bias=False),
     "layer norm, two axes": lambda: nn.LayerNorm((4, 5)),
     "rms norm": lambda: LlamaRMSNorm(5),
+    "lora": lambda: lora(2),
+    "lora, scale 1": lambda: lora(3),
 }
 
 
@@ -88,7 +96,7 @@ def test_derivatives_in_both_modes_equal_stock_for_every_subset_of_tangents(name
         torch.testing.assert_close(found, want, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["linear, wide", "linear, narrow", "layer norm", "rms norm"])
+@pytest.mark.parametrize("name", ["linear, wide", "linear, narrow", "layer norm", "rms norm", "lora"])
 def test_second_derivatives_and_batches_pass_gradcheck(name):
     _, ours, values = case(name)
     inputs = [value.requires_grad_() for value in values.values()]
@@ -192,6 +200,23 @@ def test_a_lora_transformer_of_16_layers_costs_little_more_than_two_forward_pass
             forward = flops(lambda loss=loss, params=params: loss(params))
         ratios.append(jvp_flops(loss, params, params) / forward)
     assert ratios[0] < 2.2 and ratios[1] > 2.8
+
+
+def zero_tangents(loss, params):
+    """Return how many all-zero tangents PyTorch makes in a pass; the shape of each is worked out in Python."""
+    directions = perturbation(Key(0), {name: value.shape for name, value in params.items()})
+    with torch.profiler.profile() as found:
+        forward_gradient(loss, params, directions)
+    return sum(event.name == "aten::_efficientzerotensor" for event in found.events())
+
+
+def test_no_layer_makes_an_all_zero_tangent():
+    """Only the sum of the embeddings, which have none, with the first layer's output does."""
+    counts = {
+        (skip, n): zero_tangents(*text_case(layers=n, skip_frozen=skip)) for skip in (True, False) for n in (1, 4)
+    }
+    assert counts[True, 4] == counts[True, 1] <= 1
+    assert counts[False, 4] - counts[False, 1] > 60
 
 
 def test_layers_below_the_first_perturbed_one_carry_no_tangent():

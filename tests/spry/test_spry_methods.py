@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.report.style import COLOURS
 from lib.spry import figures
 from lib.spry.experiments import arms as module
 from lib.spry.experiments import digits_tables, released_defects
 from lib.spry.experiments.arms import named_arms, operations_to, run_rows, tuned_arm
-from lib.spry.experiments.methods import RELEASED, digits_problem
+from lib.spry.experiments.methods import NAMES as KNOWN
+from lib.spry.experiments.methods import PROTOCOLS, RELEASED, digits_problem
+from lib.spry.figures.methods import FAMILIES, LOOKS
 
 NAMES = ("FedAvg", "Spry", "Spry, more directions", "FedFGD", "FedMeZO", "Spry + Yogi")
 SMALL = {"rates": (1.0, 8.0), "rounds": 2, "sweep_rounds": 2, "seeds": 2, "perturbations": (1, 2), "cohorts": (2,)}
@@ -120,6 +123,18 @@ def test_protocols(tables, comparison):
     assert set(both["method"]) == {"FedAvg", "Spry", "Spry per iteration", "FedSGD"}
     assert "KiB" in figures.protocols(both).scarce_caption
     assert "Spry" in figures.methods(comparison).scarce_alt
+
+
+def test_every_method_has_a_look_of_its_own_in_one_panel_a_row(comparison):
+    for names in (*(tuple(family) for family in FAMILIES.values()), ("Spry", "FedAvg", *PROTOCOLS)):
+        assert len({LOOKS[name] % len(COLOURS) for name in names}) == len(names)
+    assert set(LOOKS) == {*KNOWN, *PROTOCOLS}
+    axes = np.array(figures.methods(comparison).axes).reshape(-1, len(FAMILIES))
+    assert len(axes) == 2 * comparison["alpha"].nunique()
+    named = [text.get_text() for axis in axes[0] for text in axis.get_legend().get_texts()]
+    assert sorted(named) == sorted(comparison["method"].unique())
+    for axis in axes.flat:  # the others stand behind
+        assert len(axis.lines) == comparison["method"].nunique()
 
 
 def test_operations_to_a_target():

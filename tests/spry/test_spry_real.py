@@ -67,7 +67,10 @@ def test_every_method_runs_and_backpropagation_learns(problem):
     assert end.loc["FedAvg", "kib_up"] > end.loc["Spry", "kib_up"] > end.loc["Spry per iteration", "kib_up"] / 2
     rows = table.assign(data="sst2")
     caption = figures.texts(rows, "sst2").scarce_caption
-    assert "Here: 1 seed, 10 rounds" in caption and len(caption.split()) < 120
+    assert "Here: 1 seed, 10 rounds" in caption and len(caption.split()) < 120 and "tried" not in caption
+    lowest = rows.assign(lr=rows["lr"].where(rows["method"] != real.ALL[-1], 0.1))
+    caption = figures.texts(lowest, "sst2", rates=(0.1, 0.5, 2.0)).scarce_caption
+    assert rf"The lowest learning rate tried (0.1) was chosen for $\alpha=1$ {real.ALL[-1]}. These might" in caption
     ranked = figures.ranking(table)
     assert len(ranked) == len(real.ALL) and ranked["accuracy"].is_monotonic_decreasing
     assert ranked.set_index("method")["operations"].to_dict() == end["operations"].to_dict()

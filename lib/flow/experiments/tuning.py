@@ -13,6 +13,7 @@ from lib.flow.experiments.arms import Progress, Run, compared, groups_of, traine
 from lib.flow.experiments.datasets import REAL
 from lib.flow.experiments.tasks import EMBEDDED, bench_of, cohort_of, fits, tuning_federations
 from lib.flow.outcomes import by_run
+from lib.report.grids import ends_of
 from lib.report.tasks import Task, run_tasks
 
 STORED = Path(__file__).parents[1] / "tuned.csv"
@@ -149,7 +150,7 @@ def at_ends(table: pd.DataFrame, task: str, method: str, setting: str) -> list[s
     found = []
     for name, value in setting_of(setting).items():
         values = {one[name] for one in grid if name in one}
-        if len(values) > 1 and value in (min(values), max(values)) and value != LEAST.get(name):
+        if value in ends_of(values) and value != LEAST.get(name):
             found.append(setting_text({name: value}))
     return found
 

@@ -1,39 +1,81 @@
 """Figures of the method comparison: accuracy against rounds and against work, protocols, sweeps."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lib.report.grids import ends_of
 from lib.report.intervals import last_round, summarize
-from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
+from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 from lib.spry.experiments.adapted import LORA
-from lib.spry.experiments.methods import NAMES, PROTOCOLS, RELEASED
+from lib.spry.experiments.arms import MORE
+from lib.spry.experiments.methods import RELEASED
 
+LABELS = {"round": "round", "operations": "operations (forward passes)"}
+HOW_TO_READ = (
+    "A column a family of methods; grey are those of the other families, dotted Spry. In a client's operations K "
+    "tangents at once count 1 + K forward passes, a backward pass one."
+)
 INTERVALS = "Curves are medians over seeds, bands intervals of the median (90 %, or the range below five seeds)."
 
-# One look a method in all figures: a colour by its place, dashed beyond the palette.
-ORDER = (*NAMES, *PROTOCOLS)
+# Families of methods, each with a panel of its own, and one look a method in all figures: its colour and marker.
+FAMILIES = {
+    "backpropagation": {"FedAvg": 7, "FedYogi": 1, "FedAvgSplit": 2, "FedYogiSplit": 4, "FedSGD": 5},
+    "forward mode": {"Spry": 0, "Spry + Yogi": 4, MORE: 1, "FedFGD": 2, "FedFGD shared": 7, "Spry per iteration": 3},
+    "finite differences": {"FedMeZO": 2, "Baffle+": 1, "FwdLLM+": 5},
+}
+LOOKS = {name: index for family in FAMILIES.values() for name, index in family.items()}
+BEHIND = {"color": "#C9C9C9", "linewidth": 1.0, "zorder": 1}  # the other families' curves
+REFERENCE = {"color": COLOURS[LOOKS["Spry"]], "linewidth": 1.2, "linestyle": ":", "zorder": 2}
 
 
 def methods(table: pd.DataFrame) -> Figure:
-    """Draw accuracy against rounds and against operations, one row an alpha (comparison of `digits_tables`)."""
-    alphas, names = list(dict.fromkeys(table["alpha"])), list(dict.fromkeys(table["method"]))
-    fig, axes = new_figure(len(alphas), 2, width=9, height=3.2 * len(alphas), sharey=True)
-    notes = []
-    for row, alpha in zip(axes, alphas, strict=True):
+    """Draw accuracy against rounds and against operations by family (comparison of `digits_tables`)."""
+    notes = [_ends(part, rf"$\alpha={alpha:g}$") for alpha, part in table.groupby("alpha", sort=False)]
+    caption = f"Each method at its own learning rate. Final accuracy at {'; '.join(notes)}. {HOW_TO_READ} {INTERVALS}"
+    alt = f"Accuracy against rounds and operations, a panel a family of methods. {notes[0]}."
+    return describe(_panels(table), caption=caption, alt=alt)
+
+
+def _panels(table: pd.DataFrame) -> Figure:
+    """Return one column a family and two rows an alpha, over rounds and over operations; the dashed line is `majority`.
+
+    The dashed line, the share of the commonest label, is drawn where the table is of one data set of texts.
+    """
+    present = set(table["method"])
+    families = {title: [n for n in names if n in present] for title, names in FAMILIES.items()}
+    families = {title: names for title, names in families.items() if names}
+    alphas = list(dict.fromkeys(table["alpha"]))
+    rows = [(alpha, x) for alpha in alphas for x in LABELS]
+    fig, axes = new_figure(len(rows), len(families), width=9, height=2.1 * len(rows) + 0.9, sharey=True)
+    for line, (alpha, x) in zip(axes, rows, strict=True):
         part = table[table["alpha"] == alpha]
-        for axis, x in zip(row, ("round", "operations"), strict=True):
-            for name in names:
-                _curve(axis, part[part["method"] == name], x, name)
-        row[0].set(xlabel="round", ylabel="accuracy", title=rf"$\alpha = {alpha:g}$")
-        row[1].set(xlabel="operations of a client (forward passes)", xscale="log", title=rf"$\alpha = {alpha:g}$")
-        row[1].xaxis.set_minor_formatter("")
-        notes.append(_ends(part, rf"$\alpha={alpha:g}$"))
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=7)
-    caption = f"""Each method at its own learning rate. Final accuracy at {"; ".join(notes)}. In operations K tangents
-        at once count 1 + K forward passes, a backward pass one. {INTERVALS}"""
-    return describe(fig, caption=caption, alt=f"Accuracy against rounds and operations by method. {notes[0]}.")
+        for axis, names in zip(line, families.values(), strict=True):
+            _family(axis, part, x, names)
+            if "data" in part:
+                axis.axhline(part["majority"].median(), **GUIDE)
+        line[0].set_ylabel(rf"accuracy, $\alpha = {alpha:g}$")
+    tight = {"ncols": 2, "fontsize": 8, "frameon": False, "handlelength": 1.5, "columnspacing": 0.8}
+    for axis, title in zip(axes[0], families, strict=True):
+        axis.legend(title=title, loc="lower center", bbox_to_anchor=(0.5, 1.02), **tight)
+    return fig
+
+
+def _family(axis: Axes, part: pd.DataFrame, x: str, names: Sequence[str]) -> None:
+    """Draw the methods `names` in colour before all others in grey, among which Spry is dotted."""
+    for name in dict.fromkeys(part["method"]):
+        if name not in names:
+            middle = _positive(part[part["method"] == name], x).groupby("round")[[x, "accuracy"]].median()
+            axis.plot(middle[x], middle["accuracy"], **REFERENCE if name == "Spry" else BEHIND)
+    for name in names:
+        _curve(axis, part[part["method"] == name], x, name)
+    axis.set_xlabel(LABELS[x])
+    if x != "round":
+        axis.set_xscale("log")
+        axis.xaxis.set_minor_formatter("")
 
 
 def _ends(part: pd.DataFrame, where: str) -> str:
@@ -43,24 +85,36 @@ def _ends(part: pd.DataFrame, where: str) -> str:
     return f"{where}: " + ", ".join(f"{name} {ranked[name]:.2f}" for name in shown)
 
 
-def texts(table: pd.DataFrame | None, data: str) -> Figure:
-    """Draw `methods` for one data set of `experiments.real_tables`, with the share of the commonest label.
+def texts(table: pd.DataFrame | None, data: str, *, rates: Sequence[float] = ()) -> Figure:
+    """Draw as `methods` one data set of `experiments.real_tables`, with the share of the commonest label.
 
-    None, where there is neither a run nor a recorded one, draws a picture that says so.
+    None, where there is neither a run nor a recorded one, draws a picture that says so. `rates` are the learning rates
+    to choose from: the caption says which methods have the lowest or the highest.
     """
     if table is None:
         return _absent()
     rows = table[table["data"] == data]
-    fig = methods(rows.drop(columns="data"))
-    floors = rows.groupby("alpha", sort=False)["majority"].median()
-    for row, floor in zip(np.array(fig.axes[: 2 * len(floors)]).reshape(-1, 2), floors, strict=True):
-        for axis in row:
-            axis.axhline(floor, **GUIDE)
     counts = rows.groupby("method")["seed"].nunique()
     some = f"{counts.min()} to {counts.max()}" if counts.min() < counts.max() else f"{counts.max()}"
     size = f"{some} seed{'s' if counts.max() > 1 else ''}, {rows['round'].max()} rounds"
-    caption = f"{_outcome(rows)} {fig.scarce_caption} Here: {size}. Dashed: share of the commonest label."
-    return describe(fig, caption=caption, alt=fig.scarce_alt)
+    caption = f"""{_outcome(rows)} Here: {size}, each method at its own learning rate. {_at_ends(rows, rates)}
+        {HOW_TO_READ} Dashed: share of the commonest label. {INTERVALS}"""
+    alt = f"Accuracy against rounds and operations, a panel a family of methods. {_outcome(rows)}"
+    return describe(_panels(rows), caption=caption, alt=alt)
+
+
+def _at_ends(rows: pd.DataFrame, rates: Sequence[float]) -> str:
+    """Say which methods have the lowest or the highest of the `rates` to choose from."""
+    parts = []
+    for rate, word in ends_of(rates).items():
+        chosen = rows[rows["lr"] == rate].groupby("alpha", sort=False)["method"].unique()
+        where = [rf"$\alpha={alpha:g}$ {', '.join(map(_quoted, names))}" for alpha, names in chosen.items()]
+        parts += [f"The {word} learning rate tried ({rate:g}) was chosen for {'; '.join(where)}."] if where else []
+    return " ".join([*parts, "These might do better beyond."] if parts else [])
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if "," in name else name
 
 
 def _outcome(rows: pd.DataFrame) -> str:
@@ -81,16 +135,17 @@ def with_lora(table: pd.DataFrame | None) -> pd.DataFrame | None:
 
 
 def _curve(axis: Axes, rows: pd.DataFrame, x: str, name: str) -> None:
-    """Draw one method's accuracy; beyond the palette's colours, dashed and with the markers in another order."""
-    if x != "round":
-        rows = rows[rows[x] > 0]  # the axis is logarithmic
+    """Draw one method's accuracy with its interval."""
+    rows = _positive(rows, x)
     found = summarize(rows, ["round"], "accuracy").sort_values("round")
     place = rows.groupby("round")[x].median() if x != "round" else found["round"]
-    index = ORDER.index(name)
-    series(axis, place, found["median"], found["low"], found["high"], label=name, index=index)
+    series(axis, place, found["median"], found["low"], found["high"], label=name, index=LOOKS[name])
     axis.lines[-1].set_markevery(max(1, len(found) // 8))
-    if index >= len(COLOURS):
-        axis.lines[-1].set(linestyle="--", marker=MARKERS[(index + 3) % len(MARKERS)])
+
+
+def _positive(rows: pd.DataFrame, x: str) -> pd.DataFrame:
+    """Return the rows that a logarithmic axis can show; that of rounds is not one."""
+    return rows if x == "round" else rows[rows[x] > 0]
 
 
 def protocols(table: pd.DataFrame) -> Figure:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from lib.report.grids import ends_of
 from lib.report.intervals import last_round, summarize
 from lib.spry.experiments.adapted import HEAD, LORA
 from lib.spry.experiments.arms import JVP, operations_to
@@ -56,7 +57,7 @@ def ranked(
         jvp: measured time of a pass with one tangent, in forward passes; gives a column with operations at that price.
     """
     rows = ranking(table, data)
-    ends = {min(rates): " (lowest)", max(rates): " (highest)"} if len(rates) else {}
+    ends = {rate: f" ({word})" for rate, word in ends_of(rates).items()}
     words = {np.inf: "not reached"}
     work = [words.get(v, "at the start" if np.isnan(v) else f"{v:.0f}") for v in rows["operations_to_target"]]
     spread = [f" ({row.low:.2f}–{row.high:.2f})" if row.seeds > 1 else "" for row in rows.itertuples()]
