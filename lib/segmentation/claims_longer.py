@@ -21,9 +21,11 @@ LONGER = (
         "In most draws of the media more users see the message",
         COMPANION,
         UNSTATED,
-        "more exposures at the largest weight in four of five draws of the media; close if in the median",
+        "more exposures at the largest weight in four of five draws of the media, and a median AUC at most 0.01 lower; "
+        "close if more in the median",
         ("media",),
         rules_longer.media,
+        changed="equal AUC was not asked for at first; without it, exposures can be had at the cost of prediction",
     ),
     Claim(
         "more-seeds",

@@ -73,8 +73,18 @@ def exposures(tables: Tables) -> Verdict:
         reproduced=bool(same and middle >= 0.05),
         close=bool(same and middle > 0.02),
         measured=measured,
-        detail=f"the weight is the best of {len(weights(table))} on validation users, discovery only is learned once",
+        detail=f"the weight is the best of {len(weights(table))} on validation users, discovery only is learned once; "
+        f"on test users, {by_weight(table)}",
     )
+
+
+def by_weight(table: pd.DataFrame) -> str:
+    """Return what each weight changes in the median on test users, which no choice has seen: exposures and AUC."""
+    found = []
+    for lam, name in weights(table).items():
+        gain, auc = change(table, name, DISCOVERY, "exposed", relative=True), change(table, name, DISCOVERY, "auc")
+        found.append(f"{np.median(gain):+.1%} at AUC {np.median(auc):+.3f} with {lam:g}")
+    return ", ".join(found)
 
 
 def rates(tables: Tables) -> Verdict:
@@ -134,6 +144,25 @@ def trade_off(tables: Tables) -> Verdict:
         sum(middle),
         reproduced=bool(rising and (last > 0).mean() >= 2 / 3 and np.median(last) > 0),
         close=bool(np.median(last) > 0),
+        measured=measured,
+    )
+
+
+def follows_side(tables: Tables) -> Verdict:
+    """Agreement of segments with the hidden static side and with the topic, from discovery only to the largest weight.
+
+    Adjusted Rand indices: 0 is chance, 1 the same partition.
+    """
+    table = tables["methods"]
+    name = list(weights(table).values())[-1]
+    side, topic = (change(table, name, DISCOVERY, f"ari_{what}") for what in ("side", "topic"))
+    measured = f"{name}: ARI with the side {np.median(values(table, DISCOVERY, 'ari_side')):.3f} "
+    measured += f"{np.median(side):+.3f} (by seed {by_seed(side, '+.3f')}), with the topic {np.median(topic):+.3f}"
+    more = np.median(side) - np.median(topic)
+    return grade(
+        more,
+        reproduced=bool((side > 0).mean() >= 0.8 and np.median(side) >= 0.01 and more > 0),
+        close=bool(np.median(side) > 0 and more > 0),
         measured=measured,
     )
 

@@ -45,7 +45,8 @@ def media(tables: Tables) -> Verdict:
     measured = f"more in {up:.0%} of {len(gain)} draws, {middle:+.1%} in the median, {low:+.1%} to {high:+.1%}"
     auc = change(tables["media"], list(weights(tables["media"]).values())[-1], DISCOVERY, "auc")
     measured += f"; AUC {np.median(auc):+.3f}"
-    return grade(middle, reproduced=bool(up >= 0.8), close=bool(middle > 0), measured=measured)
+    same = np.median(auc) >= -SAME_AUC
+    return grade(middle, reproduced=bool(up >= 0.8 and same), close=bool(middle > 0), measured=measured)
 
 
 def teaching(tables: Tables) -> Verdict:

@@ -14,7 +14,7 @@ from lib.segmentation.rules_longer import best_start
 
 BASE = {
     "auc": 0.7, "exposed": 40.0, "match_rate": 0.4, "exposure_rate": 0.2, "needed": 1.0, "used": 8.0,
-    "valued_converters": 10.0, "concentration": 0.3,
+    "valued_converters": 10.0, "concentration": 0.3, "ari_side": 0.1, "ari_topic": 0.2,
 }  # fmt: skip
 
 
@@ -102,6 +102,11 @@ def beyond_kmeans(gains, auc):
     discovery, other = (rows(name, "exposed", [40.0] * len(gains), auc=a, lam=lam) for name, a, lam in (
         (DISCOVERY, 0.7, 0.0), ("k-means on pages", 0.7 - auc, float("nan"))))  # fmt: skip
     return methods(discovery + ours + other)
+
+
+def follows_side(side, topic):
+    """The change of the agreement with the side by seed, and that with the topic in all of them."""
+    return methods(against("ari_side", [0.1 + one for one in side], ari_topic=0.2 + topic))
 
 
 def charging(far):
@@ -211,6 +216,14 @@ CASES = {
             NO: [((0.1,), -0.01), ((-0.01, -0.02), 0.1)],
         },
     ),
+    "follows-side": (
+        follows_side,
+        {
+            YES: [((0.02, 0.03, 0.1, 0.1, -0.01), 0.0), ((0.02,), -0.1)],
+            NEARLY: [((0.02, 0.03, -0.01), 0.0), ((0.005,), 0.0)],
+            NO: [((-0.01, -0.02), -0.1), ((0.1,), 0.2)],
+        },
+    ),
     "used": (
         lambda *found: methods(rows(DISCOVERY, "used", found, lam=0.0)),
         {YES: [(5, 8), (7,)], NEARLY: [(4, 8, 8)], NO: [(3, 2, 8)]},
@@ -282,8 +295,13 @@ CASES |= {
 BY_ID = {claim.id: claim for claim in CLAIMS}
 MEASURED = [
     "auc", "exposed", "match_rate", "needed", "used", "valued_converters", "concentration", "gain", "price", "mean",
-    "change", "before", "precision",
+    "change", "before", "precision", "ari_side", "ari_topic",
 ]  # fmt: skip
+
+
+def test_more_exposures_at_the_cost_of_prediction_are_close_at_best():
+    cheap = {"media": pd.DataFrame(exposures((0.1, 0.1, 0.1), -0.02))}
+    assert BY_ID["media"].holds(cheap).status == NEARLY
 
 
 def test_claims_are_well_formed():

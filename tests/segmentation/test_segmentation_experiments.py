@@ -89,7 +89,7 @@ def test_the_figures_of_the_comparison(tiny):
     labelled(figures.segments(tiny["segments"], tiny["methods"]))
     captioned(figures.audiences(tiny["cells"], tiny["methods"]))
     labelled(figures.fairness(tiny["cells"], tiny["methods"]))
-    for kind in ("segments", "budget"):
+    for kind in ("segments", "budget", "contents"):
         table = experiments.summary(tiny["methods"], kind)
         assert len(table) == tiny["methods"]["method"].nunique()
         assert not [name for name in table if "_" in name] and table.shape[1] <= 7, "readable and fit for a page"

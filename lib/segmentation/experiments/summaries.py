@@ -29,13 +29,21 @@ SHOWN = {  # column: its heading, digits
         "spend_per_exposed": ("money per exposed user", 2),
         "needed": ("budget needed, share", 2),
     },
+    "contents": {
+        "ari_side": ("ARI with the side", 3),
+        "ari_topic": ("ARI with the topic", 3),
+        "entropy": ("entropy of the outcome given the segment (nats)", 3),
+        "spent": ("spent, share of the budget", 2),
+        "concentration": ("exposures in the largest cell, share", 2),
+    },
 }
 
 
 def summary(methods: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Return medians of measures with their intervals over seeds as text, one row a method (T1).
 
-    `kind` is "segments" for what segments predict and how much of them is reached, or "budget" for what it buys.
+    `kind` is "segments" for what segments predict and how much of them is reached, "budget" for what it buys, or
+    "contents" for what generated segments are made of and where the exposures go.
     """
     parts = [
         medians(methods, "method", [column], digits=digits).rename(columns={column: heading})
