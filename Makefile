@@ -25,7 +25,7 @@ test: .venv/installed          ## style, unit and property tests, notebooks, the
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --ignore=tests/book
 	$(BIN)/scarce book
-	$(BIN)/pytest -n 2 --dist loadgroup tests/book
+	$(BIN)/pytest -n 2 tests/book
 	$(NBVAL) notebooks/bslb.ipynb notebooks/segmentation.ipynb
 
 # Executes notebooks in plain kernels and compares the verdicts with the stored ones. The build's own runs have been

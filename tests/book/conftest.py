@@ -7,6 +7,7 @@ page is also photographed, into _build/screenshots; no test needs the pictures, 
 import functools
 import http.server
 import os
+import re
 import shutil
 import threading
 from dataclasses import dataclass, field
@@ -29,10 +30,34 @@ FLAGS = (
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that asks for `page_name` for every page: all tests of a page in one process, one after another."""
+    """Run a test that asks for `page_name` for every page."""
     if "page_name" in metafunc.fixturenames:
-        pages = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in built_pages() or ["index.html"]]
-        metafunc.parametrize("page_name", pages, scope="session")
+        metafunc.parametrize("page_name", built_pages() or ["index.html"])
+
+
+def page_of(test):
+    """Return the page in the brackets of a test's name, or the name of the test's file."""
+    found = re.search(r"\[(.+?\.html)", test)
+    return found[1] if found else test.split("::")[0]
+
+
+@pytest.hookimpl(trylast=True)  # after the order of files
+def pytest_collection_modifyitems(items):
+    """Put all tests of a page one after another: it is opened once for all of them."""
+    pages = {page: number for number, page in enumerate(dict.fromkeys(page_of(item.nodeid) for item in items))}
+    items.sort(key=lambda item: pages[page_of(item.nodeid)])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Where several processes share the tests, give all tests of a page to one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPage(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return page_of(nodeid)
+
+    return ByPage(config, log)
 
 
 @pytest.fixture(scope="session")
