@@ -18,7 +18,7 @@ from lib.flow.experiments.rates import LINEAR, global_gradient, output_gradient
 from lib.flow.experiments.statements import instance_value_check, mixing_check
 from lib.flow.federations import digits, dirichlet_digits, styled_digits, text_federation
 from lib.flow.mixture import mixture
-from lib.flow.outcomes import by_run, clients_table, global_right, personal_right
+from lib.flow.outcomes import apart_table, by_run, clients_table, global_right, personal_right
 from lib.flow.synthetic import synthetic
 from lib.flow.theory import Setting, best_alpha, curvature, risk, value_of_instances
 
@@ -236,3 +236,13 @@ def test_partialfed_chooses_by_client():
         PartialFed(model=MLP, local=SGD, routing=ROUTED_MLP)
     history = run(CHOOSER, toys(), rounds=3, seed=1, on_failure="raise")
     assert isinstance(history.table, pd.DataFrame) and history.table["personal_accuracy"].between(0, 1).all()
+
+
+def test_routes_apart_counts_what_leaves_the_most_frequent_route():
+    alike = torch.full((4, 2), 0.9)
+    one_leaves = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.7, 0.6], [0.6, 0.4]])
+    text = torch.tensor([[[0.9, 0.9, 0.1]], [[0.9, 0.1, 0.9]]])  # two instances, one unit, three characters
+    table = apart_table([alike, one_leaves, text, torch.zeros(0, 2)])
+    assert table["client"].tolist() == [0, 1, 2] and table["routed"].tolist() == [4, 4, 6]
+    assert table["apart"].tolist() == pytest.approx([0, 1 / 4, 2 / 6])
+    assert table["local"].tolist() == pytest.approx([1, 5 / 8, 4 / 6])

@@ -251,7 +251,7 @@ def test_several_processes_give_the_tables_of_one():
 
 
 def test_variants_and_their_figure():
-    assert [len(group) for group in variants().values()] == [2, 5, 2, 3, 1, 5, 1, 5]
+    assert [len(group) for group in variants().values()] == [2, 1, 5, 2, 3, 1, 5, 1, 5]
     assert all(isinstance(one, Flow) for group in variants().values() for one in group.values())
     table = experiments.ablation(groups=("test", "order"), seeds=1, rounds=1)
     assert table["variant"].tolist() == ["as here", "soft test", "policy first"]
@@ -357,7 +357,9 @@ def test_real_data_refuses_unknown_names_and_runs_where_the_data_are(monkeypatch
     few = {"seeds": 1, "rounds": 1, "tuning_seeds": 1, "tuning_rounds": 1}
     monkeypatch.setattr(real, "MAIN", ("FedAvg", "Ditto"))
     found = experiments.real_tables(["femnist-digits"], **few)
-    assert set(found) == {"femnist", "femnist_fedavg_tuning", "femnist_tuning"} and len(found["femnist"]) == 24
+    assert set(found) == {"femnist", "femnist_fedavg_tuning", "femnist_tuning", "femnist_routes"}
+    assert len(found["femnist"]) == 24 and len(found["femnist_routes"]) == 12
+    assert found["femnist_routes"]["apart"].between(0, 1).all() and set(found["femnist_routes"]["method"]) == {"Flow"}
     assert len(found["femnist_tuning"]) == 8 and set(found["femnist_tuning"]["seed"]) == {1000}
     settings = experiments.settings_table(found | {"other": found["femnist"]})
     assert settings.index.tolist() == ["Ditto", "FedAvg", "partitions"] and settings.columns.tolist() == [
