@@ -38,7 +38,8 @@ class Flow(OutputMetrics, CohortAlgorithm):
         split: which of its examples a client uses in which phase, see `lib.flow.schedule`.
         local_init: the local branch starts at the "global" one, or, as released, at the "average" of the local branches
             of the last round, which are then sent as well.
-        test_mode: how a personalized network uses its routes in a test, see `UnitRouting.mixed`.
+        train_mode: how the network uses its routes when the policy is fitted, see `lib.flow.phases.Phases`.
+        test_mode: how a personalized network uses its routes in a test, see `UnitRouting.forward`.
         order: see `lib.flow.phases.Phases`.
         leak: see `lib.flow.phases.Phases`.
     """
@@ -49,6 +50,7 @@ class Flow(OutputMetrics, CohortAlgorithm):
     regularizer: Regularizer = field(default_factory=Regularizer)
     split: Split = "none"
     local_init: Literal["global", "average"] = "global"
+    train_mode: Mode = "soft"
     test_mode: Mode = "hard"
     order: Order = "in turns"
     leak: bool = False
@@ -71,6 +73,7 @@ class Flow(OutputMetrics, CohortAlgorithm):
             branch_lr=self.branch_lr,
             regularizer=self.regularizer,
             order=self.order,
+            train_mode=self.train_mode,
             leak=self.leak,
         )
 

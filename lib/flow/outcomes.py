@@ -9,6 +9,7 @@ from lib.federated.algorithms.outputs import padded_tests, split_rows
 from lib.federated.seeds import evaluation_rng
 from lib.federated.stack import select, stack
 from lib.federated.types import Algorithm, Federation, Memory, ServerState
+from lib.flow.flow import Flow
 
 COLUMNS = ("client", "test", "global", "personal", "both", "only_global", "only_personal", "neither", "harmed", "tied")
 
@@ -56,6 +57,32 @@ def clients_table(before: Sequence[torch.Tensor], after: Sequence[torch.Tensor])
             shares = [float(part.double().mean()) for part in (g & p, g & ~p, ~g & p, ~g & ~p)]
             rows.append([client, g.numel(), one / g.numel(), two / p.numel(), *shares, int(two < one), int(two == one)])
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def routes_apart(algorithm: Flow, state: ServerState, federation: Federation, *, seed: int) -> pd.DataFrame:
+    """Return whether the instances of a client take different routes in a test, one row a client.
+
+    An instance has a rounded route in each routed unit; in a text every character counts as one.
+
+    Columns: client; routed (instances); local (share of their routes that are local); apart (share of the instances
+    whose routes are not the client's most frequent ones: 0 where nothing is routed by instance).
+    """
+    rngs = [evaluation_rng(seed, state.round, client) for client in range(len(federation))]
+    parts, x = algorithm.personalize(state, federation.clients, rngs), padded_tests(federation.clients)
+    with torch.no_grad():
+        shares = algorithm.routing.forward(parts.shared, parts.local, parts.policy, x, algorithm.test_mode)[1]
+    return apart_table(split_rows(shares, federation.clients))
+
+
+def apart_table(shares: Sequence[torch.Tensor]) -> pd.DataFrame:
+    """Return the table of `routes_apart` for each client's probabilities of the local route, ``(n, units[, T])``."""
+    rows = []
+    for client, one in enumerate(shares):
+        hard = one.transpose(1, -1).flatten(0, -2) > 0.5  # an instance, or a character of one, a row
+        if len(hard):
+            most = int(hard.unique(dim=0, return_counts=True)[1].max())
+            rows.append([client, len(hard), float(hard.double().mean()), 1 - most / len(hard)])
+    return pd.DataFrame(rows, columns=["client", "routed", "local", "apart"])
 
 
 def by_run(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from lib.federated.stack import per_client
 from lib.federated.training import descend, gradients
 from lib.federated.types import ClientData, Tensors
 from lib.flow.regularizer import Regularizer
-from lib.flow.routing import UnitRouting
+from lib.flow.routing import Mode, UnitRouting
 from lib.flow.schedule import Schedule
 
 Order = Literal["in turns", "policy first"]
@@ -45,6 +45,8 @@ class Phases:
         policy_lr: learning rate of the policy.
         regularizer: term of the policy's loss.
         order: whether policy and global branch take their steps "in turns", as released, or "policy first".
+        train_mode: how the mixed network uses the routes when the policy is fitted, see `UnitRouting.forward`; rounded
+            ones give the policy no gradient but that of the regularizer (a variant in the authors' code).
         leak: whether parts that are not trained in a step go on moving by what is left of their momentum, as they do
             with one optimizer for all parts in torch before 2.0 (a defect of the released code's setting).
     """
@@ -55,6 +57,7 @@ class Phases:
     regularizer: Regularizer
     order: Order
     branch_lr: float | None = None
+    train_mode: Mode = "soft"
     leak: bool = False
 
     def rate(self, group: str) -> float:
@@ -99,11 +102,11 @@ class Phases:
                 self._step(parts, "shared", found, for_shared)
 
     def policy_gradients(self, parts: Parts, local: Tensors, batch: Batch) -> Tensors:
-        """Return the gradients of the clients' mean losses of the softly mixed network, regularizer included."""
+        """Return the gradients of the clients' mean losses of the mixed network, regularizer included."""
         routing, loss = self.routing, self.routing.model.loss
 
         def total(policy: Tensors) -> torch.Tensor:
-            outputs, shares = routing.forward(parts.shared, local, policy, batch.x, "soft")
+            outputs, shares = routing.forward(parts.shared, local, policy, batch.x, self.train_mode)
             found = loss(outputs.flatten(0, 1), batch.y.flatten(0, 1)).unflatten(0, batch.weights.shape)
             if self.regularizer.strength:
                 found = found + self.regularizer.per_example(shares)
@@ -141,5 +144,7 @@ def _gradients(total: Callable[[Tensors], torch.Tensor], values: Tensors) -> Ten
     leaves = {name: value.detach().requires_grad_() for name, value in values.items()}
     with torch.enable_grad():
         loss = total(leaves)
+    if not loss.requires_grad:  # rounded routes without a regularizer
+        return {name: torch.zeros_like(value) for name, value in values.items()}
     found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
     return dict(zip(leaves, found, strict=True))

@@ -5,11 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from lib.flow.baselines.methods import UNTUNED
 from lib.flow.outcomes import by_run
-from lib.report import Missing, Verdict, grade
+from lib.report import Missing, Verdict, grade, need
 from lib.report.claims import NOT_JUDGED
 
 Tables = Mapping[str, pd.DataFrame]
+AIM = 0.03  # gain over fine-tuning that would confirm the paper at rho = 0.25
+SHARES = (0.25, 0.5, 0.75)  # values of rho that rules ask for
+FINE_TUNED = ("FedAvg + FT", UNTUNED)
 
 
 def values(table: pd.DataFrame, method: str, value: str, **where: object) -> pd.Series:
@@ -38,13 +42,19 @@ def by_seed(numbers: np.ndarray) -> str:
     return f"median {np.median(numbers):+.3f} of " + ", ".join(f"{number:+.3f}" for number in np.sort(numbers))
 
 
+def missed(gain: float) -> str:
+    """Return ``"the median misses three points by 0.2"``; nothing where a gain in accuracy reaches them."""
+    return "" if not gain < AIM else f"the median misses three points by {100 * (AIM - gain):.1f}"
+
+
 def accuracy(other: str):
     """Return the rule on Flow against `other`, a fine-tuned FedAvg, at rho = 0.25, paired by seed."""
 
     def rule(tables: Tables) -> Verdict:
         gain = paired(tables["clients"], "Flow", other, rho=0.25, delta=1.0)
         measured = f"Flow minus {other}, {by_seed(gain)}"
-        return grade(gain.min(), reproduced=gain.min() >= 0.03, close=gain.min() > 0, measured=measured)
+        detail = missed(np.median(gain))
+        return grade(gain.min(), reproduced=gain.min() >= AIM, close=gain.min() > 0, measured=measured, detail=detail)
 
     return rule
 
@@ -74,16 +84,25 @@ def global_accuracy(tables: Tables) -> Verdict:
 
 
 def every_rho(tables: Tables) -> Verdict:
-    """Flow above fine-tuned FedAvg, and not more clients harmed, for every share of local instances."""
-    clients = tables["clients"]
-    rhos = [r for r in (0.25, 0.5, 0.75) if r in set(clients["rho"])]
-    if len(rhos) < 3:
-        raise Missing("rho 0.25, 0.5 and 0.75")
-    gain = {r: np.median(paired(clients, "Flow", "FedAvg + FT", rho=r, delta=1.0)) for r in rhos}
-    more = {r: np.median(paired(clients, "Flow", "FedAvg + FT", "harmed", rho=r, delta=1.0)) for r in rhos}
-    measured = "; ".join(f"rho={r:g}: accuracy {gain[r]:+.3f}, harmed {more[r]:+.2f}" for r in rhos)
-    low, most = min(gain.values()), max(more.values())
-    return grade(low + most, reproduced=low > 0 and most <= 0, close=low > 0, measured=measured)
+    """Flow above both forms of fine-tuning, and not more clients harmed, for every share of local instances."""
+    clients, least, middle, more, notes = tables["clients"], [], [], [], []
+    need(clients, rho=SHARES)
+    for rho in SHARES:
+        where = {"rho": rho, "delta": 1.0}
+        gains = {name: paired(clients, "Flow", name, **where) for name in FINE_TUNED}
+        rival = closest(gains)
+        more.append(np.median(paired(clients, "Flow", rival, "harmed", **where)))
+        least += [gain.min() for gain in gains.values()]
+        middle += [np.median(gain) for gain in gains.values()]
+        notes.append(f"rho={rho:g}: Flow minus {rival}, {by_seed(gains[rival])}, harmed {more[-1]:+.2f}")
+    good = min(least) > 0 and max(more) <= 0
+    value = sum(least) + sum(more)
+    return grade(value, reproduced=good, close=min(middle) > 0, measured="; ".join(notes))
+
+
+def closest(gains: Mapping[str, np.ndarray]) -> str:
+    """Return the method over which the median gain is least."""
+    return min(gains, key=lambda name: np.median(gains[name]))
 
 
 def auc(tables: Tables) -> Verdict:
@@ -98,9 +117,9 @@ def auc(tables: Tables) -> Verdict:
 
 
 def ensemble(tables: Tables) -> Verdict:
-    """How far the plain ensembles stay behind Flow, at rho 0.25 and 0.5."""
+    """How far the plain ensembles stay behind Flow, for every share of local instances."""
     clients, gap = tables["clients"], {}
-    for r in (0.25, 0.5):
+    for r in SHARES:
         gaps = [
             np.median(paired(clients, "Flow", name, rho=r, delta=1.0)) for name in ("ensemble", "ensemble, own weight")
         ]

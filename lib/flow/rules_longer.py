@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.flow.experiments.tuning import at_ends, chosen
-from lib.flow.rules import Tables, by_seed, paired, values
+from lib.flow.rules import Tables, by_seed, closest, paired, values
 from lib.report import Missing, Verdict, grade
 from lib.report.claims import NOT_JUDGED
 
@@ -20,25 +20,26 @@ REGULARIZED = {  # variants of the ablation that differ in the regularizer alone
 
 
 def best_method(tables: Tables) -> Verdict:
-    """Flow against every other method, paired by seed, at rho 0.25 and 0.5."""
-    table, low, middle, closest = tables["methods"], [], [], []
-    for rho in (0.25, 0.5):
-        others = [name for name in dict.fromkeys(table[table["rho"] == rho]["method"]) if name != "Flow"]
-        if not others:
+    """Flow against every other method, paired by seed: all of them at rho 0.25 and 0.5, those at hand at 0.75."""
+    low, middle, notes = [], [], []
+    for name, rho in (("methods", 0.25), ("methods", 0.5), ("clients", 0.75)):
+        rows = tables[name]
+        rows = rows[(rows["rho"] == rho) & (rows["delta"] == 1.0)]
+        gains = {one: paired(rows, "Flow", one) for one in dict.fromkeys(rows["method"]) if one != "Flow"}
+        if not gains:
             raise Missing(f"Flow beside others at rho={rho:g}")
-        gains = {name: paired(table, "Flow", name, rho=rho) for name in others}
-        rival = min(gains, key=lambda name: np.median(gains[name]))
-        closest.append(f"Flow minus {rival}, {by_seed(gains[rival])} (rho={rho:g})")
+        rival = closest(gains)
+        notes.append(f"Flow minus {rival}, {by_seed(gains[rival])} (rho={rho:g}, {len(gains)} methods)")
         low += [gain.min() for gain in gains.values()]
         middle += [np.median(gain) for gain in gains.values()]
-    measured = "; ".join(closest)
-    return grade(sum(low), reproduced=min(low) > 0, close=min(middle) > 0, measured=measured)
+    return grade(sum(low), reproduced=min(low) > 0, close=min(middle) > 0, measured="; ".join(notes))
 
 
 def settings_gain(name: str, prefix: str):
     """Return the rule that Flow beats fine-tuning in every setting of table `name` that begins with `prefix`.
 
-    It does not judge where no setting had anything routed by instance: Flow was Flow by client in every client.
+    It does not judge where no setting had anything routed by instance: no instance took a route of its own, or, where
+    routes were not kept, Flow was Flow by client in every client.
     """
 
     def rule(tables: Tables) -> Verdict:
@@ -52,9 +53,9 @@ def settings_gain(name: str, prefix: str):
         tuned = _tuned(tables, name)
         measured = "; ".join(f"{s}: accuracy, {by_seed(gain[s])}, harmed {harm[s]:+.2f}" for s in settings)
         measured += _scale(table, tuned)
-        alike = _without_instances(table, settings)
-        remarks = _remarks(table, settings) + _of_the_global_branch(gain, lead) + _by_client_alone(alike)
-        detail = "; ".join(remarks + _at_ends(tuned, settings))
+        alike, evidence = _without_instances(table, tables.get(f"{name}_routes"), settings)
+        remarks = _remarks(table, settings) + _of_the_global_branch(gain, lead) + [evidence]
+        detail = "; ".join(filter(None, remarks + _at_ends(tuned, settings)))
         least, middle = (min(float(f(one)) for one in gain.values()) for f in (np.min, np.median))
         own, most = min(float(np.median(gain[s] - lead[s])) for s in settings), max(harm.values())
         good, near = least > 0.005 and own > 0 and most <= 0, middle >= 0 and most <= 0.05
@@ -98,22 +99,26 @@ def _at_ends(tuned: pd.DataFrame | None, settings: Sequence[str]) -> list[str]:
     return [f"at an end of the values tried, so perhaps better beyond: {'; '.join(found)}"] if found else []
 
 
-def _without_instances(table: pd.DataFrame, settings: Sequence[str]) -> list[str]:
-    """Return the settings in which Flow is Flow by client in every client: all its instances are routed alike."""
+def _without_instances(
+    table: pd.DataFrame, routes: pd.DataFrame | None, settings: Sequence[str]
+) -> tuple[list[str], str]:
+    """Return the settings in which nothing was routed by instance, and the remark that says how that is known."""
+    if routes is not None:
+        apart = routes.groupby("setting")["apart"].mean().reindex(settings)
+        shares = ", ".join(f"{share:.1%} ({setting})" for setting, share in apart.items())
+        words = f"instances that leave the most frequent route of their client, {routes['seed'].nunique()} seeds"
+        return [s for s in settings if (routes[routes["setting"] == s]["apart"] == 0).all()], f"{words}: {shares}"
     index = [column for column in ("seed", "client") if column in table]
-    same = []
+    same, known = [], []
     for s in settings:
         rows = table[table["setting"] == s].set_index(index).sort_index()
         sides = [rows[rows["method"] == name].select_dtypes("number") for name in ("Flow", "Flow by client")]
-        if len(sides[0]) and sides[0].equals(sides[1]):
-            same.append(s)
-    return same
-
-
-def _by_client_alone(same: Sequence[str]) -> list[str]:
-    """Return the remark on the settings `same` in which the policy routes all instances of a client alike."""
+        known += [s] if len(sides[1]) else []
+        same += [s] if len(sides[1]) and sides[0].equals(sides[1]) else []
+    if not known:
+        return [], "whether anything was routed by instance is not known: neither routes nor Flow by client were kept"
     words = "Flow and Flow by client agree in every client, so that nothing was routed by instance"
-    return [f"{words}: {', '.join(same)}"] if same else []
+    return same, f"{words}: {', '.join(same)}" if same else ""
 
 
 def _remarks(table: pd.DataFrame, settings: Sequence[str]) -> list[str]:

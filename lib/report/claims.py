@@ -35,9 +35,10 @@ class Claim:
     """One statement of a paper (or a companion proposition) with the rule that judges it.
 
     `source` says where the statement stands (abstract, section, "companion"), `published` the published figure as
-    text ("direction only" where there is none), `needs` the names of the tables that `holds` reads, and `rule` the
-    tolerance in words. A rule is written before its result is seen; `changed` says what was changed after, and why.
-    `timed` marks a verdict that rests on times measured in the run itself: another machine may find another.
+    text ("direction only" where there is none), `needs` the names of the tables that `holds` reads, `uses` those that
+    it reads where they are at hand, and `rule` the tolerance in words. A rule is written before its result is seen;
+    `changed` says what was changed after, and why. `timed` marks a verdict that rests on times measured in the run
+    itself: another machine may find another.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Claim:
     holds: Callable[[Mapping[str, pd.DataFrame]], Verdict]
     changed: str = ""
     timed: bool = False
+    uses: tuple[str, ...] = ()
 
 
 def grade(value: float, *, reproduced: bool, close: bool, measured: str, detail: str = "") -> Verdict:
@@ -83,7 +85,7 @@ def judge(claims: Iterable[Claim], tables: Mapping[str, pd.DataFrame]) -> pd.Dat
     """
     rows = []
     for claim in claims:
-        used = {name: tables[name] for name in claim.needs if name in tables and len(tables[name])}
+        used = {name: tables[name] for name in (*claim.needs, *claim.uses) if len(tables.get(name, ()))}
         missing = [name for name in claim.needs if name not in used]
         verdict = (
             _verdict(claim, used) if not missing else Verdict(NOT_RUN, "", f"needs the table {', '.join(missing)}")

@@ -245,6 +245,20 @@ def test_a_client_with_a_single_minibatch_has_no_second_half():
     assert not any(torch.equal(large.tensors[name], state.tensors[name]) for name in MLP.names)
 
 
+@pytest.mark.parametrize("strength", [0.0, 3.0])
+def test_rounded_in_training_the_policy_moves_by_the_regularizer_alone(strength):
+    algorithm = make(train_mode="hard", push=strength)
+    state, data = algorithm.init(0), toys().clients[0]
+    parts = algorithm.personalize(state, [data], [np.random.default_rng(0)])
+    moved = sum(float((value[0] - state.tensors[f"policy.{name}"]).abs().sum()) for name, value in parts.policy.items())
+    q = [float(algorithm.routing.shares(one, data.test_x[None]).mean()) for one in (parts.policy, _policy(state))]
+    assert (moved == 0 and q[0] == q[1]) if strength == 0 else q[0] < q[1] - 0.02
+
+
+def _policy(state):
+    return {n.removeprefix("policy."): v[None] for n, v in state.tensors.items() if n.startswith("policy.")}
+
+
 def test_momentum_leaks_into_frozen_parts_only_if_asked():
     federation, rngs = toys((20, 20)), [[client_rng(0, 1, c) for c in (0, 1)] for _ in range(2)]
     clean, leaky = (make(leak=leak, local_init="average") for leak in (False, True))

@@ -6,6 +6,7 @@ import pytest
 from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
 
 from lib.flow import CLAIMS, rules
+from lib.flow.baselines.methods import UNTUNED
 from lib.report import COMPANION, Missing
 from lib.report.published import published
 
@@ -35,11 +36,13 @@ def harmed(ours, theirs):
     }
 
 
-def every_rho(gains, more):
-    table = against("Flow", "FedAvg + FT", [[g] for g in gains], groups=(0.25, 0.5, 0.75), delta=1.0)
-    flow = table["method"] == "Flow"
-    table.loc[flow, "harmed"] = 0.5 + np.array(more)
-    return {"clients": table}
+def every_rho(gains, more, untuned=(0.0, 0.0, 0.0)):
+    """Gains over tuned fine-tuning in two seeds, harm beside it, and how far the untuned form is above it."""
+    groups = (0.25, 0.5, 0.75)
+    table = against("Flow", "FedAvg + FT", [[g, g + 0.01] for g in gains], groups=groups, delta=1.0)
+    table.loc[table["method"] == "Flow", "harmed"] = 0.5 + np.repeat(more, 2)
+    other = {(r, UNTUNED): [0.5 + u] * 2 for r, u in zip(groups, untuned, strict=True)}
+    return {"clients": pd.concat([table, clients(other, delta=1.0)])}
 
 
 def auc(first, second):
@@ -48,18 +51,20 @@ def auc(first, second):
 
 
 def ensemble(one, other):
+    groups = (0.25, 0.5, 0.75)
     parts = [
-        against("Flow", "ensemble", [[one]] * 2, groups=(0.25, 0.5), delta=1.0),
-        clients({(r, "ensemble, own weight"): [0.5 + one - other] for r in (0.25, 0.5)}, delta=1.0),
+        against("Flow", "ensemble", [[one]] * 3, groups=groups, delta=1.0),
+        clients({(r, "ensemble, own weight"): [0.5 + one - other] for r in groups}, delta=1.0),
     ]
     return {"clients": pd.concat(parts)}
 
 
-def best_method(first, second):
+def best_method(first, second, third=(0.01, 0.02, 0.03)):
     cells = {(r, "Flow"): [0.5 + g for g in gains] for r, gains in ((0.25, first), (0.5, second))}
     for name, level in (("APFL", 0.5), ("Ditto", 0.3)):
         cells |= {(r, name): [level] * len(first) for r in (0.25, 0.5)}
-    return {"methods": clients(cells).drop(columns=["client", "test"])}
+    last = against("Flow", "ensemble", [third], groups=(0.75,), delta=1.0)
+    return {"methods": clients(cells, delta=1.0).drop(columns=["client", "test"]), "clients": last}
 
 
 def tuned(task, kind, **chosen):
@@ -198,17 +203,26 @@ def personal_gradients(*ratios):
     rows = []
     for seed, (unlike, alike) in enumerate(ratios):
         for setting, values in (
-            ("unlike", {"global": 1.0, "local": 9.0, "routed": unlike}),
-            ("alike", {"global": 9.0, "local": 1.0, "routed": alike}),
+            ("unlike", {"share": 0.2, "global": 1.0, "local": 9.0, "routed": unlike}),
+            ("alike", {"share": 0.0, "global": 9.0, "local": 1.0, "routed": alike}),
         ):
-            rows += [
-                {"setting": setting, "seed": seed, "model": model, "squared_gradient": value}
-                for model, value in values.items()
-            ]
+            rows.append({"setting": setting, "seed": seed, "client": 0} | values)
     return {"personal_gradients": pd.DataFrame(rows)}
 
 
-GAINS = {YES: [(0.03, 0.05)], NEARLY: [(-0.01, 0.02, 0.05)], NO: [(-0.01, -0.02)]}
+def gradient_bound(*clients_of_seeds):
+    """The bound is 1: the squared gradients of the clients of each seed, and a client all of one branch."""
+    rows = [
+        {"setting": "unlike", "seed": seed, "client": c, "share": 0.5, "routed": value, "mix": 1.0, "parts": 1.0}
+        for seed, some in enumerate(clients_of_seeds)
+        for c, value in enumerate(some)
+    ]
+    table = pd.DataFrame([*rows, rows[0] | {"client": 99, "share": 1.0, "routed": 5.0}])
+    return {"personal_gradients": table}
+
+
+BOUNDS = {YES: [((0.9, 1.0), (0.5, 0.6))], NEARLY: [((0.8, 1.1), (0.5, 0.6))], NO: [((0.9, 1.2), (0.5, 0.6))]}
+UNKNOWN = "whether anything was routed by instance is not known: neither routes nor Flow by client were kept"
 
 # By claim: the function that makes its tables, and arguments for each verdict.
 CASES = {
@@ -236,8 +250,12 @@ CASES = {
         every_rho,
         {
             YES: [((0.01, 0.02, 0.03), (0, -0.1, -0.2))],
-            NEARLY: [((0.01, 0.02, 0.03), (0, 0.1, 0))],
-            NO: [((-0.01, 0.03, 0.03), (0, 0, 0))],
+            NEARLY: [
+                ((0.01, 0.02, 0.03), (0, 0.1, 0)),
+                ((0.01, -0.001, 0.03), (0, 0, 0)),
+                ((0.01, 0.02, 0.03), (0, 0, 0), (0, 0, 0.033)),
+            ],
+            NO: [((-0.01, 0.03, 0.03), (0, 0, 0)), ((0.01, 0.02, 0.03), (0, 0, 0), (0, 0, 0.04))],
         },
     ),
     "auc": (
@@ -261,8 +279,12 @@ CASES = {
         best_method,
         {
             YES: [((0.01, 0.02), (0.01, 0.02))],
-            NEARLY: [((-0.01, 0.02, 0.03), (0.01, 0.02, 0.03))],
-            NO: [((-0.01, -0.02, 0.03), (0.1, 0.1, 0.1)), ((0.1, 0.1), (-0.01, 0.0))],
+            NEARLY: [((-0.01, 0.02, 0.03), (0.01, 0.02, 0.03)), ((0.1, 0.1), (0.1, 0.1), (-0.01, 0.01, 0.02))],
+            NO: [
+                ((-0.01, -0.02, 0.03), (0.1, 0.1, 0.1)),
+                ((0.1, 0.1), (0.1, 0.1), (-0.01, -0.01, 0.02)),
+                ((0.1, 0.1), (-0.01, 0.0)),
+            ],
         },
     ),
     "digits": settings("digits", "Dirichlet 0.6"),
@@ -310,11 +332,13 @@ CASES = {
     "personal-gradients": (
         personal_gradients,
         {
-            YES: [((0.9, 0.8), (1.0, 0.5))],
+            YES: [((0.9, 0.8), (0.99, 0.5))],
             NEARLY: [((0.9, 0.8), (0.9, 0.8), (1.1, 1.2))],
-            NO: [((1.2, 0.5),), ((0.5, 1.2),)],
+            NO: [((1.2, 0.5),), ((0.5, 1.2),), ((1.0, 0.8), (1.0, 0.8), (0.7, 0.8))],
         },
     ),
+    "gradient-mix": (gradient_bound, BOUNDS),
+    "gradient-parts": (gradient_bound, BOUNDS),
     "policy-memory": (
         lambda share: {"phases": pd.DataFrame({"step": ["FedAvg", "policy"], "extra / FedAvg": [1.0, share]})},
         {YES: [(2.1,)], NEARLY: [(1.7,)], NO: [(1.2,)]},
@@ -327,7 +351,8 @@ CASES = {
 }
 BY_ID = {claim.id: claim for claim in CLAIMS}
 MEASURED = [
-    "personal", "global", "harmed", "auc", "local_1", "local_0", "squared_gradient", "extra / FedAvg", "alpha", "value",
+    "personal", "global", "harmed", "auc", "local_1", "local_0", "squared_gradient", "routed", "extra / FedAvg",
+    "alpha", "value",
 ]  # fmt: skip
 
 
@@ -360,6 +385,16 @@ def test_a_rule_without_the_method_says_what_it_lacks():
         rules.accuracy("FedAvg + FT")({"clients": clients({(0.25, "Flow"): [0.5]}, delta=1.0)})
 
 
+def test_the_median_that_misses_three_points_is_told():
+    found = BY_ID["accuracy"].holds({"clients": against("Flow", "FedAvg + FT", [[0.01, 0.028, 0.04]], delta=1.0)})
+    assert found.detail == "the median misses three points by 0.2" and rules.missed(0.03) == ""
+
+
+def test_no_bound_is_judged_where_routes_never_part():
+    tables = {name: table.assign(share=1.0) for name, table in gradient_bound((0.9,), (0.8,)).items()}
+    assert BY_ID["gradient-mix"].holds(tables).status == "not judged"
+
+
 def test_what_a_comparison_rests_on_must_be_there():
     """Nobody harmed by fine-tuning, or a FedAvg that has learnt nothing: not judged."""
     assert BY_ID["harmed"].holds(harmed((0.0, 0.0), (0.0, 0.0))).status == "not judged"
@@ -374,7 +409,7 @@ def test_the_split_is_judged_with_the_regularizer_that_suits_it():
 
 def test_where_fedavg_is_better_than_both_the_verdict_says_so():
     tables = settings("femnist", "by user")[0]((0.02,), 0.0)
-    assert BY_ID["femnist"].holds(tables).detail == ""
+    assert BY_ID["femnist"].holds(tables).detail == UNKNOWN
     plain = tables["femnist"]["method"] == "FedAvg"
     better = tables["femnist"].assign(personal=tables["femnist"]["personal"].where(~plain, 0.9))
     assert "by user" in BY_ID["femnist"].holds({"femnist": better}).detail
@@ -391,19 +426,19 @@ def test_a_verdict_on_real_data_names_stronger_plain_methods_and_a_global_model_
     cells |= {("alpha=0.1", "local only"): [0.7]}
     detail = BY_ID["cifar10"].holds({"cifar10": clients(cells, by="setting")}).detail
     assert detail == (
-        "Training alone is more accurate than Flow: alpha=0.1; FedAvg has hardly learnt anything: alpha=0.1"
+        f"Training alone is more accurate than Flow: alpha=0.1; FedAvg has hardly learnt anything: alpha=0.1; {UNKNOWN}"
     )
     cells[("alpha=0.1", "FedAvg")], cells[("alpha=0.1", "local only")] = [0.3], [0.2]
-    assert BY_ID["cifar10"].holds({"cifar10": clients(cells, by="setting")}).detail == ""
+    assert BY_ID["cifar10"].holds({"cifar10": clients(cells, by="setting")}).detail == UNKNOWN
 
 
 def test_a_verdict_on_real_data_has_its_seeds_and_partitions_and_the_arms_at_an_end():
     tables = settings("shakespeare", "by speaker", "Shakespeare")[0]((0.02, 0.03), 0.0)
     found = BY_ID["shakespeare"].holds(tables)
-    assert found.measured.endswith("; 2 seeds, settings chosen on 1 partition") and found.detail == ""
+    assert found.measured.endswith("; 2 seeds, settings chosen on 1 partition") and found.detail == UNKNOWN
     ends = tuned("Shakespeare", "by speaker", **{"FedAvg_+_FT": "rate=0.1, times=2", "Flow": "rate=0.3, push=0.1"})
     assert BY_ID["shakespeare"].holds(tables | {"shakespeare_tuning": ends}).detail == (
-        "at an end of the values tried, so perhaps better beyond: "
+        f"{UNKNOWN}; at an end of the values tried, so perhaps better beyond: "
         "FedAvg + FT, Shakespeare (rate=0.1, times=2); Flow, Shakespeare (push=0.1)"
     )
     with pytest.raises(Missing, match="tuning of Flow"):
@@ -423,6 +458,18 @@ def test_where_routing_by_instance_is_routing_by_client_the_verdict_says_so():
     assert words not in BY_ID["femnist"].holds({"femnist": other}).detail
 
 
+def test_routes_that_were_kept_tell_whether_anything_was_routed_by_instance():
+    table = settings("femnist", "by user")[0]((0.02, 0.03), 0.0)["femnist"]
+    same = pd.concat([table, table[table["method"] == "Flow"].assign(method="Flow by client")])
+    routes = pd.DataFrame({"setting": "by user", "seed": [0, 1], "client": 0, "apart": [0.0, 0.1]})
+
+    def judged(apart):
+        return BY_ID["femnist"].holds({"femnist": same, "femnist_routes": routes.assign(apart=apart)})
+
+    assert judged([0.0, 0.1]).status == YES and judged([0.0, 0.0]).status == "not judged"
+    assert "leave the most frequent route of their client, 2 seeds: 5.0% (by user)" in judged([0.0, 0.1]).detail
+
+
 def test_settings_are_judged_where_one_of_them_had_instances_routed():
     first, second = (settings("digits", f"Dirichlet {a}")[0]((0.0, 0.0), 0.0)["digits"] for a in (0.1, 0.6))
     both = pd.concat([first, second])
@@ -438,7 +485,7 @@ def test_where_fine_tuning_loses_to_fedavg_the_verdict_has_the_lead_over_fedavg(
     table = clients(cells | {("by user", "FedAvg"): [0.6, 0.6]}, by="setting")
     assert BY_ID["femnist"].holds({"femnist": table}).detail == (
         "Fine-tuned FedAvg is less accurate than FedAvg: by user "
-        "(medians 0.580 and 0.600, Flow 0.610; Flow minus FedAvg, paired, +0.010)"
+        "(medians 0.580 and 0.600, Flow 0.610; Flow minus FedAvg, paired, +0.010); " + UNKNOWN
     )
 
 

@@ -1,5 +1,6 @@
 """The generators, the outcomes, the closed forms and PartialFed."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +15,11 @@ from lib.federated import run
 from lib.federated.algorithms import FedAvg, FineTuned
 from lib.federated.seeds import client_rng
 from lib.flow.baselines.partialfed import LOGITS, PartialFed
-from lib.flow.experiments.rates import LINEAR, global_gradient, output_gradient
+from lib.flow.experiments.rates import LINEAR, global_gradient, gradient_terms, output_gradient
 from lib.flow.experiments.statements import instance_value_check, mixing_check
 from lib.flow.federations import digits, dirichlet_digits, styled_digits, text_federation
 from lib.flow.mixture import mixture
-from lib.flow.outcomes import by_run, clients_table, global_right, personal_right
+from lib.flow.outcomes import apart_table, by_run, clients_table, global_right, personal_right
 from lib.flow.synthetic import synthetic
 from lib.flow.theory import Setting, best_alpha, curvature, risk, value_of_instances
 
@@ -236,3 +237,40 @@ def test_partialfed_chooses_by_client():
         PartialFed(model=MLP, local=SGD, routing=ROUTED_MLP)
     history = run(CHOOSER, toys(), rounds=3, seed=1, on_failure="raise")
     assert isinstance(history.table, pd.DataFrame) and history.table["personal_accuracy"].between(0, 1).all()
+
+
+def test_routes_apart_counts_what_leaves_the_most_frequent_route():
+    alike = torch.full((4, 2), 0.9)
+    one_leaves = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.7, 0.6], [0.6, 0.4]])
+    text = torch.tensor([[[0.9, 0.9, 0.1]], [[0.9, 0.1, 0.9]]])  # two instances, one unit, three characters
+    table = apart_table([alike, one_leaves, text, torch.zeros(0, 2)])
+    assert table["client"].tolist() == [0, 1, 2] and table["routed"].tolist() == [4, 4, 6]
+    assert table["apart"].tolist() == pytest.approx([0, 1 / 4, 2 / 6])
+    assert table["local"].tolist() == pytest.approx([1, 5 / 8, 4 / 6])
+
+
+def test_a_routed_gradient_is_bounded_by_the_branches_over_what_they_serve():
+    """Two instances by hand: one input number, two classes, a bias; all gradients are errors times (x, 1)."""
+    x, y = torch.tensor([[2.0], [-1.0]]), torch.tensor([0, 1])
+    ours, own = torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([[math.log(3.0), 0.0], [math.log(3.0), 0.0]])
+    found = gradient_terms(ours, own, torch.tensor([True, False]), x, y)
+
+    def square(first, second):  # errors of class 0: the other class has the opposite
+        return 2 * ((2 * first - second) ** 2 + (first + second) ** 2) / 4
+
+    expected = {"share": 0.5, "global": square(-0.5, 0.5), "local": square(-0.25, 0.75), "routed": square(-0.25, 0.5)}
+    expected["mix"] = (expected["global"] + expected["local"]) / 2
+    expected["parts"] = (2 * 0.25**2 * 5 + 2 * 0.5**2 * 2) / 2  # the local branch on x = 2, the global one on x = -1
+    assert found == pytest.approx(expected) and found["routed"] < found["parts"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_bound_on_the_routed_gradient_holds_and_is_tight_without_a_choice(seed):
+    rng = torch.Generator().manual_seed(seed)
+    x, ours, own = (torch.randn(7, size, generator=rng) for size in (4, 3, 3))
+    y, local = torch.randint(3, (7,), generator=rng), torch.rand(7, generator=rng) > 0.5
+    found = gradient_terms(ours, own, local, x, y)
+    assert found["routed"] <= found["parts"] * (1 + 1e-12)
+    for every in (True, False):
+        one = gradient_terms(ours, own, torch.full((7,), every), x, y)
+        assert one["routed"] == one["mix"] == one["parts"] == one["local" if every else "global"]

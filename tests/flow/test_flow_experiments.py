@@ -85,6 +85,21 @@ def test_the_figures_of_preference(tiny):
         figures.harm(tiny["clients"], rho=0.33)
 
 
+def test_the_forms_of_fine_tuning_and_the_aim():
+    level = {"FedAvg": (0.5, 0.5), "Flow": (0.6, 0.62), "FedAvg + FT": (0.572, 0.592), UNTUNED: (0.61, 0.58)}
+    rows = [
+        {"rho": 0.25, "delta": 1.0, "method": name, "seed": seed, "client": 0, "personal": value, "harmed": 0.25}
+        for name, some in level.items()
+        for seed, value in enumerate(some)
+    ]
+    table = experiments.forms_of_fine_tuning(pd.DataFrame(rows))
+    assert table["form"].tolist() == ["FedAvg + FT", UNTUNED] and table["seeds ahead"].tolist() == ["2 of 2", "1 of 2"]
+    assert table["gain over FedAvg"].tolist() == pytest.approx([0.082, 0.095])
+    assert table["Flow minus it"].tolist() == pytest.approx([0.028, 0.015])
+    caption = figures.gains(pd.DataFrame(rows)).scarce_caption
+    assert "+0.028 over FedAvg + FT (misses three points by 0.2)" in caption
+
+
 def test_the_table_of_right_and_wrong_sums_to_one(tiny):
     table = experiments.correctness(tiny["clients"], rho=0.25).set_index("method")
     shares = table[["both right", "only global right", "only personal right", "both wrong"]]
@@ -251,7 +266,7 @@ def test_several_processes_give_the_tables_of_one():
 
 
 def test_variants_and_their_figure():
-    assert [len(group) for group in variants().values()] == [2, 5, 2, 3, 1, 5, 1, 5]
+    assert [len(group) for group in variants().values()] == [2, 1, 5, 2, 3, 1, 5, 1, 5]
     assert all(isinstance(one, Flow) for group in variants().values() for one in group.values())
     table = experiments.ablation(groups=("test", "order"), seeds=1, rounds=1)
     assert table["variant"].tolist() == ["as here", "soft test", "policy first"]
@@ -339,9 +354,12 @@ def test_costs_are_counted():
     w, psi = 20 * 64 + 64 + 64 * 5 + 5, 20 * 32 + 32 + 2 * (32 * 2 + 2)
     assert rounds.loc["Flow", "KiB sent"] == pytest.approx((4 * (w + psi) + 8) / 1024)
     assert rounds.loc["Flow as released", "KiB sent"] == pytest.approx((4 * (2 * w + psi) + 8) / 1024)
+    assert rounds["expected"].tolist() == ["1", "4 to 5", "2 to 2.5", "2 to 2.5"]
     phases = experiments.phase_costs().set_index("step")
     assert phases.loc["local", "operations / FedAvg"] == phases.loc["global", "operations / FedAvg"] == 1
-    assert phases.loc["policy", "held_mib"] > 2 * phases.loc["FedAvg", "held_mib"]
+    w, psi = 1_206_590 - 52 * 129, 336_158  # ten classes instead of 62
+    held = {"FedAvg": 2 * w, "local": 3 * w + psi, "policy": 2 * w + 2 * psi, "global": 3 * w + psi}  # momentum too
+    assert (phases["held_mib"] * 2**20 / 4).to_dict() == pytest.approx(held)
 
 
 def test_real_data_refuses_unknown_names_and_runs_where_the_data_are(monkeypatch):
@@ -357,7 +375,9 @@ def test_real_data_refuses_unknown_names_and_runs_where_the_data_are(monkeypatch
     few = {"seeds": 1, "rounds": 1, "tuning_seeds": 1, "tuning_rounds": 1}
     monkeypatch.setattr(real, "MAIN", ("FedAvg", "Ditto"))
     found = experiments.real_tables(["femnist-digits"], **few)
-    assert set(found) == {"femnist", "femnist_fedavg_tuning", "femnist_tuning"} and len(found["femnist"]) == 24
+    assert set(found) == {"femnist", "femnist_fedavg_tuning", "femnist_tuning", "femnist_routes"}
+    assert len(found["femnist"]) == 24 and len(found["femnist_routes"]) == 12
+    assert found["femnist_routes"]["apart"].between(0, 1).all() and set(found["femnist_routes"]["method"]) == {"Flow"}
     assert len(found["femnist_tuning"]) == 8 and set(found["femnist_tuning"]["seed"]) == {1000}
     settings = experiments.settings_table(found | {"other": found["femnist"]})
     assert settings.index.tolist() == ["Ditto", "FedAvg", "partitions"] and settings.columns.tolist() == [

@@ -49,6 +49,7 @@ def test_the_pieces_on_real_data_follow_their_tuning():
         settings, count = 2 if name == "cifar10" else 1, [task.table for task in tasks].count
         assert count(name) == settings * 3 * groups and count(second) == settings * 2 * 8 * (groups)
         methods = [task.options["methods"] for task in tasks if task.table == name]
+        assert needs[f"{name}_routes"] == (first, second) and count(f"{name}_routes") == settings * 3
         assert sum("FedRep" in group for group in methods) == (0 if name == "shakespeare" else settings * 3)
     with pytest.raises(ValueError, match="unknown data set or method 'FedX'"):
         real_tasks(["cifar10"], more=["FedX"])

@@ -4,7 +4,7 @@ from lib.flow.experiments.ablation import ablation
 from lib.flow.experiments.costs import network_costs, phase_costs, round_costs
 from lib.flow.experiments.curves import over_rounds
 from lib.flow.experiments.longer import longer_tables
-from lib.flow.experiments.preference import correctness, granularity, motivation, preference
+from lib.flow.experiments.preference import correctness, forms_of_fine_tuning, granularity, motivation, preference
 from lib.flow.experiments.rates import global_rates, personal_gradients
 from lib.flow.experiments.real import real_tables
 from lib.flow.experiments.shifts import digit_shifts, newcomers
@@ -15,6 +15,7 @@ __all__ = [
     "ablation",
     "correctness",
     "digit_shifts",
+    "forms_of_fine_tuning",
     "global_rates",
     "granularity",
     "instance_value_check",

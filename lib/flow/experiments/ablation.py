@@ -32,6 +32,7 @@ def variants() -> dict[str, dict[str, Flow]]:
     none = Regularizer()
     return {
         "test": {"as here": one(), "soft test": one(test_mode="soft")},
+        "training": {"rounded too": one(train_mode="hard")},
         "regularizer": {
             "none": one(regularizer=none),
             "push to local": term(push, "local"),

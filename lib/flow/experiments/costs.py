@@ -22,6 +22,7 @@ from lib.flow.regularizer import Regularizer
 from lib.profiling import count_flops, peak_memory
 
 KIB, MIB = 1024, 2**20
+POLICY_STEPS = (2, 3)  # a policy step in plain ones, as one reckons: two branches forward and back, and the policy
 NETWORKS = {  # routed network, and the names of the tensors that the code does not double
     "EMNIST CNN": (emnist_routing, ()),
     "Stack Overflow LSTM": (stackoverflow_routing, ("embedding.weight",)),
@@ -53,8 +54,9 @@ def round_costs(*, seed: int = 0) -> pd.DataFrame:
     """Return what one client of the instance-preference experiment pays for a round of FedAvg and of Flow.
 
     Returns:
-        One row a method: method, KiB sent, sent / FedAvg, MFLOP, operations / FedAvg, extra KiB (peak beyond data and
-        what was received). Flow as released splits its data and sends the local branch too.
+        One row a method: method, KiB sent, sent / FedAvg, MFLOP, operations / FedAvg, expected (text: the latter if a
+        policy step cost as `POLICY_STEPS` plain ones), extra KiB (peak beyond data and what was received). Flow as
+        released splits its data and sends the local branch too.
     """
     made, both = mixture(rho=0.25, seed=seed), bench()
     methods = {
@@ -71,7 +73,13 @@ def round_costs(*, seed: int = 0) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["method", "KiB sent", "MFLOP", "extra KiB"])
     table.insert(2, "sent / FedAvg", table["KiB sent"] / table["KiB sent"][0])
     table.insert(4, "operations / FedAvg", table["MFLOP"] / table["MFLOP"][0])
+    table.insert(5, "expected", ["1", *(_expected(share) for share in (1.0, 0.5, 0.5))])
     return table
+
+
+def _expected(share: float) -> str:
+    """Return ``"4 to 5"``: a step on each branch and one on the policy, of a `share` of the data each."""
+    return " to ".join(f"{share * (2 + steps):g}" for steps in POLICY_STEPS)
 
 
 def phase_costs(*, batch_size: int = 20, classes: int = 10, seed: int = 0) -> pd.DataFrame:
@@ -79,7 +87,8 @@ def phase_costs(*, batch_size: int = 20, classes: int = 10, seed: int = 0) -> pd
 
     Returns:
         One row a step: step ("FedAvg", "local", "policy", "global"), MFLOP, operations / FedAvg, held_mib (weights that
-        the client holds in that phase), extra_mib (peak of gradients, activations and transients), extra / FedAvg.
+        the client holds in that phase, and the momentum of the part that it trains), extra_mib (peak of gradients,
+        activations and transients), extra / FedAvg.
     """
     routing = emnist_routing(classes=classes)
     generator = torch.Generator().manual_seed(seed)
@@ -91,19 +100,20 @@ def phase_costs(*, batch_size: int = 20, classes: int = 10, seed: int = 0) -> pd
         routing=routing, local=LocalSGD(), policy_lr=0.1, regularizer=Regularizer(0.1, "global"), order="in turns"
     )
     model, parts = routing.model, Parts(local=local, policy=policy, shared=shared)
-    steps: dict[str, tuple[Callable[[], Tensors], tuple[Tensors, ...]]] = {
-        "FedAvg": (lambda: gradients(model, shared, batch, model.parameter_names), (shared,)),
-        "local": (lambda: gradients(model, local, batch, model.parameter_names), (shared, local, policy)),
-        "policy": (lambda: phases.policy_gradients(parts, local, batch), (shared, local, policy)),
-        "global": (lambda: gradients(model, shared, batch, model.parameter_names), (shared, local, policy)),
+    every = (shared, local, policy)
+    steps: dict[str, tuple[Callable[[], Tensors], Tensors, tuple[Tensors, ...]]] = {
+        "FedAvg": (lambda: gradients(model, shared, batch, model.parameter_names), shared, (shared,)),
+        "local": (lambda: gradients(model, local, batch, model.parameter_names), local, every),
+        "policy": (lambda: phases.policy_gradients(parts, local, batch), policy, every),
+        "global": (lambda: gradients(model, shared, batch, model.parameter_names), shared, every),
     }
     rows = []
-    for name, (step, held) in steps.items():
+    for name, (step, trained, held) in steps.items():
         step()  # what is built once is built now
         with peak_memory(inputs=(*held, x, y, batch.weights)) as memory:
             step()
-        weights = sum(value.numel() * value.element_size() for part in held for value in part.values())
-        rows.append([name, count_flops(step).total / 1e6, weights / MIB, memory.extra_bytes / MIB])
+        kept = sum(value.numel() * value.element_size() for part in (*held, trained) for value in part.values())
+        rows.append([name, count_flops(step).total / 1e6, kept / MIB, memory.extra_bytes / MIB])
     table = pd.DataFrame(rows, columns=["step", "MFLOP", "held_mib", "extra_mib"])
     table.insert(2, "operations / FedAvg", table["MFLOP"] / table["MFLOP"][0])
     table["extra / FedAvg"] = table["extra_mib"] / table["extra_mib"][0]

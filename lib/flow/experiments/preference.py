@@ -15,6 +15,7 @@ from lib.flow.experiments.tasks import bench_of
 from lib.flow.experiments.tuning import stored_settings
 from lib.flow.flow import Flow
 from lib.flow.mixture import mixture
+from lib.flow.outcomes import by_run
 
 MOTIVATION = ("FedAvg", "FedAvg + FT", UNTUNED, "ensemble", "ensemble, own weight", "kNN-Per", "Flow")
 
@@ -137,6 +138,24 @@ def correctness(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> pd.
         "neither": "both wrong", "harmed": "clients harmed", "tied": "clients tied",
     }  # fmt: skip
     return rows.groupby("method", sort=False)[list(names)].mean().rename(columns=names).reset_index()
+
+
+def forms_of_fine_tuning(clients: pd.DataFrame, *, delta: float = 1.0) -> pd.DataFrame:
+    """Return how the two forms of fine-tuning fare beside FedAvg and Flow: one row a rho and form, medians over seeds.
+
+    Columns: rho, form, gain over FedAvg, harmed (share of clients), Flow minus it, seeds ahead ("4 of 5": those in
+    which Flow is).
+    """
+    index, rows = ["rho", "method", "seed"], []
+    runs = by_run(clients[clients["delta"] == delta], index).set_index(index).sort_index()
+    for rho in sorted(clients["rho"].unique()):
+        fedavg, ours = (runs.loc[(rho, name), "personal"] for name in ("FedAvg", "Flow"))
+        for form in ("FedAvg + FT", UNTUNED):
+            found = runs.loc[(rho, form)]
+            lead = ours - found["personal"]
+            gain, harmed = (found["personal"] - fedavg).median(), found["harmed"].median()
+            rows.append([rho, form, gain, harmed, lead.median(), f"{(lead > 0).sum()} of {len(lead)}"])
+    return pd.DataFrame(rows, columns=["rho", "form", "gain over FedAvg", "harmed", "Flow minus it", "seeds ahead"])
 
 
 def motivation(

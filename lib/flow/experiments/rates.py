@@ -13,9 +13,10 @@ from lib.federated.local import LocalSGD
 from lib.federated.model import Model
 from lib.federated.seeds import evaluation_rng
 from lib.federated.side_by_side import run_side_by_side
-from lib.federated.types import ClientData, Federation, ServerState, Tensors
+from lib.federated.types import Federation, ServerState, Tensors
 from lib.flow.experiments.arms import Progress, track
-from lib.flow.flow import flow
+from lib.flow.flow import Flow, flow
+from lib.flow.mixture import mixture
 from lib.flow.routing import UnitRouting
 from lib.flow.synthetic import synthetic
 from lib.nets import mlp
@@ -111,7 +112,7 @@ def output_gradient(outputs: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> 
 
 def personal_gradients(
     *,
-    settings: Sequence[tuple[str, int]] = (("unlike", 60), ("alike", 15)),
+    settings: Sequence[tuple[str, int]] = (("unlike", 60), ("alike", 15), ("two types", 120)),
     clients: int = 20,
     rounds: int = 25,
     seeds: int = 3,
@@ -119,41 +120,76 @@ def personal_gradients(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return the squared gradient of clients' test losses at the models of Flow, one linear layer.
+    """Return the squared gradients of clients' test losses at the models of Flow, one linear layer, and two bounds.
 
-    Settings are "unlike" clients, synthetic(1, 1), or "alike" ones, with a number of training examples each.
+    Settings are "unlike" clients, synthetic(1, 1), "alike" ones, or clients whose instances are of "two types" as in
+    `lib.flow.mixture`, half of each, with a number of training examples each.
 
     Returns:
-        One row a setting, seed and model: setting, examples, seed, model ("global", "local", "routed"),
-        squared_gradient (mean over clients).
+        One row a setting, seed and client: setting, examples, seed, client and what `gradient_terms` returns.
     """
     routing = UnitRouting(LINEAR, (16,), 60)
     algorithm = flow(routing, LocalSGD(lr=0.05, momentum=0.9, batch_size=10, epochs=3), push=0.1)
     rows = []
     for kind, examples in track(settings, "personal gradients", progress):
         every = range(seed, seed + seeds)
-        made = [
-            synthetic(alpha=1, beta=1, clients=clients, examples=examples, test=200, iid=kind == "alike", seed=s)
-            for s in every
-        ]
-        made = [one.to(device) for one in made]
+        made = [_federation(kind, clients, examples, s).to(device) for s in every]
         for s, one, outcome in zip(
             every, made, run_side_by_side(algorithm, made, list(every), rounds=rounds), strict=True
         ):
-            rngs = [evaluation_rng(s, rounds, c) for c in range(clients)]
-            parts = algorithm.personalize(outcome.state, one.clients, rngs)
-            x = padded_tests(one.clients)
-            with torch.no_grad():
-                q = routing.shares(parts.policy, x)
-            for model, shares in (("global", q * 0), ("local", q * 0 + 1), ("routed", q)):
-                outputs = algorithm.routed_outputs(parts, x, mode="hard", shares=shares)
-                rows.append([kind, examples, s, model, _mean_square(outputs, one.clients)])
-    return pd.DataFrame(rows, columns=["setting", "examples", "seed", "model", "squared_gradient"])
+            labels = {"setting": kind, "examples": examples, "seed": s}
+            found = _terms(algorithm, outcome.state, one, [evaluation_rng(s, rounds, c) for c in range(clients)])
+            rows += [labels | {"client": c} | terms for c, terms in enumerate(found)]
+    return pd.DataFrame(rows)
 
 
-def _mean_square(outputs: torch.Tensor, clients: Sequence[ClientData]) -> float:
-    found = [
-        output_gradient(rows, data.test_x, data.test_y).square().sum()
-        for rows, data in zip(outputs, clients, strict=True)
+def _federation(kind: str, clients: int, examples: int, seed: int) -> Federation:
+    sizes = {"clients": clients, "test": 200, "seed": seed}
+    if kind == "two types":
+        return mixture(rho=0.5, train=examples, features=60, classes=10, **sizes).federation
+    return synthetic(alpha=1, beta=1, examples=examples, iid=kind == "alike", **sizes)
+
+
+def _terms(
+    algorithm: Flow, state: ServerState, federation: Federation, rngs: Sequence[np.random.Generator]
+) -> list[dict[str, float]]:
+    """Return `gradient_terms` of each client of a trained `algorithm` with one routed linear layer."""
+    parts, x = algorithm.personalize(state, federation.clients, rngs), padded_tests(federation.clients)
+    with torch.no_grad():
+        q = algorithm.routing.shares(parts.policy, x)
+    ours, own = (algorithm.routed_outputs(parts, x, mode="hard", shares=torch.full_like(q, one)) for one in (0, 1))
+    return [
+        gradient_terms(ours[c], own[c], q[c, :, 0] > 0.5, data.test_x, data.test_y)
+        for c, data in enumerate(federation.clients)
     ]
-    return float(torch.stack(found).mean())
+
+
+def gradient_terms(
+    ours: torch.Tensor, own: torch.Tensor, local: torch.Tensor, x: torch.Tensor, y: torch.Tensor
+) -> dict[str, float]:
+    """Return squared gradients of one client's mean loss at the branches of a linear layer and at their routed mix.
+
+    Args:
+        ours: outputs ``(n, classes)`` of the global branch.
+        own: outputs of the local branch.
+        local: which instances take the local branch, booleans ``(n,)``.
+        x: inputs of the layer ``(n, d)``.
+        y: labels ``(n,)``.
+
+    Returns:
+        ``share`` of the instances on the local branch; ``global``, ``local``, ``routed``; ``mix``, the first two
+        weighted by the routes; ``parts``, the same with each branch's gradient over the instances that take it alone.
+        The routed gradient is the mean of those two gradients with these weights, so its square is at most ``parts``.
+    """
+    ours, own, x = ours.double(), own.double(), x.double()
+    share = float(local.double().mean())
+
+    def square(outputs: torch.Tensor, rows: torch.Tensor) -> float:
+        return float(output_gradient(outputs[rows], x[rows], y[rows]).square().sum()) if rows.any() else 0.0
+
+    every = torch.ones_like(local)
+    found = {"share": share, "global": square(ours, every), "local": square(own, every)}
+    found["routed"] = square(torch.where(local.unsqueeze(1), own, ours), every)
+    found["mix"] = share * found["local"] + (1 - share) * found["global"]
+    found["parts"] = share * square(own, local) + (1 - share) * square(ours, ~local)
+    return found

@@ -6,14 +6,16 @@ from typing import Any
 import pandas as pd
 
 from lib.flow.baselines.methods import METHODS, UNTUNED
-from lib.flow.experiments.arms import Progress, Run, compared, groups_of, trained
+from lib.flow.experiments.arms import Progress, Run, compared, groups_of, labelled, trained
 from lib.flow.experiments.datasets import REAL, real_federation
 from lib.flow.experiments.longer import longer_tasks
 from lib.flow.experiments.tasks import bench_of, fits
 from lib.flow.experiments.tuning import settings_of, tuning_tasks
+from lib.flow.outcomes import routes_apart
 from lib.report.tasks import Task, run_tasks
 
 KNOWN = ("digits", "femnist-digits", "cifar10", "tinyshakespeare")
+ROUTED = 3  # seeds of which Flow is trained once more, to look at its routes
 MAIN = (
     "FedAvg", "FedAvg + FT", UNTUNED, "ensemble", "ensemble, own weight", "kNN-Per", "Ditto", "local only", "Flow",
 )  # fmt: skip
@@ -22,7 +24,7 @@ MAIN = (
 def real_tables(
     data_sets: Sequence[str], *, workers: int = 1, progress: Progress | None = None, **options: Any
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables ``femnist``, ``cifar10`` and ``shakespeare`` of the data sets named, and their tuning.
+    """Return the tables ``femnist``, ``cifar10`` and ``shakespeare`` of the data sets named, their tuning and routes.
 
     The `options` are those of `real_tasks`; `workers` processes share the work. Raises ValueError for an unknown name,
     DataError where a data set is absent.
@@ -30,6 +32,8 @@ def real_tables(
     Returns:
         One row a client of each run: setting, method, seed and the columns of `lib.flow.outcomes.clients_table`;
         ``femnist_fedavg_tuning``, ``femnist_tuning`` and so on as `lib.flow.experiments.tuning.tuning` has it.
+        ``femnist_routes`` and so on, one row a client of each run of Flow, at most `ROUTED` seeds: setting, method,
+        seed and the columns of `lib.flow.outcomes.routes_apart`.
     """
     return run_tasks(real_tasks(data_sets, **options), workers=workers, progress=progress)
 
@@ -64,6 +68,11 @@ def real_tasks(
             for task in of_table
             for group in groups
         ]
+        tasks += [
+            Task(f"{table}_routes", routes, how | {"task": task, "seed": s, "rounds": rounds}, needs)
+            for s in range(seed, seed + min(seeds, ROUTED))
+            for task in of_table
+        ]
     return tasks
 
 
@@ -83,3 +92,11 @@ def outcome(
     run = Run(real_federation(task, seed).to(device), seed, {"setting": where.setting})
     found = trained(methods, bench, [run], rounds=rounds, cohort_size=where.cohort)
     return pd.concat([compared(name, found, [run]) for name in methods], ignore_index=True)
+
+
+def routes(*, task: str, seed: int, rounds: int, device: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of ``..._routes`` in `real_tables` of one task and seed: Flow trained as in `outcome`."""
+    where, bench = REAL[task], bench_of(task, settings_of(pd.concat(tables.values()), task))
+    run = Run(real_federation(task, seed).to(device), seed, {"setting": where.setting})
+    algorithm, outcomes = trained(["Flow"], bench, [run], rounds=rounds, cohort_size=where.cohort)["Flow"]
+    return labelled(routes_apart(algorithm, outcomes[0].state, run.federation, seed=seed), run, "Flow")

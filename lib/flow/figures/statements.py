@@ -76,21 +76,29 @@ def global_rates(table: pd.DataFrame) -> Figure:
 
 
 def personal_gradients(table: pd.DataFrame) -> Figure:
-    """Draw the squared gradient of the clients' test losses at the global, the local and the routed model."""
-    settings, models = list(dict.fromkeys(table["setting"])), ["global", "local", "routed"]
-    fig, axes = new_figure(1, len(settings), width=3.2 * len(settings) + 0.8, height=2.8)
-    notes = []
+    """Draw the squared gradient of the clients' test losses at three models, and two bounds on that of the routed one.
+
+    `table` is that of `lib.flow.experiments.personal_gradients`; lines join means over the clients of a seed.
+    """
+    models = ["global", "local", "routed", "mix", "parts"]
+    runs = table.groupby(["setting", "examples", "seed"], sort=False)[models].mean()
+    settings, notes = list(dict.fromkeys(table["setting"])), []
+    fig, axes = new_figure(1, len(settings), width=2.7 * len(settings) + 0.8, height=2.8)
     for axis, setting in zip(axes[0], settings, strict=True):
-        part = table[table["setting"] == setting]
-        for _, rows in part.groupby("seed"):
-            line = rows.set_index("model")["squared_gradient"].reindex(models)
-            axis.plot(range(3), line, color=COLOURS[0], marker="o", markersize=4, linewidth=0.8)
-        axis.set_xticks(range(3), models)
-        examples = part["examples"].iloc[0]
-        axis.set(title=f"{setting} clients, {examples} examples each", ylim=(0, 1.08 * part["squared_gradient"].max()))
-        middle = part.groupby("model")["squared_gradient"].median().reindex(models)
-        notes.append(f"{setting}: " + ", ".join(f"{name} {value:.3g}" for name, value in middle.items()))
+        part = runs.xs(setting)
+        for _, line in part.iterrows():
+            axis.plot(range(3), line[models[:3]], color=COLOURS[0], marker="o", markersize=4, linewidth=0.8)
+            axis.plot(range(3, 5), line[models[3:]], color=COLOURS[1], marker="_", markersize=9, linestyle="none")
+        axis.set_xticks(range(5), models, fontsize=8)
+        axis.set(title=f"{setting}, {part.index[0][0]} examples each", ylim=(0, 1.08 * part.max(axis=None)))
+        axis.title.set_fontsize(9)
+        middle, share = part.median(), table.loc[table["setting"] == setting, "share"]
+        text = ", ".join(f"{name} {value:.3g}" for name, value in middle.items())
+        parted = share.between(0, 1, inclusive="neither").mean()
+        notes.append(f"{setting}: {text}; {share.mean():.0%} of the routes local, both ways in {parted:.0%} of clients")
     axes[0, 0].set_ylabel("squared gradient of the test loss")
-    caption = f"""Where a client's own test loss is flattest, Flow with one linear layer. Medians over seeds:
-        {"; ".join(notes)}. A line joins the models of one seed."""
-    return describe(fig, caption=caption, alt=f"Squared gradients at three models. {'; '.join(notes)}.")
+    caption = f"""Where a client's own test loss is flattest, Flow with one linear layer, and the two bounds on the
+        routed model (orange): the squares of the branches weighted by the routes ("mix"), and those over the instances
+        that take each branch alone ("parts"). Medians over seeds: {". ".join(notes)}. A line joins the models of one
+        seed."""
+    return describe(fig, caption=caption, alt=f"Squared gradients at three models and two bounds. {'. '.join(notes)}.")
