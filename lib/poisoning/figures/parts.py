@@ -16,7 +16,6 @@ ADVERSARY_ORDER = (
     "none", "MPAF", "MPAF 1", "noise", "compromised 5", "hybrid 1", "hybrid 5", "hybrid 10", "DCGAN 1", "DCGAN 5",
     "DCGAN 10", "bootstrap 1", "bootstrap 5", "bootstrap 10", "compromised 20 %", "omniscient",
 )  # fmt: skip
-INTERVALS = "Medians over seeds with intervals of the median (90 %, or the range below five seeds)."
 
 
 def ordered(names, order: tuple[str, ...]) -> list[str]:
