@@ -81,7 +81,14 @@ def directions():
 def quality():
     rng = np.random.default_rng(1)
     rows = [
-        {"rule": rule, "adversary": name, "seed": seed, "cosine": rng.uniform(), "best_impact": rng.uniform()}
+        {
+            "rule": rule,
+            "adversary": name,
+            "seed": seed,
+            "cosine": rng.uniform(),
+            "classes": 0.1,
+            "best_impact": rng.uniform(),
+        }
         for rule in ("trimmed mean", "Multi-Krum")
         for name in ("noise", "hybrid 5", "bootstrap 5")
         for seed in range(2)
