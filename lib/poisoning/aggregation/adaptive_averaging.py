@@ -16,7 +16,7 @@ def adaptive_averaging(updates: torch.Tensor, f: int = 0, *, width: float = 2.0,
     dropped; `width` grows by `step` each pass. All clients count alike (the reputations of the source are left out).
     """
     rows = check_updates(updates)
-    left = surviving_rows(_inner_products(rows), width=width, step=step)
+    left = surviving_rows(inner_products(rows), width=width, step=step)
     return weighted(rows, share_of(left, len(rows)))
 
 
@@ -38,7 +38,8 @@ def surviving_rows(inner: torch.Tensor, *, width: float = 2.0, step: float = 0.5
     return left
 
 
-def _inner_products(rows: torch.Tensor) -> torch.Tensor:
+def inner_products(rows: torch.Tensor) -> torch.Tensor:
+    """Return the inner products ``(n, n)``, float64 on the CPU, of `rows` ``(n, d)``, block by block."""
     total = torch.zeros(len(rows), len(rows), dtype=torch.float64)
     for block in rows.split(2**13, dim=1):
         part = block.double()

@@ -2,6 +2,7 @@
 
 import torch
 
+from lib.poisoning.aggregation.adaptive_averaging import inner_products
 from lib.poisoning.aggregation.checks import check_updates
 from lib.poisoning.aggregation.mean import weighted
 
@@ -31,10 +32,9 @@ def foolsgold_weights(history: torch.Tensor, *, confidence: float = 1.0) -> torc
     The largest cosine of each client is found after pardoning: against a client with a larger maximum, a cosine shrinks
     by the ratio of the two maxima. Weights are rescaled to a maximum of one and passed through a logit.
     """
-    rows = history.double()
-    lengths = rows.norm(dim=1, keepdim=True)
-    unit = rows / torch.where(lengths > 0, lengths, 1)
-    return weights_of_cosines((unit @ unit.T).cpu(), confidence=confidence)
+    inner = inner_products(history)
+    lengths = _nonzero(inner.diagonal().clamp(min=0).sqrt())
+    return weights_of_cosines(inner / (lengths[:, None] * lengths[None, :]), confidence=confidence)
 
 
 def weights_of_cosines(cosines: torch.Tensor, *, confidence: float = 1.0) -> torch.Tensor:
