@@ -24,6 +24,10 @@ from lib.poisoning.experiments.costs import search_cost
 ROOT = Path(__file__).resolve().parents[1]
 RULES = ("krum", "multi_krum", "bulyan", "median", "trimmed_mean")
 NAMES = dict(zip(RULES, ("Krum", "Multi-Krum", "Bulyan", "Coordinate-wise median", "Trimmed mean"), strict=True))
+# Whose memory is measured: mixing returns a second matrix, all others one vector.
+MEASURED = (*RULES, "norm_bound", "geometric_median", "centred_clipping", "divide_and_conquer", "adaptive_averaging")
+MEASURED += ("foolsgold", "mixed")
+OPTIONS = {"divide_and_conquer": lambda: {"rng": np.random.default_rng(0)}}
 AIMS = {("krum", "Flower"): 5, ("multi_krum", "Flower"): 5, ("krum", "byzfl"): 2, ("multi_krum", "byzfl"): 2}
 
 
@@ -49,7 +53,7 @@ def measure(*, n: int = 100, d: int = 1_000_000, f: int = 20, repeats: int = 3, 
     times = search_cost().set_index("way")["milliseconds"]
     search = float(times["the rule at each probe"] / times["inner products"])
     result = {"n": n, "d": d, "rows": found, "alike": alike(), "search_ratio": search}
-    return result | ({"peak_over_updates": {rule: _peak(rule, n, d, f) for rule in RULES}} if memory else {})
+    return result | ({"peak_over_updates": {rule: _peak(rule, n, d, f) for rule in MEASURED}} if memory else {})
 
 
 def rows(found: dict) -> list[dict]:
@@ -66,7 +70,9 @@ def rows(found: dict) -> list[dict]:
         )
         for row in found["rows"]
     ]
-    off, search, peak = found["alike"], found["search_ratio"], max(found["peak_over_updates"].values())
+    off, search, peaks = found["alike"], found["search_ratio"], dict(found["peak_over_updates"])
+    mixing = peaks.pop("mixed")
+    worst = max(peaks, key=peaks.get)
     exact = "Relative error of squared distances, updates with a common part 10,000 times their spread, worst pair"
     return [
         *lines,
@@ -85,11 +91,18 @@ def rows(found: dict) -> list[dict]:
             search >= 10,
         ),
         target(
-            "Memory of a rule, updates included, worst rule",
+            f"Memory of a rule, updates included, worst of {len(peaks)} ({worst.replace('_', ' ')})",
             "blocks of coordinates",
-            f"{peak:.2f} times the updates",
+            f"{peaks[worst]:.2f} times the updates",
             "at most 2 times",
-            peak <= 2,
+            peaks[worst] <= 2,
+        ),
+        target(
+            "Memory of nearest-neighbour mixing, updates and the mixed updates included",
+            "blocks of coordinates",
+            f"{mixing:.2f} times the updates",
+            "at most 2.1 times",
+            mixing <= 2.1,
         ),
     ]
 
@@ -181,11 +194,12 @@ def _peak(rule: str, n: int, d: int, f: int) -> float:
 def _peak_of(rule: str, n: int, d: int, f: int) -> float:
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
-    run = getattr(ours, rule)
-    run(torch.randn(4 * f + 3, 4096, generator=generator), f)  # workspaces belong to the baseline
+    run = functools.partial(getattr(ours, rule), f=f)
+    options = OPTIONS.get(rule, dict)
+    run(torch.randn(4 * f + 3, 4096, generator=generator), **options())  # workspaces belong to the baseline
     baseline = _peak_bytes()
     rows = torch.randn(n, d, generator=generator)
-    run(rows, f)
+    run(rows, **options())
     return (_peak_bytes() - baseline) / (rows.nbytes)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from lib.jobs import make_job, papers
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS
+from lib.seeds import over_seeds
 
 DIGITS = 4
 
@@ -147,8 +148,9 @@ def section(slider: Slider, run: Path) -> str:
             "```",
             "::::",
             "",
-            f"From the table `{slider.table}` of the run behind [its page](/notebooks/{slider.paper}.ipynb); medians "
-            f"and 90 % intervals over seeds. The page's own figure is {{numref}}`fig-{slider.paper}-{slider.figure}`.",
+            f"From the table `{slider.table}` of the run behind [its page](/notebooks/{slider.paper}.ipynb); "
+            f"{over_seeds(summary(slider, table)['n'])}. The page's own figure is "
+            f"{{numref}}`fig-{slider.paper}-{slider.figure}`.",
             "",
         ]
     )
@@ -158,19 +160,9 @@ def frames(slider: Slider, table: pd.DataFrame) -> dict[str, Any]:
     """Return what ``sliders.js`` draws: labels, ranges, and for each series one list of points a stop of the slider.
 
     A point is ``[x, median, low, high]`` (x is null without an `x`), with the theory's value after it where there is
-    one; what is not known is null. Raises ValueError if the table lacks a column or any row.
+    one; what is not known is null. Raises ValueError if the table lacks a column or any row (`summary`).
     """
-    columns = [name for name in (slider.slides, slider.x, slider.y, slider.by, slider.theory, *slider.where) if name]
-    missing = [name for name in columns if name not in table]
-    for name, value in slider.where.items() if not missing else ():
-        table = table[table[name] == value]
-    if missing or table.empty:
-        lack = f"no column {', '.join(missing)}" if missing else f"no row with {slider.where}"
-        raise ValueError(f"table {slider.table} of {slider.paper} has {lack}: mend SLIDERS in lib/book_sliders.py")
-    keys = [slider.by, slider.slides, *([slider.x] if slider.x else [])]
-    points = summarize(table, keys, slider.y)
-    if slider.theory:
-        points = points.merge(table.groupby(keys, as_index=False)[slider.theory].mean(), on=keys)
+    points = summary(slider, table)
     stops = sorted(points[slider.slides].unique().tolist())
     names = list(dict.fromkeys(points[slider.by]))
     ends = points[["low", "high", *([slider.theory] if slider.theory else [])]]
@@ -195,6 +187,22 @@ def frames(slider: Slider, table: pd.DataFrame) -> dict[str, Any]:
             for place, name in enumerate(names)
         ],
     }
+
+
+def summary(slider: Slider, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of all series and stops: median, low, high and n (values, one a seed), and the theory."""
+    columns = [name for name in (slider.slides, slider.x, slider.y, slider.by, slider.theory, *slider.where) if name]
+    missing = [name for name in columns if name not in table]
+    for name, value in slider.where.items() if not missing else ():
+        table = table[table[name] == value]
+    if missing or table.empty:
+        lack = f"no column {', '.join(missing)}" if missing else f"no row with {slider.where}"
+        raise ValueError(f"table {slider.table} of {slider.paper} has {lack}: mend SLIDERS in lib/book_sliders.py")
+    keys = [slider.by, slider.slides, *([slider.x] if slider.x else [])]
+    points = summarize(table, keys, slider.y)
+    if not slider.theory:
+        return points
+    return points.merge(table.groupby(keys, as_index=False)[slider.theory].mean(), on=keys)
 
 
 def frame(slider: Slider, points: pd.DataFrame, stop: float) -> list[list[float | None]]:

@@ -44,7 +44,7 @@ POISONING = {
     ],
     "alike": {"ours": 1e-7, "flower": 60.0},
     "search_ratio": 22.0,
-    "peak_over_updates": {"krum": 1.0, "median": 2.5},
+    "peak_over_updates": {"krum": 1.0, "geometric_median": 2.5, "mixed": 2.0},
 }
 
 
@@ -100,7 +100,8 @@ def test_every_row_is_a_peer_that_agrees_or_a_target():
 
 def test_rules_of_aggregation_have_aims_of_their_own():
     found = poisoning.rows(POISONING)
-    assert [row["reached"] for row in found] == [False, True, True, True, False]
+    assert [row["reached"] for row in found] == [False, True, True, True, False, True]
+    assert found[4]["what"].endswith("worst of 2 (geometric median)")
     assert [row["aim"] for row in found[:2]] == ["5 times", "1 times"]
     assert found[2]["measured"] == "1e-07 (Flower 60)"
 

@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-FLOORS = {"files": 0, "data": 1, "nets": 1, "profiling": 1, "report": 1, "federated": 2}
+FLOORS = {"files": 0, "seeds": 0, "data": 1, "nets": 1, "profiling": 1, "report": 1, "federated": 2}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

@@ -29,6 +29,10 @@ TAILORED = {
     "DnC": ("dnc", {}),
     "NNM + trimmed mean": ("trimmed mean", {}),
     "NNM + Krum": ("krum", {}),
+    "centred clipping": ("norm bound", {}),
+    "bucketing + trimmed mean": ("trimmed mean", {}),
+    "AFA": ("afa", {}),
+    "FoolsGold": ("foolsgold", {}),
 }
 
 
@@ -57,6 +61,10 @@ class Attacker:
             return self.malicious
         drawn = int(rng.hypergeometric(self.malicious, self.population - self.malicious, cohort))
         return min(drawn, (cohort - 1) // 2)
+
+    def expected(self, cohort: int) -> int:
+        """Return how many of the `cohort` clients of a round are malicious on average, rounded."""
+        return self.malicious if self.population is None else round(cohort * self.malicious / self.population)
 
     def play(
         self,

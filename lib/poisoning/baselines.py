@@ -71,6 +71,7 @@ def _made(name: str, population: Population, plan: Plan, seed: int, device: str)
         known = (*ADVERSARIES, "DCGAN 5", "noise", *PUBLISHED)
         raise ValueError(f"no adversary {name!r}: choose like {', '.join(known)}")
     sizes = {"virtual": plan.virtual, "images_each": plan.images_each, "side": population.side, "classes": CLASSES}
+    sizes |= {"own": plan.own}
     taken, rng = _reach(population, int(amount or 1), device), np.random.default_rng([seed, 11])
     options = _generator_options(kind, population, plan)
     return hybrid_attacker(taken, generator=GENERATORS[kind], rng=rng, **training, **sizes, **common, **options)

@@ -5,6 +5,7 @@ marks what reader notes say of its results. "companion" marks our own propositio
 """
 
 from lib.poisoning import rules_spectrum
+from lib.poisoning.claims_courses import COURSES
 from lib.poisoning.claims_theory import THEORY, UNSTATED
 from lib.report import COMPANION, Claim, value_text
 
@@ -198,4 +199,4 @@ _OWN = (
     ),
 )
 
-CLAIMS = _PAPER + _OWN + THEORY
+CLAIMS = _PAPER + _OWN + COURSES + THEORY

@@ -28,6 +28,7 @@ def hybrid_attacker(
     generator: str = "ddpm",
     virtual: int = 20,
     images_each: int = 20,
+    own: bool = False,
     kind: str = "unit",
     rng: np.random.Generator,
     **training: object,
@@ -44,6 +45,7 @@ def hybrid_attacker(
         generator: see `lib.poisoning.generators.synthesize`; "bootstrap" and "noise" are controls.
         virtual: virtual clients.
         images_each: images of each.
+        own: whether the clients that were taken over train as well, on their own data, for further reference updates.
         kind: direction of the attack.
         rng: seeds everything.
         training: options of the generator.
@@ -55,6 +57,7 @@ def hybrid_attacker(
     shards = tuple(
         shard(x, y) for x, y in zip(made.flatten(1).split(images_each), named.split(images_each), strict=True)
     )
+    shards += tuple(shard(one.train_x, one.train_y) for one in taken) if own else ()
     return TrainingAttacker(malicious=malicious, model=model, local=local, shards=shards, kind=kind)
 
 

@@ -9,6 +9,7 @@ from lib.federated.local import LocalSGD
 class Plan:
     """A federated run: rounds, clients a round, the share of them that is malicious, and local training.
 
+    `virtual` clients with `images_each` train for a hybrid adversary; with `own` those that it took over join.
     `generator_steps` and `generator_widths` size the generators of images larger than the digits.
     """
 
@@ -23,6 +24,7 @@ class Plan:
     mpaf_scale: float = 1e6
     virtual: int = 20
     images_each: int = 20
+    own: bool = False
     evaluate_every: int = 1
     generator_steps: int = 800
     generator_widths: tuple[int, ...] = (16, 32, 32)

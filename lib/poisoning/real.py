@@ -101,7 +101,7 @@ def main(words: Sequence[str] | None = None) -> int:
     (tally.out / "tables").mkdir(parents=True, exist_ok=True)
     sizes = {"generator_steps": asked.generator_steps, "generator_widths": tuple(asked.generator_widths)}
     plan = Plan(rounds=asked.rounds, evaluate_every=asked.every, **sizes)
-    tuning = real.tuning_jobs(asked.data, rules=("mean", *real.ROBUST, *real.OTHERS))
+    tuning = real.tuning_jobs(asked.data, rules=("mean", *real.ROBUST, *real.OTHERS, *real.LATER))
     attacks = real.attack_jobs(asked.data, taken=asked.taken, seeds=asked.seeds, whole=asked.whole)
     tally.asked, ends, finished = len(tuning) + len(attacks), tally.began + asked.limit, False
     context = multiprocessing.get_context("spawn")

@@ -14,7 +14,7 @@ from lib.federated.algorithms.fedavg import FedAvg
 from lib.federated.types import Instruction, ServerState, Tensors, Update
 from lib.poisoning.aggregation import finite_rows
 from lib.poisoning.attackers import Attacker
-from lib.poisoning.theory import RULES, most_tolerated
+from lib.poisoning.theory import BUCKETING, RULES, most_tolerated
 from lib.poisoning.vectors import flat, unflat
 
 MEMORY = "attack."  # what attackers remember travels with the server's state, under names that begin so
@@ -28,7 +28,8 @@ class RobustAveraging(FedAvg):
         cohort_size: clients of a round, honest and malicious.
         defence: a name of `lib.poisoning.theory.RULES`.
         attacker: who sends poison; None is nobody.
-        tolerated: attackers that the rule is told of: "oracle" knows each round's number, an integer is a guess.
+        tolerated: attackers that the rule is told of: "oracle" knows each round's number, "expected" the average
+            over rounds, and a number, also as text, is a guess.
             A number that the rule refuses is lowered to the most it accepts.
         attack_seed: drives how many attackers a round has and what they draw.
     """
@@ -43,8 +44,8 @@ class RobustAveraging(FedAvg):
         super().__post_init__()
         if self.defence not in RULES:
             raise ValueError(f"no rule {self.defence!r}: choose one of {', '.join(RULES)}")
-        if self.tolerated != "oracle" and not (isinstance(self.tolerated, int) and self.tolerated >= 0):
-            raise ValueError(f"tolerated = {self.tolerated!r}: give 'oracle' or a number of clients")
+        if self.tolerated not in ("oracle", "expected") and not str(self.tolerated).isdecimal():
+            raise ValueError(f"tolerated = {self.tolerated!r}: give 'oracle', 'expected' or a number of clients")
 
     def configure(
         self, state: ServerState, round: int, cohort: Sequence[int], rng: np.random.Generator
@@ -66,6 +67,8 @@ class RobustAveraging(FedAvg):
         weights = flat(state.tensors)
         trained = torch.stack([flat(updates[client].tensors, like=state.tensors) for client in sorted(updates)])
         rows, f, memory = self._received(state, trained - weights, step)
+        if self.defence == BUCKETING:
+            rows = rows[torch.from_numpy(np.random.default_rng([self.attack_seed, 2, step]).permutation(len(rows)))]
         average = unflat(weights + RULES[self.defence](rows, f), state.tensors)
         tensors, moments = self.server(state.tensors, average, state.optimizer, step=step)
         return ServerState(step, tensors, moments | {MEMORY + name: value for name, value in memory.items()})
@@ -78,8 +81,15 @@ class RobustAveraging(FedAvg):
             rng = np.random.default_rng([self.attack_seed, 1, round])
             sent, memory = self.attacker.play(state.tensors, benign, count, self.defence, rng, memory)
             rows = finite_rows(torch.cat([benign, sent]))
-        told = count if self.tolerated == "oracle" else self.tolerated
-        return rows, min(told, most_tolerated(self.defence, len(rows))), memory
+        return rows, min(self._told(count), most_tolerated(self.defence, len(rows))), memory
+
+    def _told(self, count: int) -> int:
+        """Return how many attackers the rule is told of in a round with `count`."""
+        if self.tolerated == "oracle":
+            return count
+        if self.tolerated == "expected":
+            return self.attacker.expected(self.cohort_size) if self.attacker else 0
+        return int(self.tolerated)
 
     def _present(self, round: int) -> int:
         """Return how many attackers the cohort of `round` has."""

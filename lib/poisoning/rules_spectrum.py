@@ -136,6 +136,8 @@ def little_between(first: str, second: str, data: str = "digits") -> Rule:
         middle, low, high = median_interval(gap)
         far = max(abs(low), abs(high))
         measured = f"{first} less {second}: median {middle:+.3f}, interval {low:+.3f} to {high:+.3f}"
+        if low > 0 or high < 0:
+            measured += f", which leaves zero out: {first} does {'more' if low > 0 else 'less'} harm"
         few, more = LIMITS
         return grade(middle + gap.sum(), reproduced=far < few, close=far < more, measured=measured, detail=_edge(far))
 

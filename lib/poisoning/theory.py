@@ -6,10 +6,13 @@ constants are recalled, not re-read); the rest is the companion's.
 
 import math
 
+import numpy as np
 import torch
 
 from lib.poisoning import aggregation
 from lib.poisoning.aggregation.mixing import Rule
+
+BUCKETING = "bucketing + trimmed mean"
 
 
 def _norm_bound(updates: torch.Tensor, f: int) -> torch.Tensor:
@@ -22,6 +25,16 @@ def _multi_krum_iterative(updates: torch.Tensor, f: int) -> torch.Tensor:
 
 def _dnc(updates: torch.Tensor, f: int) -> torch.Tensor:
     return aggregation.divide_and_conquer(updates, f, coordinates=updates.shape[1])
+
+
+def _clipping(updates: torch.Tensor, f: int) -> torch.Tensor:
+    return aggregation.centred_clipping(updates, f, centre=aggregation.median(updates, f))
+
+
+def _bucketing(updates: torch.Tensor, f: int) -> torch.Tensor:
+    """Return the trimmed mean of pairs; who is paired is drawn once, so that a server must shuffle its clients."""
+    pairs = aggregation.bucketed(updates, min(2, len(updates)), np.random.default_rng(len(updates)))
+    return aggregation.trimmed_mean(pairs, f)
 
 
 # The rules that figures compare, by the name they go by there.
@@ -38,13 +51,21 @@ RULES: dict[str, Rule] = {
     "DnC": _dnc,
     "NNM + trimmed mean": aggregation.after_mixing(aggregation.trimmed_mean),
     "NNM + Krum": aggregation.after_mixing(aggregation.krum),
+    "centred clipping": _clipping,
+    BUCKETING: _bucketing,
+    "AFA": aggregation.adaptive_averaging,
+    "FoolsGold": aggregation.foolsgold,
 }
+# Rules that do not use f and promise nothing of it; FoolsGold without the rounds before, which it was made for.
+UNPROMISED = ("mean", "AFA", "FoolsGold")
 
 
 def most_tolerated(rule: str, clients: int) -> int:
     """Return the largest f that `rule` (a name of `RULES`) is guaranteed, or for DnC believed, to stand."""
-    if rule == "mean":
+    if rule in UNPROMISED:
         return 0
+    if rule == BUCKETING:  # an attacker spoils one of the pairs
+        return ((clients + 1) // 2 - 1) // 2
     if rule == "Bulyan":
         return max((clients - 3) // 4, 0)
     if "Krum" in rule:

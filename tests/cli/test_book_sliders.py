@@ -5,6 +5,8 @@ import pytest
 
 from lib import book_sliders
 from lib.book_sliders import SLIDERS, Slider
+from lib.report.intervals import coverage
+from lib.seeds import ENOUGH, over_seeds
 
 KNOBS = Slider(
     paper="toy", table="t", title="T", text="Look.", figure="f", slides="share", slides_label="share of attackers",
@@ -69,8 +71,23 @@ def test_a_section_holds_the_figure_and_a_table_that_cannot_end_its_script(table
     (tmp_path / "figures" / "f.json").write_text(json.dumps({"alt": "A line.", "caption": "It falls."}))
     text = book_sliders.section(KNOBS, tmp_path)
     assert ":alt: A line." in text and "It falls." in text and "/notebooks/toy_files/figures/f.png" in text
+    assert "page](/notebooks/toy.ipynb); medians over 3 seeds with their range. The" in text
     embedded = text.split('<script type="application/json">')[1].split("</script>")[0]
     assert [one["name"] for one in json.loads(embedded)["series"]] == ["b", "</script>"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ((1, 1), "one seed"),
+        ((4,), "medians over 4 seeds with their range"),
+        ((5, 5), "medians over 5 seeds with 90 % intervals of the median"),
+        ((3, 6), "medians over 3 to 6 seeds with 90 % intervals of the median (their range below 5)"),
+    ],
+)
+def test_what_a_page_says_of_its_seeds_follows_from_their_number(counts, text):
+    assert over_seeds(counts) == text
+    assert coverage(ENOUGH, 1) >= 0.9 > coverage(ENOUGH - 1, 1)
 
 
 def test_sliders_of_papers_without_a_notebook_are_left_out(monkeypatch):

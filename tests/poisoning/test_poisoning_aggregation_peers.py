@@ -95,6 +95,19 @@ def test_flower_weighs_by_claimed_examples_and_ours_do_not(flower):
 
 
 @pytest.mark.parametrize(("n", "f"), SIZES)
+def test_byzfls_steps_before_a_rule(byzfl, n, f):
+    theirs, rows = importlib.import_module("byzfl.aggregators.preaggregators"), rows_of(n)
+    close(rules.mixed(rows, f), theirs.NNM(f)(rows.numpy()))
+    close(rules.after_mixing(rules.trimmed_mean)(rows, f), byzfl.TrMean(f)(theirs.NNM(f)(rows.numpy())))
+    for size in (1, 2, 4):  # of 9 and 15 the last bucket is smaller
+        np.random.seed(n)  # noqa: NPY002  their generator
+        close(rules.bucketed(rows, size, np.random.RandomState(n)), theirs.Bucketing(size)(rows.numpy()))
+    for radius in (1.0, 5.0, 6.5):  # bounding is their clipping, then the mean
+        clipped = theirs.Clipping(radius)(rows.numpy().copy())
+        close(rules.norm_bound(rows, radius=radius), clipped.mean(axis=0))
+
+
+@pytest.mark.parametrize(("n", "f"), SIZES)
 def test_byzfl(byzfl, n, f):
     rows = rows_of(n)
     close(rules.mean(rows), byzfl.Average()(rows))

@@ -203,6 +203,8 @@ WHOLE = {
     "clipping": rules.centred_clipping,
     "dnc": rules.divide_and_conquer,
     "mixed mean": rules.after_mixing(rules.mean),
+    "afa": rules.adaptive_averaging,
+    "foolsgold": rules.foolsgold,
 }
 
 

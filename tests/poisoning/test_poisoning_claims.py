@@ -80,6 +80,31 @@ def alike(*ratio):
     return {"spectrum": runs({"omniscient": 0.4}), "alike": runs({"omniscient": 0.4 * np.array(ratio)}, beta=1.0)}
 
 
+def recovered(*below):
+    """Last accuracy below the best under MPAF, the hybrid and the omniscient attack."""
+    adversaries = zip(("MPAF", "hybrid 5", "omniscient"), below, strict=True)
+    parts = [runs({name: 0.2}, late=value, rules=["trimmed mean"]) for name, value in adversaries]
+    return {"spectrum": pd.concat(parts, ignore_index=True).drop_duplicates()}
+
+
+def swept(data=None, more=True):
+    """Best accuracy under the bootstrap less that under the stronger fakes, at 8 %, at 20 %, and at 40 %."""
+
+    def make(*lead):
+        gaps = dict(zip((0.08, 0.2, 0.4), lead, strict=True))
+        found = [
+            runs({"MPAF": 0.18, "noise": 0.2, "bootstrap 5": 0.2 + gap}).assign(share=share)
+            for share, gap in gaps.items()
+        ]
+        if data is None:
+            return {"by_share": pd.concat(found, ignore_index=True)}
+        tables = {"real_shares": [found[0], found[2]], "real": [found[1]]}
+        tables = tables if more else {"real_shares": [found[2]]}
+        return {name: pd.concat(some, ignore_index=True).assign(data=data) for name, some in tables.items()}
+
+    return make
+
+
 def near(*ratio):
     rows = []
     for seed, value in enumerate(ratio):
@@ -207,6 +232,15 @@ CASES = {
     "mean-breaks": cases(ended, (0.1, 0.15), (0.1, 0.1, 0.3), (0.3, 0.4)),
     "alike-clients-resist": cases(alike, (0.1, 0.4, 0.3, 0.9), (0.1, 0.4, 0.8, 0.9), (0.1, 0.7, 0.8, 0.9)),
     "best-hides": cases(late, (0.1, 0.03, 0.05, 0.0), (0.1, 0.0, 0.0, 0.0), (0.0, 0.0, 0.01, 0.0)),
+    "fakes-are-recovered-from": cases(recovered, (0.01, 0.05, 0.1), (0.03, 0.04, 0.1), (0.08, 0.0, 0.01)),
+    **{
+        f"{before}{claim}": cases(swept(data, more=claim == "data-lead-at-few"), *outcomes)
+        for before, data in (("", None), ("mnist-", "mnist"))
+        for claim, outcomes in (
+            ("data-lead-at-few", ((0.1, 0.03, -0.2), (0.1, 0.01, 0.0), (0.1, -0.01, 0.0))),
+            ("curves-meet-at-many", ((0.1, 0.1, -0.01), (0.1, 0.1, 0.12), (0.1, 0.1, 0.3))),
+        )
+    },
     "breakdown": cases(fell, (0, 1e4), (2, 1e4), (3, 1e4)),
     "two-points": cases(points, (1e-9,), (1e-4,), (0.1,)),
     "below-bounds": cases(bounds, (0.9,), (1.005,), (1.2,)),
@@ -286,6 +320,22 @@ def test_a_verdict_at_the_edge_of_a_limit_says_so():
     edge, clear = (rule(two("hybrid 5", "DCGAN 5")(*[gap] * 4)) for gap in (0.05, 0.01))
     assert edge.detail.startswith("the interval ends 0.010 below the limit of 0.06; the verdict rests at the edge")
     assert clear.detail.startswith("the interval ends 0.020 below the limit of 0.03; runs")
+
+
+def test_an_interval_that_leaves_zero_out_is_said_to():
+    rule = BY_ID["cifar10-generator-adds-little"].holds
+    less, more, either = (
+        rule(two("hybrid 5", "bootstrap 5", "cifar10")(*gap)).measured
+        for gap in ((-0.05, -0.01, -0.02, -0.03), (0.05, 0.01, 0.02, 0.03), (0.01, -0.01, 0.02, -0.02))
+    )
+    assert less.endswith("which leaves zero out: hybrid 5 does less harm") and "does more harm" in more
+    assert "zero" not in either
+
+
+def test_a_sweep_without_the_share_in_question_is_not_judged():
+    few = {"by_share": swept()(0.1, 0.1, 0.1)["by_share"].query("share < 0.3")}
+    judged = judge([BY_ID["data-lead-at-few"], BY_ID["curves-meet-at-many"]], few)
+    assert list(judged["status"]) == ["reproduced", "not run here"]
 
 
 def test_a_run_with_other_rules_or_adversaries_is_not_judged():

@@ -1,12 +1,17 @@
 """Experiments without claims of their own, and every figure on tables of the real shape."""
 
+import dataclasses
 import functools
+import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from poisoning_toys import updates
 
+from lib import jobs
 from lib.poisoning import experiments, figures
 from lib.poisoning.adversary import Costs, cost
 from lib.poisoning.baselines import make_attacker
@@ -81,7 +86,14 @@ def directions():
 def quality():
     rng = np.random.default_rng(1)
     rows = [
-        {"rule": rule, "adversary": name, "seed": seed, "cosine": rng.uniform(), "best_impact": rng.uniform()}
+        {
+            "rule": rule,
+            "adversary": name,
+            "seed": seed,
+            "cosine": rng.uniform(),
+            "classes": 0.1,
+            "best_impact": rng.uniform(),
+        }
         for rule in ("trimmed mean", "Multi-Krum")
         for name in ("noise", "hybrid 5", "bootstrap 5")
         for seed in range(2)
@@ -221,6 +233,39 @@ def test_the_sweep_of_shares_has_no_attacker_at_zero():
     zero = table[table["share"] == 0.0].pivot_table(index="round", columns="adversary", values="accuracy")
     assert (zero["MPAF"] == zero["noise"]).all()
     assert len(table) == 2 * 2 * 2
+
+
+def test_the_ablation_changes_one_number_at_a_time():
+    plan = experiments.Plan(rounds=2, cohort=10, steps=2, virtual=3, images_each=4)
+    known = experiments.spectrum(rules=["median"], adversaries=["none", "bootstrap 2"], plan=plan, seeds=2)
+    table = experiments.ablation(
+        known, adversary="bootstrap 2", virtual=(2,), images_each=(8,), rules=("median",), plan=plan, seeds=2
+    )
+    settings = list(table[["virtual", "images_each", "own"]].drop_duplicates().itertuples(index=False, name=None))
+    assert settings == [(3, 4, False), (2, 4, False), (3, 8, False), (3, 4, True)] and len(table) == 8
+    lost = experiments.impact(known)
+    lost = lost[lost["adversary"] == "bootstrap 2"].set_index("seed")["best_impact"]
+    first = table[~table["own"] & (table["virtual"] == 3) & (table["images_each"] == 4)].set_index("seed")
+    assert first["best_impact"].sort_index().tolist() == lost.sort_index().tolist()
+    assert table["classes"].between(0, 1).all() and len(experiments.ablation_summary(table)) == 4
+
+
+def test_clients_taken_over_may_train_beside_the_virtual_ones():
+    clients, plan = digits_population(seed=3), experiments.Plan(virtual=3, images_each=4)
+    alone = make_attacker("bootstrap 2", clients, plan)
+    both = make_attacker("bootstrap 2", clients, dataclasses.replace(plan, own=True))
+    assert (len(alone.shards), len(both.shards)) == (3, 5)
+    for shard, taken in zip(both.shards[3:], clients.within_reach, strict=False):
+        assert torch.equal(shard.train_x, taken.train_x) and torch.equal(shard.train_y, taken.train_y)
+
+
+def test_every_setting_that_the_page_advises_is_accepted():
+    cells = json.loads((jobs.NOTEBOOKS / "poisoning.ipynb").read_text(encoding="utf-8"))["cells"]
+    text = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    advised = [quoted or plain for quoted, plain in re.findall(r'-p (?:"([^"]+)"|([^\s`]+))', text)]
+    assert len(advised) > 8
+    for one in advised:
+        assert jobs.make_job("poisoning", "quick", jobs.parse_overrides([one])).changed, one
 
 
 def test_costs_are_measured_for_every_rule():

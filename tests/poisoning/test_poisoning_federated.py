@@ -81,14 +81,40 @@ def test_every_rule_runs_under_its_own_attack_and_the_same_again(rule):
 def test_the_server_can_be_told_a_wrong_number(monkeypatch):
     told = []
     monkeypatch.setitem(RULES, "median", lambda rows, f: told.append(f) or rows.mean(dim=0))
-    for tolerated in ("oracle", 2, 99):
+    for tolerated in ("oracle", 2, 99, "1", "expected"):
         weights_after(robust(defence="median", attacker=Attacker(malicious=3), tolerated=tolerated), rounds=1)
-    assert told == [3, 2, 4]  # the median of ten stands four
+    assert told == [3, 2, 4, 1, 3]  # the median of ten stands four
     for bad in (-1, "all", 1.5):
         with pytest.raises(ValueError, match="give 'oracle'"):
             robust(tolerated=bad)
     with pytest.raises(ValueError, match="choose one of mean"):
         robust(defence="average")
+
+
+def test_the_expected_number_is_that_of_the_population_and_nobody_is_expected_without_attack(monkeypatch):
+    told, sent = [], []
+    monkeypatch.setitem(RULES, "median", lambda rows, f: told.append(f) or rows.mean(dim=0))
+    attacker = Attacker(malicious=18, population=100)
+    for seed in range(4, 10):
+        algorithm = robust(defence="median", attacker=attacker, tolerated="expected", attack_seed=seed)
+        weights_after(algorithm, rounds=1)
+        sent.append(attacker.present(10, np.random.default_rng([seed, 0, 1])))
+    assert told == [2] * 6 and len(set(sent)) > 1
+    weights_after(robust(defence="median", tolerated="expected"), rounds=1)
+    assert told[-1] == 0
+
+
+def test_who_shares_a_bucket_changes_from_round_to_round(monkeypatch):
+    places = []
+
+    def spy(rows, f):
+        places.append((rows.norm(dim=1) > 1e3).nonzero().flatten().tolist())
+        return rows.median(dim=0).values
+
+    monkeypatch.setitem(RULES, "bucketing + trimmed mean", spy)
+    attacker = BaseModelAttacker(malicious=3, base={name: value + 1 for name, value in MODEL.init(1).items()})
+    weights_after(robust(defence="bucketing + trimmed mean", attacker=attacker), rounds=3)
+    assert all(len(one) == 3 for one in places) and len({tuple(one) for one in places}) == 3
 
 
 def test_cohorts_of_another_size_or_without_honest_clients_are_refused():

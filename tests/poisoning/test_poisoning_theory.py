@@ -6,11 +6,12 @@ import pytest
 import torch
 from poisoning_toys import updates
 
-from lib.poisoning import aggregation, attacks, experiments
+from lib.poisoning import aggregation, attacks, experiments, figures
 from lib.poisoning.experiments.reference import honest_rounds
 from lib.poisoning.federations import population
 from lib.poisoning.theory import (
     RULES,
+    UNPROMISED,
     krum_angle_sine,
     krum_factor,
     most_tolerated,
@@ -26,7 +27,7 @@ def test_every_rule_accepts_what_it_tolerates_and_refuses_one_more(name):
     for clients in (11, 12, 20, 21):
         most = most_tolerated(name, clients)
         RULES[name](updates(clients, 6), most)
-        if name != "mean":
+        if name not in UNPROMISED:
             with pytest.raises(ValueError, match="needs n"):
                 RULES[name](updates(clients, 6), most + 1)
 
@@ -35,13 +36,18 @@ def test_the_breakdown_matrix_has_its_steps_where_they_belong():
     table = experiments.breakdown(seeds=2)
     last = table[table["survives"]].groupby("rule")["f"].max()
     wanted = dict.fromkeys(RULES, 10) | {name: 9 for name in RULES if "Krum" in name} | {"mean": 0, "Bulyan": 4}
-    assert last.to_dict() == wanted
+    wanted |= {"bucketing + trimmed mean": 5, "FoolsGold": 11}
+    wanted.pop("AFA")  # where it falls depends on the draw; the mean of few outliers is not far enough from the others
+    assert last.drop("AFA").to_dict() == wanted
     survives = table.pivot_table(index="rule", columns="f", values="survives", aggfunc="all")
-    for name in RULES:
-        assert survives.loc[name].tolist() == [f <= wanted[name] for f in range(12)]
-    assert (
-        table.loc[table["rule"] != "mean", "tolerated"] == table.loc[table["rule"] != "mean", "rule"].map(wanted)
-    ).all()
+    for name in wanted:
+        alone = name == "FoolsGold"  # a lone attacker resembles nobody, equal ones betray each other
+        assert survives.loc[name].tolist() == [f <= wanted[name] and not (alone and f == 1) for f in range(12)]
+    promised = table[~table["rule"].isin(UNPROMISED)]
+    assert (promised["tolerated"] == promised["rule"].map(wanted)).all()
+    assert (table.loc[table["rule"].isin(UNPROMISED), "tolerated"] == 0).all()
+    caption = figures.breakdown(table).scarce_caption
+    assert "FoolsGold 0. FoolsGold falls to few and stands more" in caption and "(mean, AFA, FoolsGold)" in caption
 
 
 @pytest.mark.parametrize(("f", "ratio"), [(1, 0.0556), (2, 0.125), (4, 0.3333), (6, 0.75), (8, 2.0), (9, 4.5)])
@@ -52,7 +58,7 @@ def test_the_two_point_ratio(f, ratio):
 def test_robust_rules_hit_the_two_point_ratio_exactly():
     table = experiments.two_points()
     robust = table[table["rule"] != "mean"]
-    assert set(robust["rule"]) == set(RULES) - {"mean"}
+    assert set(robust["rule"]) == set(RULES) - set(UNPROMISED)
     np.testing.assert_allclose(robust["ratio"], robust["exact"], rtol=1e-9)
     mean = table[table["rule"] == "mean"].set_index("f")
     expected = [(f / 20 - f / (20 - f)) ** 2 / (f / (20 - f) * (1 - f / (20 - f))) for f in mean.index]

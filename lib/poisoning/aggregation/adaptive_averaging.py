@@ -16,9 +16,14 @@ def adaptive_averaging(updates: torch.Tensor, f: int = 0, *, width: float = 2.0,
     dropped; `width` grows by `step` each pass. All clients count alike (the reputations of the source are left out).
     """
     rows = check_updates(updates)
-    inner = _inner_products(rows)
-    norms = inner.diagonal().sqrt()
-    left = torch.arange(len(rows))
+    left = surviving_rows(inner_products(rows), width=width, step=step)
+    return weighted(rows, share_of(left, len(rows)))
+
+
+def surviving_rows(inner: torch.Tensor, *, width: float = 2.0, step: float = 0.5) -> torch.Tensor:
+    """Return the indices of the rows that survive, in order, given their inner products ``(n, n)``."""
+    norms = inner.diagonal().clamp(min=0).sqrt()
+    left = torch.arange(len(inner))
     while len(left) > 1:
         part = inner[left][:, left]
         length = part.mean().clamp(min=0).sqrt()
@@ -30,10 +35,11 @@ def adaptive_averaging(updates: torch.Tensor, f: int = 0, *, width: float = 2.0,
         if not bool(off.any()) or bool(off.all()):
             break
         left, width = left[~off], width + step
-    return weighted(rows, share_of(left, len(rows)))
+    return left
 
 
-def _inner_products(rows: torch.Tensor) -> torch.Tensor:
+def inner_products(rows: torch.Tensor) -> torch.Tensor:
+    """Return the inner products ``(n, n)``, float64 on the CPU, of `rows` ``(n, d)``, block by block."""
     total = torch.zeros(len(rows), len(rows), dtype=torch.float64)
     for block in rows.split(2**13, dim=1):
         part = block.double()

@@ -2,6 +2,7 @@
 
 import torch
 
+from lib.poisoning.aggregation.adaptive_averaging import inner_products
 from lib.poisoning.aggregation.checks import check_updates
 from lib.poisoning.aggregation.mean import weighted
 
@@ -31,13 +32,16 @@ def foolsgold_weights(history: torch.Tensor, *, confidence: float = 1.0) -> torc
     The largest cosine of each client is found after pardoning: against a client with a larger maximum, a cosine shrinks
     by the ratio of the two maxima. Weights are rescaled to a maximum of one and passed through a logit.
     """
-    rows = history.double()
-    lengths = rows.norm(dim=1, keepdim=True)
-    unit = rows / torch.where(lengths > 0, lengths, 1)
-    cosines = (unit @ unit.T).fill_diagonal_(0).cpu()
-    if len(rows) == 1:
+    inner = inner_products(history)
+    lengths = _nonzero(inner.diagonal().clamp(min=0).sqrt())
+    return weights_of_cosines(inner / (lengths[:, None] * lengths[None, :]), confidence=confidence)
+
+
+def weights_of_cosines(cosines: torch.Tensor, *, confidence: float = 1.0) -> torch.Tensor:
+    """Return the weights ``(n,)`` of `foolsgold_weights`, given the cosines ``(n, n)`` of the histories."""
+    if len(cosines) == 1:
         return torch.ones(1, dtype=torch.float64)
-    off = ~torch.eye(len(rows), dtype=torch.bool)
+    off = ~torch.eye(len(cosines), dtype=torch.bool)
     largest = torch.where(off, cosines, -torch.inf).max(dim=1).values
     pardon = torch.where(largest[None, :] > largest[:, None], largest[:, None] / _nonzero(largest)[None, :], 1.0)
     pardoned = torch.where(off, cosines * pardon, -torch.inf).max(dim=1).values

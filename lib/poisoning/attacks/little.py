@@ -22,7 +22,8 @@ def little_quantile(clients: int, attackers: int) -> float:
     """Return the quantile z of the normal distribution that enough benign updates exceed for a majority.
 
     ``z = Phi^-1((n - m - s) / (n - m))`` with ``s = floor(n / 2 + 1) - m``. Released code of later papers takes
-    ``Phi`` of the fraction instead, 3 to 26 times too much. Raises ValueError where the attackers are a majority.
+    ``Phi`` of the fraction instead (`lib.poisoning.released`), several times too much.
+    Raises ValueError where the attackers are a majority.
     """
     benign, needed = clients - attackers, math.floor(clients / 2 + 1) - attackers
     if attackers < 1 or needed < 1 or needed >= benign:

@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 import torch
 
+from lib.poisoning.aggregation.adaptive_averaging import surviving_rows
 from lib.poisoning.aggregation.bulyan import bulyan_rows
 from lib.poisoning.aggregation.divide_and_conquer import outlier_order
+from lib.poisoning.aggregation.foolsgold import weights_of_cosines
 from lib.poisoning.aggregation.geometric_median import geometric_median_weights
 from lib.poisoning.aggregation.krum import krum_scores
 from lib.poisoning.aggregation.mixing import mixing_weights
@@ -55,7 +57,7 @@ def tailored_strength(known: Geometry, rule: str, f: int, **options: object) -> 
     """Return the best strength against `rule`, told to tolerate `f`; zero where none does harm.
 
     Krum, Multi-Krum and Bulyan: the largest at which every attacker is selected (one of them, for Krum). Geometric
-    median, clipping, DnC, mixing: the one that moves the result farthest from the benign mean. The grid of `PROBES`
+    median, clipping, DnC, AFA, FoolsGold, mixing: the one that moves the result farthest. The grid of `PROBES`
     strengths is refined around its best.
     """
     if rule not in TAILORED:
@@ -150,6 +152,23 @@ def _mixed(pairs: torch.Tensor, norms: torch.Tensor, f: int) -> torch.Tensor:
     return mixing_weights(pairs, f).mean(dim=0)
 
 
+def _afa(pairs: torch.Tensor, norms: torch.Tensor, f: int) -> torch.Tensor:
+    return share_of(surviving_rows(_inner(pairs, norms)), len(pairs))
+
+
+def _foolsgold(pairs: torch.Tensor, norms: torch.Tensor, f: int) -> torch.Tensor:
+    length = torch.where(norms > 0, norms, 1)
+    weights = weights_of_cosines(_inner(pairs, norms) / (length[:, None] * length[None, :]))
+    return weights / weights.sum() if weights.sum() > 0 else weights
+
+
+def _inner(pairs: torch.Tensor, norms: torch.Tensor) -> torch.Tensor:
+    """Return the inner products ``(n, n)`` that belong to squared distances and norms."""
+    squares = norms.square()
+    return (squares[:, None] + squares[None, :] - pairs) / 2
+
+
 SELECTED = {"krum": _krum, "multi-krum": _multi_krum, "bulyan": _bulyan}
 WEIGHED = {"geometric median": _geometric, "clipping": _clipping, "dnc": _dnc, "mixed mean": _mixed}
+WEIGHED |= {"afa": _afa, "foolsgold": _foolsgold}
 TAILORED = ("mean", "median", "trimmed mean", "norm bound", *SELECTED, *WEIGHED)

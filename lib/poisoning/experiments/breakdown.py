@@ -11,7 +11,7 @@ from lib.poisoning.aggregation.distances import squared_distances
 from lib.poisoning.attacks.reference import deviation
 from lib.poisoning.cohorts import malicious_probability
 from lib.poisoning.experiments.track import Progress, track
-from lib.poisoning.theory import RULES, most_tolerated, robustness_bound, two_point_ratio
+from lib.poisoning.theory import RULES, UNPROMISED, most_tolerated, robustness_bound, two_point_ratio
 
 TOO_FEW = "trimmed mean, one too few"
 BROKEN = 3.0  # times the distance of the farthest benign update: more is not a matter of spread
@@ -98,7 +98,7 @@ def robustness(
             for kind, benign in _benign_sets(clients - f, d, s).items():
                 cohorts = [torch.cat([benign, sent]) for sent in _attacks(benign, f)]
                 for name in rules:
-                    if f > most_tolerated(name, clients) and name != "mean":
+                    if f > most_tolerated(name, clients) and name not in UNPROMISED:
                         continue
                     kappa = max(_ratio(RULES[name](cohort, f), benign) for cohort in cohorts)
                     row = {"rule": name, "f": f, "kind": kind, "seed": s, "kappa": kappa}

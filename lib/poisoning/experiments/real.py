@@ -18,7 +18,8 @@ from lib.poisoning.plan import Plan
 from lib.poisoning.theory import RULES
 
 ROBUST = ("median", "trimmed mean", "norm bound", "Multi-Krum")
-OTHERS = tuple(name for name in RULES if name not in ("mean", *ROBUST))
+LATER = ("centred clipping", "bucketing + trimmed mean", "AFA", "FoolsGold")  # jobs of their own: records lack them
+OTHERS = tuple(name for name in RULES if name not in ("mean", *ROBUST, *LATER))
 KNOWN = ("mnist", "femnist-digits", "cifar10")
 RATES = (0.1, 0.03, 0.01)
 SIZED = ("mnist",)  # where the number of clients taken over varies
@@ -74,7 +75,8 @@ def attack_jobs(
     add("real_alike", ["none", "MPAF", "bootstrap 5", "omniscient"], beta=np.inf)
     for kind in ("std", "sign"):
         add("real_directions", ["bootstrap 5", "omniscient"], kind=kind, among=SWEPT)
-    add("real_rules", ["none", "MPAF", "bootstrap 5", "omniscient"], rules=OTHERS, among=SWEPT)
+    for rules in (OTHERS, LATER):
+        add("real_rules", ["none", "MPAF", "bootstrap 5", "omniscient"], rules=rules, among=SWEPT)
     for share in (0.08, 0.4):
         add("real_shares", ["MPAF", "noise", "bootstrap 5"], share=share, among=SWEPT)
     return found
@@ -147,7 +149,7 @@ def real_tables(
     plan, wanted = plan or Plan(), [name for name in data_sets if name in KNOWN]
     if not wanted:
         return {}
-    rules = ("mean", *ROBUST, *OTHERS) if whole else ("mean", *ROBUST)
+    rules = ("mean", *ROBUST, *OTHERS, *LATER) if whole else ("mean", *ROBUST)
     tables = collected(
         do(job, plan, {}, device=device) for job in track(tuning_jobs(wanted, rules=rules), "learning rates", progress)
     )

@@ -1,18 +1,18 @@
 """What honest training without attack shows: how far its updates agree, and how near an attacker's own come to them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
 
 from lib.federated.model import Model
-from lib.federated.types import Tensors
-from lib.poisoning.attackers import TrainingAttacker
+from lib.federated.types import ClientData, Tensors
+from lib.poisoning.attackers import Attacker, TrainingAttacker
 from lib.poisoning.baselines import make_attacker
 from lib.poisoning.experiments.spectrum import impact
 from lib.poisoning.experiments.track import Progress, track
-from lib.poisoning.federations import Population, population
+from lib.poisoning.federations import CLASSES, Population, population
 from lib.poisoning.plan import Plan
 from lib.poisoning.theory import krum_angle_sine
 from lib.poisoning.vectors import flat, unflat
@@ -52,19 +52,50 @@ def reference_quality(
     """Return how the updates that attackers train for themselves compare with honest ones from the same weights.
 
     Returns:
-        One row an adversary, seed and compared round: adversary, seed, round, cosine (of the two means), length (the
-        attacker's mean over the honest one's, Euclidean), spread (the same of the mean standard deviation).
+        The columns of `compared_rounds`, and adversary.
     """
     plan, rows = plan or Plan(), []
     for s in track(range(seed, seed + seeds), "reference updates", progress):
         clients = population("digits", beta=beta, seed=s)
         attackers = {name: make_attacker(name, clients, plan, seed=s) for name in adversaries}
-        for round, weights, updates in honest_rounds(clients, plan, s):
-            if round % every == 0 or round == plan.rounds:
-                for name, attacker in attackers.items():
-                    own = attacker.reference(weights, updates, np.random.default_rng([s, 17, round]))
-                    rows.append({"adversary": name, "seed": s, "round": round} | compared(own, updates))
+        rows.append(compared_rounds(attackers, clients, plan, every=every, seed=s))
+    return pd.concat(rows, ignore_index=True).rename(columns={"name": "adversary"})
+
+
+def compared_rounds(
+    attackers: Mapping[str, Attacker], clients: Population, plan: Plan, *, every: int, seed: int
+) -> pd.DataFrame:
+    """Return how the updates that `attackers` train compare with honest ones in every so many rounds and the last.
+
+    Returns:
+        One row an attacker and compared round: name, seed, round, cosine (of the two means), length (the attacker's
+        mean over the honest one's, Euclidean), spread (the same of the mean standard deviation), classes (total
+        variation between the class shares of the attacker's images and of the honest clients').
+    """
+    rows, honest = [], class_shares(clients.honest.clients)
+    apart = {name: _variation(class_shares(_learnt_from(one, clients)), honest) for name, one in attackers.items()}
+    for round, weights, updates in honest_rounds(clients, plan, seed):
+        if round % every == 0 or round == plan.rounds:
+            for name, attacker in attackers.items():
+                own = attacker.reference(weights, updates, np.random.default_rng([seed, 17, round]))
+                row = {"name": name, "seed": seed, "round": round} | compared(own, updates)
+                rows.append(row | {"classes": apart[name]})
     return pd.DataFrame(rows)
+
+
+def _learnt_from(attacker: Attacker, clients: Population) -> Sequence[ClientData]:
+    """Return the data behind an attacker's reference updates: its own, or the honest clients' if it is omniscient."""
+    return attacker.shards if isinstance(attacker, TrainingAttacker) else clients.honest.clients
+
+
+def _variation(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float((one - other).abs().sum() / 2)
+
+
+def class_shares(datas: Sequence[ClientData]) -> torch.Tensor:
+    """Return the share ``(classes,)`` of each class among the training examples of `datas`."""
+    labels = torch.cat([one.train_y for one in datas]).cpu()
+    return torch.bincount(labels, minlength=CLASSES) / len(labels)
 
 
 def compared(own: torch.Tensor, honest: torch.Tensor) -> dict[str, float]:
@@ -81,9 +112,9 @@ def quality_and_impact(quality: pd.DataFrame, spectrum: pd.DataFrame) -> pd.Data
     """Return, for each rule, adversary and seed of both tables, the median cosine and the best accuracy lost.
 
     Returns:
-        One row each: rule, adversary, seed, cosine, best_impact.
+        One row each: rule, adversary, seed, cosine, classes (see `compared_rounds`), best_impact.
     """
-    cosine = quality.groupby(["adversary", "seed"])["cosine"].median().reset_index()
+    cosine = quality.groupby(["adversary", "seed"])[["cosine", "classes"]].median().reset_index()
     lost = impact(spectrum)[["rule", "adversary", "seed", "best_impact"]]
     return lost.merge(cosine, on=["adversary", "seed"])
 

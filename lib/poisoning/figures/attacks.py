@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 from lib.poisoning.experiments.spectrum import impact
 from lib.poisoning.figures.parts import (
     ADVERSARY_ORDER,
-    INTERVALS,
     RULE_ORDER,
     curve,
     dots,
@@ -17,6 +16,7 @@ from lib.poisoning.figures.parts import (
     unattacked,
 )
 from lib.report.style import describe, new_figure
+from lib.seeds import over_seeds, seeds_of
 
 KINDS = ("unit", "std", "sign")
 
@@ -69,7 +69,7 @@ def directions(table: pd.DataFrame, *, data: str = "the digits") -> Figure:
     middle = grid(found[found["adversary"] == names[-1]], "rule", "kind", "best_impact").loc[rules, kinds]
     text = "; ".join(f"{rule}: {listed(row)}" for rule, row in middle.iterrows())
     caption = f"""The same attack along three directions on {data}: minus the mean brought to length one, minus the
-        standard deviation, minus the sign of the mean. {names[-1].capitalize()}: {text}. {INTERVALS}"""
+        standard deviation, minus the sign of the mean. {names[-1].capitalize()}: {text}. {seeds_of(table)}"""
     return describe(fig, caption=caption, alt=f"Accuracy lost by rule and direction. {text}.")
 
 
@@ -94,7 +94,7 @@ def taken_over(table: pd.DataFrame, *, data: str) -> Figure:
     text = "; ".join(f"{name}: {listed(row.dropna())}" for name, row in middle.iterrows())
     caption = f"""Best accuracy lost on {data} against the number of clients taken over, whose data the diffusion model
         (hybrid) or the adversarial network learns, or the bootstrap draws again. Medians over rules and seeds, by
-        number: {text}. {INTERVALS}"""
+        number: {text}. In each panel: {over_seeds([table["seed"].nunique()])}."""
     return describe(fig, caption=caption, alt=f"Accuracy lost against clients taken over, one panel a rule. {text}.")
 
 
@@ -111,7 +111,6 @@ def variants(first: pd.DataFrame, second: pd.DataFrame) -> Figure:
     middle = grid(found, "rule", "adversary", "best_impact").loc[rules, names]
     text = "; ".join(f"{rule}: {listed(row)}" for rule, row in middle.iterrows())
     apart = (middle.max() - middle.min()).max()
-    caption = (
-        f"""Two rules of one name. {text}. They differ by up to {apart:.2f} under the same attacker. {INTERVALS}"""
-    )
+    caption = f"""Two rules of one name. {text}. They differ by up to {apart:.2f} under the same attacker.
+        {seeds_of(found)}"""
     return describe(fig, caption=caption, alt=f"Accuracy lost under variants of one rule. {text}.")

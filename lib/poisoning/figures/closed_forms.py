@@ -82,9 +82,9 @@ def quality(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("best accuracy lost")
     axes[0, -1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
     ranks = {rule: rows["cosine"].corr(rows["best_impact"], "spearman") for rule, rows in table.groupby("rule")}
-    middle = table.groupby("adversary")["cosine"].median().loc[names]
+    middle = table.groupby("adversary")[["cosine", "classes"]].median().loc[names]
     text = listed(pd.Series(ranks)[rules])
     caption = f"""One point an adversary and seed: the cosine between the mean update that it trains for itself and that
         of honest clients, without attack, and what it costs. Rank correlation: {text}. Median cosine:
-        {listed(middle)}."""
+        {listed(middle["cosine"])}. Half the absolute difference of class shares: {listed(middle["classes"])}."""
     return describe(fig, caption=caption, alt=f"Accuracy lost against cosine, one panel a rule. Correlation: {text}.")

@@ -10,13 +10,13 @@ from lib.report.style import COLOURS, MARKERS, series
 # One colour and marker a rule, and one an adversary, in every figure.
 RULE_ORDER = (
     "mean", "median", "trimmed mean", "norm bound", "Multi-Krum", "geometric median", "Krum", "DnC", "Bulyan",
-    "NNM + trimmed mean", "NNM + Krum", "Multi-Krum, iterative", "trimmed mean, one too few",
+    "NNM + trimmed mean", "NNM + Krum", "Multi-Krum, iterative", "centred clipping", "bucketing + trimmed mean", "AFA",
+    "FoolsGold", "trimmed mean, one too few",
 )  # fmt: skip
 ADVERSARY_ORDER = (
     "none", "MPAF", "MPAF 1", "noise", "compromised 5", "hybrid 1", "hybrid 5", "hybrid 10", "DCGAN 1", "DCGAN 5",
     "DCGAN 10", "bootstrap 1", "bootstrap 5", "bootstrap 10", "compromised 20 %", "omniscient",
 )  # fmt: skip
-INTERVALS = "Medians over seeds with intervals of the median (90 %, or the range below five seeds)."
 
 
 def ordered(names, order: tuple[str, ...]) -> list[str]:

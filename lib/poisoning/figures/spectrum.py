@@ -10,7 +10,6 @@ from lib.poisoning.experiments.spectrum import impact
 from lib.poisoning.federations import CLASSES
 from lib.poisoning.figures.parts import (
     ADVERSARY_ORDER,
-    INTERVALS,
     RULE_ORDER,
     curve,
     dots,
@@ -21,6 +20,7 @@ from lib.poisoning.figures.parts import (
     unattacked,
 )
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure
+from lib.seeds import seeds_of
 
 
 def adversaries(table: pd.DataFrame) -> Figure:
@@ -66,7 +66,7 @@ def spectrum(table: pd.DataFrame, *, data: str = "the digits") -> Figure:
     fakes = f", fakes without data (MPAF) {listed(lost['MPAF'])}" if "MPAF" in lost else ""
     caption = f"""Best accuracy over rounds (points) and at the end (bars) on {data}. Most harmful adversary by
         rule, with the best
-        accuracy that it costs: {worst}{hybrid}{fakes}. Without attack: {unattacked(found)}. {INTERVALS}"""
+        accuracy that it costs: {worst}{hybrid}{fakes}. Without attack: {unattacked(found)}. {seeds_of(table)}"""
     return describe(fig, caption=caption, alt=f"Accuracy by adversary, one panel a rule. Worst: {worst}.")
 
 
@@ -87,7 +87,7 @@ def rounds(table: pd.DataFrame, *, rule: str = "trimmed mean") -> Figure:
     found = impact(part)
     late = (found["best"] - found["final"]).groupby(found["adversary"]).median()
     caption = f"""Under the {rule} the accuracy at the end lies below the best by {listed(late[names])}: the best
-        over rounds, which the literature reports, does not show that. {INTERVALS}"""
+        over rounds, which the literature reports, does not show that. {seeds_of(part)}"""
     return describe(fig, caption=caption, alt=f"Accuracy against rounds under the {rule}, one curve an adversary.")
 
 
@@ -116,7 +116,8 @@ def heterogeneity(differ: pd.DataFrame, alike: pd.DataFrame, *, data: str = "the
     text = "; ".join(f"{_alike(beta)}: {listed(row.loc[rules])}" for beta, row in middle.iterrows())
     clean = "; ".join(f"{_alike(beta)}: {unattacked(rows)}" for beta, rows in both.groupby("beta"))
     caption = f"""The same attacks on {data} where clients hold few classes (small beta) and where their classes are
-        alike. {common[-1].capitalize()} attack, accuracy lost: {text}. Accuracy without attack: {clean}. {INTERVALS}"""
+        alike. {common[-1].capitalize()} attack, accuracy lost: {text}. Accuracy without attack: {clean}.
+        {seeds_of(both, "beta")}"""
     return describe(fig, caption=caption, alt=f"Accuracy lost by rule and adversary at two heterogeneities: {text}.")
 
 
@@ -141,7 +142,7 @@ def shares(table: pd.DataFrame, *, data: str = "the digits") -> Figure:
         f"{rule}, {name} {' / '.join(f'{value:.2f}' for value in row)}" for (rule, name), row in middle.iterrows()
     )
     at = ", ".join(f"{share:.0%}" for share in middle.columns)
-    caption = f"Best accuracy on {data} at malicious shares of a cohort of {at}: {text}. {INTERVALS}"
+    caption = f"Best accuracy on {data} at malicious shares of a cohort of {at}: {text}. {seeds_of(table)}"
     return describe(fig, caption=caption, alt="Best accuracy against malicious share, one panel a rule.")
 
 

@@ -5,13 +5,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.poisoning.figures.parts import RULE_ORDER, curve, grid, listed, ordered
+from lib.poisoning.theory import UNPROMISED
 from lib.report.style import COLOURS, GUIDE, describe, new_figure
 
 
 def strength(table: pd.DataFrame) -> Figure:
     """Draw how far every rule is moved against the strength of the attack, in two panels of rules."""
     rules = ordered(table["rule"], RULE_ORDER)
-    selecting = [name for name in rules if "Krum" in name or name in ("DnC", "Bulyan") or name.startswith("NNM")]
+    selecting = [name for name in rules if "Krum" in name or name in ("DnC", "Bulyan", "AFA") or name.startswith("NNM")]
     fig, axes = new_figure(1, 2, width=8.8, sharey=True)
     peak = table[table["rule"].isin(selecting)]["moved"].max()
     panels = ([name for name in rules if name not in selecting], selecting)
@@ -58,11 +59,14 @@ def breakdown(table: pd.DataFrame) -> Figure:
     axis.set(xlabel="attackers $f$", ylim=(len(rules) - 0.5, -0.5), xlim=(-0.6, survives.columns.max() + 0.6))
     axis.set_xticks(survives.columns)
     axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
-    last = survives.apply(lambda row: row.index[row].max(), axis=1)
-    text = ", ".join(f"{name} {value:.0f}" for name, value in last.items())
+    stood = survives.cumprod(axis=1).sum(axis=1) - 1
+    text = ", ".join(f"{name} {value:.0f}" for name, value in stood.items())
+    free = [name for name in UNPROMISED if name in rules]
+    again = [name for name in rules if survives.loc[name].sum() > stood[name] + 1]
+    more = f" {', '.join(again)} falls to few and stands more: equal updates betray each other." if again else ""
     caption = f"""Equal updates at a great distance, {table["seed"].nunique()} draws: the most attackers that each
-        rule stood is {text}.
-        The line is what each rule promises; beyond it our rules refuse to answer, except the mean, which falls."""
+        rule stood, and all smaller numbers, is {text}.{more} The line is what each rule promises; beyond it our rules
+        refuse to answer, except those that promise nothing ({", ".join(free)})."""
     return describe(fig, caption=caption, alt=f"Matrix of rules and attackers. Most attackers stood: {text}.")
 
 
