@@ -1,6 +1,6 @@
 """What the paper claims, what the companion adds, and the rule for each.
 
-The rules were stated before the results were seen; those that were not say so in `changed`.
+Most rules were stated before the results were seen; those that were not, or that changed, say so in `changed`.
 """
 
 from dataclasses import replace

@@ -16,13 +16,15 @@ def predictors(
     columns: Sequence[str] = COSTS,
     draws: int = 2000,
     level: float = 0.9,
+    rival: str | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return the rank correlation of each of `columns` with `target` over the students of `table`, with intervals.
 
     One row a student in `table`. The interval is the percentile bootstrap over students; all predictors see the same
     resamples, so ``best_share``, the share of resamples in which its correlation is the largest, compares them.
-    Columns of the result: predictor, rank_correlation (Spearman's), low, high, best_share, students.
+    Columns of the result: predictor, rank_correlation (Spearman's), low, high, best_share, students; with a `rival`
+    among `columns` also gain_low and gain_high, the interval of the correlation less the rival's.
 
     Raises ``ValueError`` for fewer than five students, or a column that is missing or constant.
     """
@@ -40,19 +42,15 @@ def predictors(
     picks = rng.integers(len(values), size=(draws, len(values)))
     resampled = rank_correlations(values[picks])
     resampled = resampled[np.isfinite(resampled).all(axis=1)]
-    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(resampled, ends, axis=0)
     found = rank_correlations(values[None])[0]
     best = np.bincount(resampled.argmax(axis=1), minlength=len(columns)) / len(resampled)
-    return pd.DataFrame(
-        {
-            "predictor": list(columns),
-            "rank_correlation": found,
-            "low": low,
-            "high": high,
-            "best_share": best,
-            "students": len(values),
-        }
-    )
+    facts = {"predictor": list(columns), "rank_correlation": found, "low": low, "high": high, "best_share": best}
+    if rival is not None:
+        gains = resampled - resampled[:, [columns.index(rival)]]
+        facts |= dict(zip(("gain_low", "gain_high"), np.quantile(gains, ends, axis=0), strict=True))
+    return pd.DataFrame(facts | {"students": len(values)})
 
 
 def rank_correlations(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How the claims on searches, subsets, transfer and thresholds are judged. Stated before the results were seen."""
+"""How the claims on searches, subsets, transfer and thresholds are judged."""
 
 from __future__ import annotations
 

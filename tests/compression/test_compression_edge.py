@@ -138,6 +138,14 @@ def test_predictors_of_known_strength():
     assert table.loc["parameters", "low"] < 0 < table.loc["parameters", "high"]
 
 
+def test_the_gain_over_a_rival_is_of_the_same_resamples():
+    table = predictors(students(), rival="parameters").set_index("predictor")
+    assert (table.loc["parameters", ["gain_low", "gain_high"]] == 0).all()
+    assert table.loc["flops", "gain_low"] > 0 > table.loc["activation_bytes", "gain_high"]
+    copied = predictors(students().assign(activation_bytes=lambda t: 2 * t["flops"]), rival="flops")
+    assert copied.set_index("predictor").loc["activation_bytes", ["gain_low", "gain_high"]].eq(0).all()
+
+
 def test_the_interval_covers_the_correlation_of_the_population():
     # Spearman's correlation of a bivariate normal with correlation r is 6/pi asin(r/2).
     rng, r, covered = np.random.default_rng(0), 0.6, 0

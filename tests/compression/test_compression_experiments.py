@@ -10,7 +10,7 @@ import torch
 from lib import data as store
 from lib.compression import data, experiments, figures, layers, networks
 from lib.compression.baselines import all_students
-from lib.compression.experiments import cifar, methods
+from lib.compression.experiments import cifar, methods, real
 from lib.compression.experiments.cifar import cifar10_tables
 from lib.compression.experiments.frontier import LADDER, pareto
 from lib.compression.experiments.oracle import TINY, _text
@@ -152,6 +152,16 @@ def test_paper_tables_beside_ours(found, subsets):
     assert row["speed-up"] == pytest.approx(5.46 / 1.48)
 
 
+def test_a_record_of_more_seeds_leads_the_comparison(found):
+    record = pd.concat([found.final.assign(seed=seed, reward=0.1 * seed) for seed in (1, 2, 3)])
+    figure = figures.comparison(found.final, record=record[record["method"] != "N2N"])
+    described(figure)
+    lead, here = figure.scarce_caption.split("In this run: ")
+    assert "over 3 recorded seeds" in lead and "DDC 0.200" in lead and "N2N" not in lead and "N2N" in here
+    bars = [len(each.axes[0].containers) for each in (figures.comparison(found.final), figure)]
+    assert bars[1] == bars[0] + record["method"].nunique() - 1
+
+
 def test_figures(found, subsets):
     described(figures.comparison(found.final))
     described(figures.learning(found.history))
@@ -175,10 +185,31 @@ def test_longer_tables_are_pieces_by_seed():
     parameters = {"longer": ["methods", "subsets", "thresholds"], "data_sets": ["digits"], "longer_seeds": 2}
     tasks = tasks_of(parameters | {"iterations": 3, "minutes": 1, "device": "cpu"})
     counts = pd.Series([task.table for task in tasks]).value_counts()
-    assert counts.to_dict() == {"searched_frontier": 2 * len(LADDER), "methods": 2, "more_subsets": 2}
+    once = dict.fromkeys(("methods", "greedy", "chain", "more_subsets"), 2)
+    assert counts.to_dict() == {"searched_frontier": 2 * len(LADDER)} | once
     assert {task.options["seed"] for task in tasks} == {0, 1}
     rows = threshold_rows(step=1, seed=1, iterations=1)
     assert rows["seed"].tolist() == [1] and rows["thresholds"].tolist() == ["0.95, 0.45, 0.6"]
+
+
+def test_a_chain_is_thinned_to_the_size_of_the_student_that_the_search_finds(monkeypatch):
+    monkeypatch.setattr(real, "CHAIN", networks.mini_vgg((3, "M", 4)))
+    table = real.chain_rows(seed=1, iterations=1).set_index("method")
+    assert set(table.index) >= {"DDC", "N2N", "Taylor pruning", "library pruning", "uniform width", "greedy removal"}
+    assert table["seed"].eq(1).all() and table["test"].between(0, 1).all() and table["t"].gt(0).all()
+    thin = table.loc[["Taylor pruning", "library pruning", "uniform width"], "parameters"]
+    assert thin.between(1, 1.02 * table.loc["DDC", "parameters"] + 1).all()
+    free = int(layers.free(real.CHAIN).sum())
+    assert table.loc["greedy removal", "trainings"] == free * (free + 1) // 2
+
+
+def test_greedy_removal_is_a_piece_of_its_own(monkeypatch, teacher):
+    monkeypatch.setattr(real, "digits_teacher", lambda seed: teacher)
+    monkeypatch.setattr(methods, "greedy_removal", lambda teacher, ask, *, seed: Found(history, keep, None))
+    keep = layers.smallest_valid(teacher.architecture)
+    history = pd.DataFrame({"trained": [True], "valid": [True], "reward": [0.1], "a": [0.9], "t": [0.3], "c": [0.2]})
+    row = real.greedy_rows(seed=3).iloc[0]
+    assert (row["method"], row["seed"], row["trainings"], row["kept"]) == ("greedy removal", 3, 1, 0)
 
 
 @pytest.mark.parametrize("before", [False, True])

@@ -84,10 +84,13 @@ def costs_of_students(
 
 
 def latency_predictors(table: pd.DataFrame, *, draws: int = 2000) -> pd.DataFrame:
-    """Return `lib.compression.predictors.predictors` for each runtime and batch size in tables of `student_costs`."""
+    """Return `lib.compression.predictors.predictors` for each runtime and batch size in tables of `student_costs`.
+
+    The rival of every predictor is the number of parameters.
+    """
     parts = []
     for (runtime, batch), rows in table.groupby(["runtime", "batch"], sort=False):
-        found = predictors(rows, columns=COLUMNS, draws=draws)
+        found = predictors(rows, columns=COLUMNS, draws=draws, rival="parameters")
         parts.append(found.assign(runtime=runtime, batch=batch))
     return pd.concat(parts, ignore_index=True)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lib.compression import data, layers, networks
-from lib.compression.baselines import FIXED_DIGITS, fixed_students, one_shot_removal
+from lib.compression.baselines import FIXED_DIGITS, fixed_students, greedy_removal, one_shot_removal
 from lib.compression.networks import Network
 from lib.compression.policy import Policy, Update
 from lib.compression.reward import ddc, n2n
@@ -30,8 +30,8 @@ METHODS = {
     "N2N": (n2n, replace(STUDENT, loss="logits", soft=1.0)),
 }
 RANDOM, MINIMAL, UNITS = "random search", "remove all", "remove all units"
-FIXED, ONE_SHOT = "fixed student", "one-shot removal"
-OTHERS = (RANDOM, MINIMAL, UNITS, FIXED, ONE_SHOT)
+FIXED, ONE_SHOT, GREEDY = "fixed student", "one-shot removal", "greedy removal"
+OTHERS = (RANDOM, MINIMAL, UNITS, FIXED, ONE_SHOT, GREEDY)
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ def _find(
         return random_search(architecture, trainer, trainings=trainings, rollouts=TOGETHER, keep=None, seed=seed)
     if method == ONE_SHOT:
         return one_shot_removal(architecture, trainer)
+    if method == GREEDY:
+        return greedy_removal(architecture, trainer, seed=seed)
     reward, _ = METHODS[method]
     return search(
         architecture, trainer, reward=reward, iterations=iterations, rollouts=rollouts, update=update, seed=seed

@@ -7,17 +7,32 @@ from typing import Any
 
 import pandas as pd
 
+from lib.compression import data, networks
 from lib.compression.experiments.cifar import cifar10_tables
 from lib.compression.experiments.frontier import LADDER, searched
-from lib.compression.experiments.methods import METHODS, OTHERS, STUDENT, Progress, digits_teacher, searches
+from lib.compression.experiments.methods import (
+    FIXED,
+    GREEDY,
+    METHODS,
+    MINIMAL,
+    ONE_SHOT,
+    RANDOM,
+    STUDENT,
+    UNITS,
+    Progress,
+    digits_teacher,
+    searches,
+)
 from lib.compression.experiments.second_stage import second_stage
 from lib.compression.experiments.subsets import subset_searches
 from lib.compression.layers import minimal, parameter_count
 from lib.compression.pruning.comparison import thinning
+from lib.compression.students import trained_teacher
 from lib.report.tasks import Task, run_tasks
 
 LONGER = ("methods", "subsets", "thresholds")
 DATA_SETS = ("digits", "cifar10")
+CHAIN = networks.mini_vgg((8, "M", 16, "M", 32))  # a miniature of VGG-11, of whose filters Taylor pruning can cut
 
 
 def real_tables(
@@ -32,7 +47,9 @@ def real_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables on digits that `longer` names and, if `data_sets` holds "cifar10", that of CIFAR-10.
 
-    "methods": ``methods``, all methods and baselines, as `Searches.final`. "subsets": ``more_subsets``, with as many
+    "methods": ``methods``, all methods and baselines, as `Searches.final`; ``greedy``, greedy removal in the same form,
+    which trains more students than all of them; ``chain``, methods and baselines for a teacher without shortcuts.
+    "subsets": ``more_subsets``, with as many
     iterations as the search on all classes. "thresholds": ``searched_frontier``, one search for each. CIFAR-10:
     ``cifar``, the tables ``final`` and ``subsets`` of `cifar10_tables`, told apart by the column part.
     """
@@ -51,6 +68,8 @@ def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
         tasks.append(Task("cifar", cifar_rows, {"minutes": parameters["minutes"], "device": parameters["device"]}))
     if "methods" in longer:
         tasks += [Task("methods", method_rows, {"seed": seed} | common) for seed in seeds]
+        tasks += [Task("greedy", greedy_rows, {"seed": seed}) for seed in seeds]
+        tasks += [Task("chain", chain_rows, {"seed": seed} | common) for seed in seeds]
     if "subsets" in longer:
         tasks += [Task("more_subsets", subset_rows, {"seed": seed} | common) for seed in seeds]
     if "thresholds" in longer:
@@ -62,10 +81,25 @@ def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
 def method_rows(*, seed: int, iterations: int) -> pd.DataFrame:
     """Return `Searches.final` of all methods, of thinned networks as small as the minimal student, and of widths."""
     teachers = [digits_teacher(seed=seed)]
-    found = searches(teachers, methods=(*METHODS, *OTHERS), iterations=iterations)
+    names = (*METHODS, RANDOM, MINIMAL, UNITS, FIXED, ONE_SHOT)
+    found = searches(teachers, methods=names, iterations=iterations)
     least = parameter_count(minimal(teachers[0].architecture))
     thin = thinning(teachers, parameters=[round(1.02 * least)], recipe=STUDENT)
     return pd.concat([found.final, thin, second_stage(teachers, found)], ignore_index=True).assign(seed=seed)
+
+
+def greedy_rows(*, seed: int) -> pd.DataFrame:
+    """Return `Searches.final` of greedy removal."""
+    return searches([digits_teacher(seed=seed)], methods=(GREEDY,)).final.assign(seed=seed)
+
+
+def chain_rows(*, seed: int, iterations: int) -> pd.DataFrame:
+    """Return `Searches.final` of the methods for the teacher `CHAIN`, and of thinned networks of the search's size."""
+    teachers = [trained_teacher(CHAIN, data.digits(seed=seed), seed=seed)]
+    found = searches(teachers, methods=("DDC", "N2N", RANDOM, MINIMAL, GREEDY, FIXED), iterations=iterations)
+    size = found.final.loc[found.final["method"] == "DDC", "parameters"].iloc[0]
+    thin = thinning(teachers, parameters=[round(1.02 * size)], recipe=STUDENT)
+    return pd.concat([found.final, thin], ignore_index=True).assign(seed=seed)
 
 
 def subset_rows(*, seed: int, iterations: int) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.compression.figures.parts import last, over_seeds
@@ -63,10 +64,11 @@ def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), labe
     return describe(fig, caption=caption, alt=f"{what}. {'; '.join(notes)}.")
 
 
-def comparison(final: pd.DataFrame, *, label: str = "", noise: str = "") -> Figure:
+def comparison(final: pd.DataFrame, *, label: str = "", noise: str = "", record: pd.DataFrame | None = None) -> Figure:
     """Draw test accuracy, time, compression and reward of what each method found, with intervals over seeds.
 
     With a remark on the `noise` of times the caption has accuracy and size first, and the reward with it at the end.
+    A `record` of more seeds is drawn in grey below each method, and leads the caption.
     """
     panels = (
         ("test", "test accuracy"), ("t", "time / teacher's"), ("compression", "compression"), ("reward", "reward"),
@@ -75,20 +77,38 @@ def comparison(final: pd.DataFrame, *, label: str = "", noise: str = "") -> Figu
     fig, axes = new_figure(1, len(panels), width=10.4, height=0.34 * len(names) + 1.1, sharey=True)
     for axis, (value, title) in zip(axes[0], panels, strict=True):
         for row, name in enumerate(names):
-            mid, low, high = median_interval(final[final["method"] == name][value].to_numpy())
-            colour, marker = COLOURS[place(name) % len(COLOURS)], MARKERS[place(name) % len(MARKERS)]
-            axis.errorbar([mid], [row], xerr=[[mid - low], [high - mid]], fmt=marker, color=colour, capsize=2)
+            style = {"fmt": MARKERS[place(name) % len(MARKERS)], "color": COLOURS[place(name) % len(COLOURS)]}
+            _bar(axis, final[final["method"] == name][value], row, style)
+            if record is not None:
+                _bar(axis, record[record["method"] == name][value], row + 0.28, {"fmt": "|", "color": "#8A8A8A"})
         axis.set(xlabel=title)
         axis.set_yticks(range(len(names)), names)
         axis.set_ylim(len(names) - 0.5, -0.5)
     axes[0, 0].axvline(final["test_teacher"].median(), **GUIDE)
-    rewards = f"Reward: {_by_method(final, 'reward', names, 3)}"
-    measured = f"Test accuracy: {_by_method(final, 'test', names, 3)}. Compression: "
-    notes = measured + _by_method(final, "compression", names, 1) if noise else rewards
+    rewards = _by_method(final, "reward", names, 3)
+    sizes = f"Compression: {_by_method(final, 'compression', names, 1)}"
+    notes = f"Test accuracy: {_by_method(final, 'test', names, 3)}. {sizes}" if noise else f"Reward: {rewards}"
+    lead = "" if record is None else _lead(record, names)
+    notes = f"{lead}In this run: {notes}" if lead else notes
     caption = f"""{label}The student that each method chose on validation images, trained anew and judged on test
         images (dashed: the teacher's accuracy). {notes}.
-        {_effort(final)}{over_seeds(final)}{last(noise, f"Last, the reward: {rewards.removeprefix('Reward: ')}.")}"""
+        {_effort(final)}{over_seeds(final)}{last(noise, f"Last, the reward: {rewards}.")}"""
     return describe(fig, caption=caption, alt=f"Accuracy, time, compression and reward by method. {notes}.")
+
+
+def _bar(axis: Axes, values: pd.Series, height: float, style: dict[str, str]) -> None:
+    """Draw the median of `values` at `height` with its interval, or nothing where there are none."""
+    mid, low, high = median_interval(values.to_numpy())
+    if np.isfinite(mid):
+        axis.errorbar([mid], [height], xerr=[[mid - low], [high - mid]], capsize=2, **style)
+
+
+def _lead(record: pd.DataFrame, names: list[str]) -> str:
+    """Return what a recorded table of more seeds says of the reward, for the beginning of a caption."""
+    some = record[record["method"].isin(names)]
+    if some.empty:
+        return ""
+    return f"Reward over {some['seed'].nunique()} recorded seeds (grey): {_by_method(some, 'reward', names, 3)}. "
 
 
 def _by_method(final: pd.DataFrame, value: str, names: list[str], digits: int) -> str:
