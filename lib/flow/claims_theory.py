@@ -38,7 +38,8 @@ PROPOSITIONS = (
     ),
     Claim(
         "gradient-parts",
-        "It is at most the same mix with each branch's gradient over the instances that take it",
+        "The routed model's squared gradient is at most that mix with each branch's gradient over the instances it "
+        "serves",
         COMPANION,
         UNSTATED,
         "as for the claim above",
