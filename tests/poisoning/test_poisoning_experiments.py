@@ -18,6 +18,7 @@ from lib.poisoning.baselines import make_attacker
 from lib.poisoning.experiments import real
 from lib.poisoning.experiments.memorization import image_of, image_rows
 from lib.poisoning.experiments.shares import PLACES, placed
+from lib.poisoning.experiments.spectrum import PLAIN, _accuracy_by_round, accuracy_by_round
 from lib.poisoning.federations import digits_population
 from lib.poisoning.theory import RULES
 
@@ -233,6 +234,18 @@ def test_the_sweep_of_shares_has_no_attacker_at_zero():
     zero = table[table["share"] == 0.0].pivot_table(index="round", columns="adversary", values="accuracy")
     assert (zero["MPAF"] == zero["noise"]).all()
     assert len(table) == 2 * 2 * 2
+
+
+def test_rules_that_are_the_mean_without_attackers_share_its_run():
+    clients, plan = digits_population(seed=3), experiments.Plan(rounds=2, cohort=10, steps=2)
+    plain, *others = (accuracy_by_round(clients, rule, None, plan, seed=0) for rule in ("mean", *PLAIN))
+    for rule, shared in zip(PLAIN, others, strict=True):
+        own = _accuracy_by_round(clients, rule, None, plan, 0, "cpu")
+        pd.testing.assert_frame_equal(shared, own)
+        pd.testing.assert_frame_equal(shared, plain)
+        assert shared is not plain
+    guessed = accuracy_by_round(clients, "trimmed mean", None, dataclasses.replace(plan, tolerated=3), seed=0)
+    assert not guessed.equals(plain)
 
 
 def test_the_ablation_changes_one_number_at_a_time():

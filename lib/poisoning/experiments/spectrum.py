@@ -1,6 +1,7 @@
 """The spectrum of adversaries against robust rules: accuracy round by round."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -15,6 +16,7 @@ from lib.poisoning.plan import Plan
 from lib.poisoning.robust_averaging import RobustAveraging
 
 RULES = ("mean", "median", "trimmed mean", "norm bound", "Multi-Krum")
+PLAIN = ("trimmed mean", "Multi-Krum")  # told of no attacker they are the mean
 TUNING_SEED = 1000  # another population, so that nothing is tuned on what is judged
 Rates = Mapping[tuple[str, str], float]
 
@@ -67,8 +69,23 @@ def accuracy_by_round(
 ) -> pd.DataFrame:
     """Return round and accuracy of one federated run on `device` under `rule`, the attacker's data being there too.
 
-    Clients of an attacker train as the honest ones do.
+    Clients of an attacker train as the honest ones do. Without an attacker runs are kept, and rules that are the mean
+    when they are told of nobody share them.
     """
+    if attacker is None:
+        told = plan.tolerated in ("oracle", "expected")
+        return _unattacked(clients, "mean" if told and rule in PLAIN else rule, plan, seed, device).copy()
+    return _accuracy_by_round(clients, rule, attacker, plan, seed, device)
+
+
+@functools.lru_cache(maxsize=128)
+def _unattacked(clients: Population, rule: str, plan: Plan, seed: int, device: str) -> pd.DataFrame:
+    return _accuracy_by_round(clients, rule, None, plan, seed, device)
+
+
+def _accuracy_by_round(
+    clients: Population, rule: str, attacker: Attacker | None, plan: Plan, seed: int, device: str
+) -> pd.DataFrame:
     if hasattr(attacker, "local"):
         attacker = dataclasses.replace(attacker, local=plan.local)
     algorithm = RobustAveraging(
