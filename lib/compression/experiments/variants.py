@@ -30,7 +30,7 @@ def preferences(
     surrogate: Surrogate,
     *,
     rewards: Iterable[str] = tuple(ALL_REWARDS),
-    iterations: int = 100,
+    iterations: int = 50,
     seeds: int = 4,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
