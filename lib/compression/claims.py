@@ -177,7 +177,7 @@ _MORE = tuple(
 )
 # Tables of the run itself that hold measured times, or what a search rewarded by them found.
 _TIMED = {"final", "subsets", "subset_history", "frontier", "history", "savings", "first", "speed", "transfer_speed"}
-_TIMED |= {"predictors", "edge", "oracle"}
+_TIMED |= {"predictors", "edge", "oracle", "cold"}
 CLAIMS = tuple(
     replace(rules.limited(claim), timed=not _TIMED.isdisjoint(claim.needs)) for claim in (*_PAPER, *_MORE, *COMPANIONS)
 )

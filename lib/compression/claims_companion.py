@@ -243,4 +243,14 @@ COMPANIONS = (
         rules_theory.cold,
         changed=_TRIED,
     ),
+    Claim(
+        "cold-cpu",
+        "The same on a processor (digits, miniature ResNet)",
+        COMPANION,
+        "",
+        "at least 2 times in every fresh process; close from 1.3 in the median",
+        ("cold",),
+        rules_theory.cold_here,
+        changed="two processes of a trial had been seen when the rule of the claim above was taken over",
+    ),
 )

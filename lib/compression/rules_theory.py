@@ -131,6 +131,22 @@ def cold(tables: Tables) -> Verdict:
     return grade(ratio + gain, reproduced=ratio >= 2, close=ratio >= 1.3, measured=measured)
 
 
+def cold_here(tables: Tables) -> Verdict:
+    """Judge the same on fresh processes of this run, and tell what it does to the minimal student's speed-up."""
+    table = tables["cold"]
+    need(table, network=("teacher", "minimal student"))
+    by = table.set_index(["network", "process"])[["first_s", "warm_s"]]
+    teacher, small = by.loc["teacher"], by.loc["minimal student"]
+    ratios = teacher["first_s"] / teacher["warm_s"]
+    mixed, fair = ((teacher[value] / small["warm_s"]).median() for value in ("first_s", "warm_s"))
+    measured = (
+        f"first pass {', '.join(f'{ratio:.1f}' for ratio in ratios)} times the warm one, by process; minimal student "
+        f"{mixed:.1f} times as fast against the teacher's first pass, {fair:.1f} times once both are warm"
+    )
+    worst = float(ratios.min(skipna=False) + mixed + fair)
+    return grade(worst, reproduced=ratios.min() >= 2, close=ratios.median() >= 1.3, measured=measured)
+
+
 def edge(tables: Tables) -> Verdict:
     """Judge the latency of the minimal student in ONNX Runtime, relative to the teacher's."""
     table = tables["edge"]

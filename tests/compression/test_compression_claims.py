@@ -201,6 +201,15 @@ def cold(ratio):
     return {"gpu_times": pd.DataFrame([row])}
 
 
+def cold_here(*ratios):
+    rows = [
+        {"process": place, "network": name, "first_s": ratio * warm, "warm_s": warm}
+        for place, ratio in enumerate(ratios)
+        for name, warm in (("teacher", 4.0), ("minimal student", 2.0))
+    ]
+    return {"cold": pd.DataFrame(rows)}
+
+
 GROWS = {YES: [(0.1, 0.4)], NEARLY: [(0.1, 0.2)], NO: [(0.1, 0.12), (0.2, 0.1)]}
 FLOOR = {YES: [(0.5, 0.9)], NEARLY: [(0.9, 0.3)], NO: [(0.1, 0.9)]}
 VGG = "gpu_vgg_history"
@@ -311,10 +320,12 @@ CASES = {
         },
     ),
     "cold": (cold, {YES: [(3.0,)], NEARLY: [(1.5,)], NO: [(1.1,)]}),
+    "cold-cpu": (cold_here, {YES: [(3.0, 2.0)], NEARLY: [(1.9, 3.0), (1.4, 1.2, 1.3)], NO: [(1.2, 1.2, 3.0)]}),
 }
 MEASURED = (
     "test", "compression", "t", "c", "reward", "a", "savings", "ratio", "simulated", "iterations", "rank_correlation",
-    "time_ratio", "best", "gain_low", "iteration", "iterations", "first_pass_s", "parameters", "most_compression",
+    "time_ratio", "best", "gain_low", "iteration", "iterations", "first_pass_s", "first_s", "parameters",
+    "most_compression",
 )  # fmt: skip
 
 
@@ -402,6 +413,11 @@ def test_the_oracle_claim_names_greedy_removal_where_it_ran():
     plain, beside = (BY_ID["oracle"].holds({"oracle": t}).measured for t in (table, pd.concat([table, greedy])))
     assert "greedy" not in plain and "DDC 67% with 1" in plain and "p = 0.50" in plain
     assert "greedy removal 100% with 7 trainings" in beside
+
+
+def test_a_cold_teacher_flatters_the_student():
+    measured = BY_ID["cold-cpu"].holds(cold_here(3.0)).measured
+    assert "6.0 times as fast against the teacher's first pass, 2.0 times once both are warm" in measured
 
 
 def test_a_cold_pass_of_another_precision_is_said():

@@ -20,6 +20,7 @@ from lib.compression.reward import Thresholds, ddc
 from lib.compression.search import Found, best
 from lib.compression.students import StudentTrainer, trained_teacher
 from lib.compression.training import Recipe, accuracy
+from lib.report import published
 
 
 @pytest.fixture(scope="module")
@@ -142,14 +143,47 @@ def test_searches_in_a_table():
 
 
 def test_paper_tables_beside_ours(found, subsets):
-    table = published_rows(ours=found.final, subsets=subsets["final"], label="ours")
-    below = table[table["table"] == "ours, subsets"].set_index("network")
-    one = subsets["final"].set_index(["subset", "arm"]).loc[[("B", "transfer")]]
-    assert below.loc["B, transfer", "accuracy"] == one["test"].median()
-    ours = table[table["table"] == "ours"].set_index("network")
-    assert ours.loc["DDC", "compression"] == found.final.set_index("method").loc["DDC", "compression"]
-    row = table[(table["table"].str.startswith("T3")) & (table["network"] == "DDC")].iloc[0]
+    noisy = found.final.assign(seed=0)
+    table = published_rows({"final": found.final, "subsets": subsets["final"], "gpu_final": noisy, "other": noisy})
+    paper = table[table["where"] == "paper"]
+    assert len(paper) == sum(map(len, published("compression")["tables"].values()))
+    row = paper[paper["table"].str.startswith("T3") & (paper["network"] == "DDC")].iloc[0]
     assert row["speed-up"] == pytest.approx(5.46 / 1.48)
+    at = table.index[(table["where"] == "paper") & table["table"].str.startswith("T3") & (table["network"] == "DDC")][0]
+    ours, gpu, after = (table.loc[at + step] for step in (1, 2, 3))  # right below the paper's row
+    one = found.final.set_index("method").loc["DDC"]
+    assert (ours["network"], ours["accuracy"], ours["compression"]) == ("DDC", one["test"], one["compression"])
+    assert ours["where"].endswith("this run, 1 seed") and ours["speed-up"] == pytest.approx(1 / one["t"])
+    assert gpu["network"] == "DDC" and np.isnan(gpu["speed-up"]) and after["where"] == "paper"
+    below = table[table["where"].str.startswith("here") & (table["network"] == "vehicles, transfer")]
+    assert set(below["table"].str.split().str[0]) == {"T9"}
+    drawn = subsets["final"].set_index(["subset", "arm"])["test"].loc[("B", "transfer")]
+    assert below["accuracy"].iloc[0] == drawn
+    teacher = table[table["where"].str.startswith("here") & (table["network"] == "teacher")]
+    assert (teacher["accuracy"] == found.final["test_teacher"].median()).all() and len(teacher) == 2
+
+
+def test_greedy_removal_stands_below_the_other_methods(found):
+    greedy = found.final.iloc[:1].assign(method="greedy removal")
+    table = experiments.all_methods({"methods": found.final, "greedy": greedy})
+    assert table["method"].tolist() == [*found.final["method"], "greedy removal"]
+    assert experiments.all_methods({}) is None and len(experiments.all_methods({"greedy": greedy})) == 1
+
+
+def test_a_baseline_is_compared_with_the_search_seed_by_seed():
+    pairs = [(0, 0.90, 0.95, 0.4), (1, 0.80, 0.90, 0.6), (2, 0.99, 0.90, 0.5)]
+    rows = [{"method": "DDC", "seed": seed, "test": one, "t": 0.2, "parameters": 100} for seed, one, _, _ in pairs]
+    rows += [{"method": "Taylor pruning", "seed": s, "test": two, "t": t, "parameters": 90} for s, _, two, t in pairs]
+    text = figures.beside_search(pd.DataFrame(rows), "Taylor pruning")
+    assert "at 0.90 times the parameters" in text and "test accuracy +0.050" in text
+    assert "higher in 2 of 3 seeds, at 2.50 times its time" in text
+
+
+def test_taylor_pruning_stands_beside_the_papers_pruning():
+    chain = pd.DataFrame({"method": ["Taylor pruning"] * 3, "seed": [0, 1, 2], "test": [0.7, 0.8, 0.9], "t": 0.5})
+    table = published_rows({"chain": chain.assign(test_teacher=0.95, compression=4.0)})
+    row = table[(table["network"] == "pruning") & (table["where"] != "paper")].iloc[0]
+    assert row["accuracy"] == 0.8 and row["table"].startswith("T2") and row["where"].endswith("3 seeds")
 
 
 def test_a_record_of_more_seeds_leads_the_comparison(found):

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 import torch
 
-from lib.compression import layers, networks
+from lib.compression import cold, layers, networks
 from lib.compression.edge import edge_profile
+from lib.compression.experiments.cold import cold_start
 from lib.compression.experiments.latency import latency_predictors, measured_surrogate, student_costs
 from lib.compression.experiments.policies import (
     dynamics,
@@ -16,9 +17,11 @@ from lib.compression.experiments.policies import (
     speed,
     transfer_dynamics,
 )
+from lib.compression.experiments.variants import ALL_REWARDS, preferences
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
-from lib.compression.figures.edge import edge_costs, latency_costs
+from lib.compression.figures.edge import cold_passes, edge_costs, latency_costs
 from lib.compression.figures.parts import NOISY, over_seeds, readable, replays, scale, timing_noise
+from lib.compression.figures.rewards import preferences as preferred
 from lib.compression.figures.searches import comparison, learning
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
 from lib.compression.figures.subsets import subset_policies
@@ -106,6 +109,33 @@ def test_figures_of_latency(costs):
     models = {"teacher": networks.build(TINY), "smallest": networks.build(layers.minimal(TINY))}
     profile = edge_profile(models, torch.zeros(1, 1, 8, 8), reference="teacher", blocks=2, repeats=2)
     described(edge_costs(profile), "ONNX Runtime", "int8")
+
+
+def test_the_best_student_of_each_reward_is_that_of_the_enumeration():
+    table = preferences(AT, iterations=10, seeds=2)
+    assert list(dict.fromkeys(table["reward_name"])) == list(ALL_REWARDS)
+    for name, row in table[table["what"] == "best student"].set_index("reward_name").iterrows():
+        found = ALL_REWARDS[name](row["a"], row["t"], row["c"])
+        assert found == pytest.approx(AT.rewards(every_student(AT), ALL_REWARDS[name]).max()), name
+    ends = table[table["what"] == "end of the search"]
+    assert ends.groupby("reward_name")["seed"].nunique().eq(2).all() and ends["minimal"].between(0, 1).all()
+    described(preferred(table), "DDC", "Bars are over 2 searches")
+
+
+def test_the_constraint_of_n2n_is_in_force():
+    large, small = (float(ALL_REWARDS["N2N, constrained"](1.0, 0.5, c)) for c in (0.7, 0.5))
+    assert large == -1 and small == pytest.approx(float(n2n(1.0, 0.5, 0.5)))
+
+
+def test_a_first_pass_is_measured_in_a_process_of_its_own(monkeypatch):
+    monkeypatch.setattr(cold, "build", None)  # this process cannot build a network any more
+    table = cold_start(TINY, processes=1, batch=4)
+    assert table["network"].tolist() == ["teacher", "minimal student"] and (table[["first_s", "warm_s"]] > 0).all(
+        axis=None
+    )
+    described(cold_passes(table), "is one of 1 fresh processes")
+    told = pd.DataFrame({"process": [0, 0], "network": table["network"], "first_s": [6.0, 3.0], "warm_s": [2.0, 1.0]})
+    described(cold_passes(told), "takes 3.0 times its warm one", "6.0 times as fast", "and 2.0 times where both")
 
 
 def test_tables_are_shown_in_words():

@@ -8,11 +8,13 @@ from typing import Any
 
 _WHERE = {
     "policies": ("dynamics", "exact_learning", "first_rewards", "speed", "transfer_dynamics"),
+    "cold": ("cold_start",),
     "edge": ("edge_costs", "final_networks"),
     "frontier": ("preferred", "searched"),
     "latency": ("costs_of_students", "latency_predictors", "measured_surrogate", "student_costs"),
-    "real": ("real_tables",),
+    "real": ("all_methods", "real_tables"),
     "oracle": ("enumeration", "tabular_searches"),
+    "variants": ("preferences",),
     "published": ("published_rows",),
     "rewards": ("reward_curves", "reward_surface"),
     "methods": ("Searches", "cache_savings", "digits_teacher", "searches"),

@@ -78,6 +78,15 @@ def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
     return tasks
 
 
+def all_methods(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
+    """Return table ``methods`` of `real_tables` with ``greedy`` below it, what there is of the two; None for neither.
+
+    Both have a student a seed, trained anew and judged on the test part by the same seeds' teachers.
+    """
+    there = [tables[name] for name in ("methods", "greedy") if name in tables]
+    return pd.concat(there, ignore_index=True) if there else None
+
+
 def method_rows(*, seed: int, iterations: int) -> pd.DataFrame:
     """Return `Searches.final` of all methods, of thinned networks as small as the minimal student, and of widths."""
     teachers = [digits_teacher(seed=seed)]

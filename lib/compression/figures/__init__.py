@@ -1,16 +1,18 @@
 """Figures of data-driven compression: tidy table in, captioned figure out."""
 
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
-from lib.compression.figures.edge import edge_costs, latency_costs
+from lib.compression.figures.edge import cold_passes, edge_costs, latency_costs
 from lib.compression.figures.frontier import frontier, oracle
 from lib.compression.figures.parts import NOISY, readable, replays, scale, timing_noise
-from lib.compression.figures.rewards import reward_curves, reward_surface
-from lib.compression.figures.searches import comparison, learning
+from lib.compression.figures.rewards import preferences, reward_curves, reward_surface
+from lib.compression.figures.searches import beside_search, comparison, learning
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
 from lib.compression.figures.subsets import heads, subset_policies, transfer_learning
 
 __all__ = [
     "NOISY",
+    "beside_search",
+    "cold_passes",
     "comparison",
     "edge_costs",
     "exact_curves",
@@ -21,6 +23,7 @@ __all__ = [
     "learning",
     "oracle",
     "policy_curves",
+    "preferences",
     "readable",
     "replays",
     "reward_curves",

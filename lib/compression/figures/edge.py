@@ -72,6 +72,27 @@ def latency_costs(costs: pd.DataFrame, ranking: pd.DataFrame) -> Figure:
     return describe(fig, caption=caption, alt=f"Scatter plots of latency; best predictors {'; '.join(notes)}.")
 
 
+def cold_passes(table: pd.DataFrame) -> Figure:
+    """Draw first and warm passes of teacher and minimal student, process by process (table of `cold_start`)."""
+    names = list(dict.fromkeys(table["network"]))
+    fig, axes = new_figure(width=6.0, height=0.5 * len(names) + 1.2)
+    kinds = (("first_s", "first pass"), ("warm_s", "warm passes, median"))
+    for index, (value, label) in enumerate(kinds):
+        height = table["network"].map(names.index) + 0.24 * (index - 0.5)
+        axes[0, 0].plot(1e3 * table[value], height, MARKERS[index], color=COLOURS[index], label=label, alpha=0.8)
+    axes[0, 0].set_yticks(range(len(names)), names)
+    axes[0, 0].set(xlabel="milliseconds of the processor", ylim=(len(names) - 0.5, -0.5), xlim=(0, None))
+    axes[0, 0].legend(fontsize=8)
+    wide = table.pivot_table(index="process", columns="network", values=["first_s", "warm_s"])
+    first, warm = wide["first_s"], wide["warm_s"]
+    ratio = (first["teacher"] / warm["teacher"]).median()
+    mixed, fair = ((times["teacher"] / warm["minimal student"]).median() for times in (first, warm))
+    caption = f"""The teacher's first pass, the first of its process, takes {ratio:.1f} times its warm one. The minimal
+        student is {mixed:.1f} times as fast as the teacher where only the student is warm, and {fair:.1f} times where
+        both are. Each point is one of {len(wide)} fresh processes; one thread, torch."""
+    return describe(fig, caption=caption, alt=f"First and warm passes. The teacher's first: {ratio:.1f} times as long.")
+
+
 def _median_ratio(table: pd.DataFrame, value: str) -> float:
     """Return the median over models of int8's `value` over float32's."""
     int8, plain = (table.xs(kind, level="precision")[value] for kind in ("int8", "float32"))

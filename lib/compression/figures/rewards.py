@@ -1,10 +1,12 @@
-"""Figures of the reward: its three parts, and its surface over time and size."""
+"""Figures of the reward: its three parts, its surface over time and size, and what each variant prefers."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.compression.experiments.variants import BEST, END
 from lib.compression.reward import exchange_rate
+from lib.report.intervals import median_interval
 from lib.report.style import COLOURS, GUIDE, describe, new_figure
 
 
@@ -43,3 +45,31 @@ def reward_surface(table: pd.DataFrame) -> Figure:
         of relative time is worth {teacher:.1f} units of relative accuracy at the teacher and {near:.1f} at a time of
         0.3: large networks are pushed to be fast first."""
     return describe(fig, caption=caption, alt="Contours of the reward, rising towards small time and few parameters.")
+
+
+def preferences(table: pd.DataFrame) -> Figure:
+    """Draw by reward the best student of the surrogate and what a search ends at (table of `preferences`)."""
+    names = list(dict.fromkeys(table["reward_name"]))
+    panels = (("a", "accuracy / teacher's"), ("t", "time / teacher's"), ("c", "parameters / teacher's"))
+    fig, axes = new_figure(1, len(panels), width=9.6, height=0.3 * len(names) + 1.2, sharey=True)
+    by = table.groupby(["reward_name", "what"])
+    for axis, (value, title) in zip(axes[0], panels, strict=True):
+        for row, name in enumerate(names):
+            best = by.get_group((name, BEST))[value].iloc[0]
+            mid, low, high = median_interval(by.get_group((name, END))[value].to_numpy())
+            one, two = (BEST, END) if row == 0 else (None, None)
+            axis.plot([best], [row - 0.12], "*", color=COLOURS[1], markersize=9, label=one)
+            style = {"fmt": "o", "color": COLOURS[0], "capsize": 2, "label": two}
+            axis.errorbar([mid], [row + 0.12], xerr=[[mid - low], [high - mid]], **style)
+        axis.set(xlabel=title)
+    axes[0, 0].set_yticks(range(len(names)), names)
+    axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
+    axes[0, -1].legend(fontsize=7)
+    middle = by[["minimal", "t", "c"]].median()
+    ends = ", ".join(f"{name} {middle.loc[(name, END), 'minimal']:.0%}" for name in names)
+    best = [name for name in names if middle.loc[(name, BEST), "minimal"] == 1]
+    times = ", ".join(f"{name} {middle.loc[(name, BEST), 't']:.2f}" for name in names if name not in best)
+    caption = f"""Which students each reward prefers (surrogate). The minimal student is the best one under
+        {", ".join(best) or "none of them"}; relative time of the best one under the others: {times or "none"}. Minimal
+        students in the last tenth of a search: {ends}. Bars are over {table["seed"].nunique()} searches."""
+    return describe(fig, caption=caption, alt=f"Best and drawn students by reward. Minimal students: {ends}.")

@@ -96,6 +96,20 @@ def comparison(final: pd.DataFrame, *, label: str = "", noise: str = "", record:
     return describe(fig, caption=caption, alt=f"Accuracy, time, compression and reward by method. {notes}.")
 
 
+def beside_search(final: pd.DataFrame, method: str, *, search: str = "DDC") -> str:
+    """Return how `method` compares with the `search`, seed by seed, as a sentence for the beginning of a caption."""
+    wide = final[final["method"].isin((method, search))].pivot_table(
+        index="seed", columns="method", values=["test", "t", "parameters"]
+    )
+    gain = float((wide["test"][method] - wide["test"][search]).median())
+    time, size = (float((wide[name][method] / wide[name][search]).median()) for name in ("t", "parameters"))
+    ahead = int((wide["test"][method] > wide["test"][search]).sum())
+    return (
+        f"{method} at {size:.2f} times the parameters of the student that the search finds: test accuracy {gain:+.3f} "
+        f"against it, higher in {ahead} of {len(wide)} seeds, at {time:.2f} times its time (medians of pairs). "
+    )
+
+
 def _bar(axis: Axes, values: pd.Series, height: float, style: dict[str, str]) -> None:
     """Draw the median of `values` at `height` with its interval, or nothing where there are none."""
     mid, low, high = median_interval(values.to_numpy())
