@@ -34,6 +34,17 @@ def test_missing_or_empty_table_is_not_run(tables):
     assert "t" in judged["detail"][0]
 
 
+def test_a_table_that_a_rule_only_uses_is_handed_over_where_it_is_at_hand():
+    def holds(tables):
+        return Verdict(REPRODUCED, ", ".join(sorted(tables)))
+
+    one = replace(claim(holds=holds), uses=("more",))
+    table = pd.DataFrame({"x": [1]})
+    for given, seen in (({"t": table}, "t"), ({"t": table, "more": table, "other": table}, "more, t")):
+        assert judge([one], given)["measured"][0] == seen
+    assert judge([one], {"more": table})["status"][0] == NOT_RUN
+
+
 @pytest.mark.parametrize(
     ("ask", "lacking"),
     [
