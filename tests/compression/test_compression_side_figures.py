@@ -17,7 +17,7 @@ from lib.compression.experiments.policies import (
     speed,
     transfer_dynamics,
 )
-from lib.compression.experiments.variants import ALL_REWARDS, preferences
+from lib.compression.experiments.variants import ALL_REWARDS, _by_block, preferences
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import cold_passes, edge_costs, latency_costs
 from lib.compression.figures.parts import NOISY, over_seeds, readable, replays, scale, timing_noise
@@ -120,6 +120,13 @@ def test_the_best_student_of_each_reward_is_that_of_the_enumeration():
     ends = table[table["what"] == "end of the search"]
     assert ends.groupby("reward_name")["seed"].nunique().eq(2).all() and ends["minimal"].between(0, 1).all()
     described(preferred(table), "DDC", "Bars are over 2 searches")
+
+
+def test_rewards_that_move_side_by_side_answer_their_own_policies():
+    ratios = np.random.default_rng(0).random((3, 4, 5))  # a, t, c of four policies with five students each
+    found = _by_block(["DDC", "N2N"])(*ratios)
+    np.testing.assert_array_equal(found[:2], ddc(*ratios[:, :2]))
+    np.testing.assert_array_equal(found[2:], n2n(*ratios[:, 2:]))
 
 
 def test_the_constraint_of_n2n_is_in_force():

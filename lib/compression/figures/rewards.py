@@ -66,10 +66,10 @@ def preferences(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
     axes[0, -1].legend(fontsize=7)
     middle = by[["minimal", "t", "c"]].median()
-    ends = ", ".join(f"{name} {middle.loc[(name, END), 'minimal']:.0%}" for name in names)
-    best = [name for name in names if middle.loc[(name, BEST), "minimal"] == 1]
-    times = ", ".join(f"{name} {middle.loc[(name, BEST), 't']:.2f}" for name in names if name not in best)
-    caption = f"""Which students each reward prefers (surrogate). The minimal student is the best one under
-        {", ".join(best) or "none of them"}; relative time of the best one under the others: {times or "none"}. Minimal
-        students in the last tenth of a search: {ends}. Bars are over {table["seed"].nunique()} searches."""
-    return describe(fig, caption=caption, alt=f"Best and drawn students by reward. Minimal students: {ends}.")
+    times = ", ".join(f"{name} {middle.loc[(name, BEST), 't']:.2f}" for name in names)
+    drawn = ", ".join(f"{name} {middle.loc[(name, END), 't']:.2f}" for name in names)
+    least = ", ".join(f"{name} {middle.loc[(name, END), 'minimal']:.0%}" for name in names)
+    caption = f"""Which students each reward prefers (surrogate). Relative time of the best student: {times}; of those
+        that are drawn in the last tenth of a search: {drawn}, where the share of minimal students is: {least}. Bars
+        are over {table["seed"].nunique()} searches."""
+    return describe(fig, caption=caption, alt=f"Best and drawn students by reward. Relative time of the best: {times}.")

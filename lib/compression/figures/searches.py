@@ -89,7 +89,7 @@ def comparison(final: pd.DataFrame, *, label: str = "", noise: str = "", record:
     sizes = f"Compression: {_by_method(final, 'compression', names, 1)}"
     notes = f"Test accuracy: {_by_method(final, 'test', names, 3)}. {sizes}" if noise else f"Reward: {rewards}"
     lead = "" if record is None else _lead(record, names)
-    notes = f"{lead}In this run: {notes}" if lead else notes
+    notes = f"{lead}In this run, {notes[0].lower()}{notes[1:]}" if lead else notes
     caption = f"""{label}The student that each method chose on validation images, trained anew and judged on test
         images (dashed: the teacher's accuracy). {notes}.
         {_effort(final)}{over_seeds(final)}{last(noise, f"Last, the reward: {rewards}.")}"""
