@@ -38,6 +38,7 @@ class Slider:
     theory: str = ""
     log: bool = False
     where: dict[str, object] = field(default_factory=dict)
+    repeats: str = "seed"  # what the values at one stop differ in
 
 
 SLIDERS = (
@@ -55,6 +56,7 @@ SLIDERS = (
         y="regret",
         y_label="regret",
         by="version",
+        repeats="replicate",
     ),
     Slider(
         paper="spry",
@@ -149,7 +151,7 @@ def section(slider: Slider, run: Path) -> str:
             "::::",
             "",
             f"From the table `{slider.table}` of the run behind [its page](/notebooks/{slider.paper}.ipynb); "
-            f"{over_seeds(summary(slider, table)['n'])}. The page's own figure is "
+            f"{over_seeds(summary(slider, table)['n'], slider.repeats)}. The page's own figure is "
             f"{{numref}}`fig-{slider.paper}-{slider.figure}`.",
             "",
         ]

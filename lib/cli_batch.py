@@ -31,6 +31,8 @@ def sweep(
 ) -> None:
     """Run every combination of papers, presets, seeds and grids; what is done is not run again."""
     plan = read_sweep(spec)
+    if keep and (dry_run or export):
+        raise ValueError("--record keeps the report of finished runs: leave out --dry-run and --export")
     chosen = workers or fitting_workers(plan.jobs)
     if dry_run:
         show_plan(plan.jobs, chosen)

@@ -33,6 +33,7 @@ def write_report(sweep: Sweep, outcomes: Sequence[Outcome]) -> Path:
     write_text(folder / "summary.csv", summary.to_csv(index=False))
     write_text(folder / "claims.csv", claims.to_csv(index=False))
     picture = None
+    (folder / "plot.png").unlink(missing_ok=True)  # of an earlier form of the specification
     if sweep.plot:
         data = swept_table(finished, sweep.plot)
         if len(data):

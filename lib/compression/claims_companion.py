@@ -245,12 +245,12 @@ COMPANIONS = (
     ),
     Claim(
         "cold-cpu",
-        "The same on a processor (digits, miniature ResNet)",
+        "A cold teacher makes the minimal student look faster than it is, on a processor (digits, miniature ResNet)",
         COMPANION,
         "",
-        "at least 2 times in every fresh process; close from 1.3 in the median",
+        "the teacher's first pass at least 2 times its warm one in every fresh process; close from 1.3 in the median",
         ("cold",),
         rules_theory.cold_here,
-        changed="two processes of a trial had been seen when the rule of the claim above was taken over",
+        changed="two processes of a trial had been seen when the rule of the claim on a GPU was taken over",
     ),
 )

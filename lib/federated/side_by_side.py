@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lib.federated.checks import ClientError
 from lib.federated.cohort import sample_cohort
 from lib.federated.engine import Answer, accept, evaluate_clients, note_metrics
 from lib.federated.history import History, Recorder
@@ -62,7 +63,11 @@ def run_side_by_side(
         ]
         answers = _trained(algorithm, federations, seeds, sent, memories, round, chunk)
         for place, run in enumerate(zip(sent, answers, memories, recorders, strict=True)):
-            updates = accept(algorithm, states[place], *run, round=round, on_failure="raise")
+            try:
+                updates = accept(algorithm, states[place], *run, round=round, on_failure="raise")
+            except ClientError as error:
+                error.add_note(f"in the run with seed {seeds[place]}, number {place + 1} of {len(seeds)} side by side")
+                raise
             states[place] = algorithm.aggregate(states[place], updates)
         if evaluate_every and (round % evaluate_every == 0 or round == rounds):
             for *run, seed, recorder in zip(federations, states, memories, seeds, recorders, strict=True):

@@ -42,10 +42,11 @@ PROPOSITIONS = (
         "serves",
         COMPANION,
         UNSTATED,
-        "as for the claim above",
+        "at most the bound in every client with instances on both branches; close if for the means over clients in "
+        "every seed and setting; not judged where no client has such",
         ("personal_gradients",),
         rules_theory.gradient_bound("parts"),
-        changed="added with the claim above, as a proposition with a proof",
+        changed="added when the gradients had been seen, as a proposition with a proof",
     ),
     Claim(
         "policy-memory",

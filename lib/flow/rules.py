@@ -43,8 +43,8 @@ def by_seed(numbers: np.ndarray) -> str:
 
 
 def missed(gain: float) -> str:
-    """Return ``"the median misses three points by 0.2"``; nothing where a gain in accuracy reaches them."""
-    return "" if not gain < AIM else f"the median misses three points by {100 * (AIM - gain):.1f}"
+    """Return ``"the median misses three points by 0.20"``; nothing where a gain in accuracy reaches them."""
+    return "" if gain >= AIM else f"the median misses three points by {100 * (AIM - gain):.2f}"
 
 
 def accuracy(other: str):

@@ -104,10 +104,11 @@ def _without_instances(
 ) -> tuple[list[str], str]:
     """Return the settings in which nothing was routed by instance, and the remark that says how that is known."""
     if routes is not None:
-        apart = routes.groupby("setting")["apart"].mean().reindex(settings)
-        shares = ", ".join(f"{share:.1%} ({setting})" for setting, share in apart.items())
-        words = f"instances that leave the most frequent route of their client, {routes['seed'].nunique()} seeds"
-        return [s for s in settings if (routes[routes["setting"] == s]["apart"] == 0).all()], f"{words}: {shares}"
+        apart = {s: routes[routes["setting"] == s].groupby("seed")["apart"].mean() for s in settings}
+        apart = {setting: shares for setting, shares in apart.items() if len(shares)}
+        told = "; ".join(f"{', '.join(f'{one:.1%}' for one in shares)} ({s})" for s, shares in apart.items())
+        words = "instances that leave the most frequent route of their client, by seed"
+        return [s for s, shares in apart.items() if (shares == 0).all()], f"{words}: {told}"
     index = [column for column in ("seed", "client") if column in table]
     same, known = [], []
     for s in settings:

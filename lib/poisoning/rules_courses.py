@@ -53,6 +53,8 @@ def leads_at_few(data: str) -> Rule:
             table = pd.concat([table, known[known["rule"].isin(table["rule"])]], ignore_index=True)
         wide = best_by_share(table)
         wide = wide[wide.index.get_level_values("share") <= 0.2]
+        if wide.empty:
+            raise Missing("a share of attackers up to 20 %")
         lead = wide[list(FAKES)].min(axis=1, skipna=False) - wide[DATA]
         told = ", ".join(f"{name} at {share:.0%} {value:+.3f}" for (name, share), value in lead.items())
         ahead = int((lead >= 0.02).sum())

@@ -28,6 +28,7 @@ def _dnc(updates: torch.Tensor, f: int) -> torch.Tensor:
 
 
 def _clipping(updates: torch.Tensor, f: int) -> torch.Tensor:
+    """Return centred clipping around this round's median: the last aggregate, its usual centre, is not at hand here."""
     return aggregation.centred_clipping(updates, f, centre=aggregation.median(updates, f))
 
 

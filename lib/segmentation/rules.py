@@ -161,7 +161,7 @@ def follows_side(tables: Tables) -> Verdict:
     more = np.median(side) - np.median(topic)
     return grade(
         more,
-        reproduced=bool((side > 0).mean() >= 0.8 and np.median(side) >= 0.01 and more > 0),
+        reproduced=bool((side > 0).mean() >= 0.8 and np.median(side) >= 0.01 and np.median(topic) < 0.01),
         close=bool(np.median(side) > 0 and more > 0),
         measured=measured,
     )

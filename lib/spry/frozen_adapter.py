@@ -77,5 +77,9 @@ class Lora(nn.Module):
 def is_lora(module: nn.Module) -> bool:
     """Return whether `module` is peft's LoRA on a linear layer in its plain form, with one adapter."""
     kind = type(module)
-    plain = (kind.__module__, kind.__name__) == ("peft.tuners.lora.layer", "Linear")
-    return plain and len(module.lora_A) == 1 and not (module.lora_variant or module.merged)
+    if (kind.__module__, kind.__name__) != ("peft.tuners.lora.layer", "Linear") or len(module.lora_A) != 1:
+        return False
+    if module.lora_variant or module.merged or module.disable_adapters:
+        return False
+    (up,) = module.lora_B.values()
+    return up.bias is None and up.weight.dtype == module.base_layer.weight.dtype

@@ -144,7 +144,7 @@ def _two_products(a_t, b, a, b_t, scale=1):
     if a_t is not None and b_t is not None:
         return torch.baddbmm(torch.bmm(a_t, b), a, b_t, beta=scale, alpha=scale)
     one = torch.bmm(a, b_t) if a_t is None else torch.bmm(a_t, b)
-    return one.mul_(scale)
+    return one if scale == 1 else one.mul_(scale)
 
 
 def _transposed(x):

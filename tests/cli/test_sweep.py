@@ -9,7 +9,7 @@ import time
 import pandas as pd
 import pytest
 from test_batch import alive, hear_ctrl_c, wait_for
-from toy_notebook import CLAIMS, SETUP, write_notebook
+from toy_notebook import CLAIMS, FIGURE, SETUP, write_notebook
 
 from lib import batch, book_sweeps, jobs, pool, sweep, sweep_report
 from lib.report.paths import ROOT
@@ -233,7 +233,7 @@ def test_two_drivers_share_the_runs(spec, toy):
 
 def test_a_killed_driver_is_resumed_with_the_same_tables(spec, toy):
     slow = "\nimport time; time.sleep(1.5)"
-    write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", SETUP + slow, CLAIMS)
+    write_notebook(toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", SETUP + slow, FIGURE, CLAIMS)
     command = [sys.executable, "-m", "lib.cli", "sweep", str(spec), "--workers", "2"]
     driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     runs = toy / "runs" / "toy"

@@ -387,7 +387,7 @@ def test_a_rule_without_the_method_says_what_it_lacks():
 
 def test_the_median_that_misses_three_points_is_told():
     found = BY_ID["accuracy"].holds({"clients": against("Flow", "FedAvg + FT", [[0.01, 0.028, 0.04]], delta=1.0)})
-    assert found.detail == "the median misses three points by 0.2" and rules.missed(0.03) == ""
+    assert found.detail == "the median misses three points by 0.20" and rules.missed(0.03) == ""
 
 
 def test_no_bound_is_judged_where_routes_never_part():
@@ -467,7 +467,9 @@ def test_routes_that_were_kept_tell_whether_anything_was_routed_by_instance():
         return BY_ID["femnist"].holds({"femnist": same, "femnist_routes": routes.assign(apart=apart)})
 
     assert judged([0.0, 0.1]).status == YES and judged([0.0, 0.0]).status == "not judged"
-    assert "leave the most frequent route of their client, 2 seeds: 5.0% (by user)" in judged([0.0, 0.1]).detail
+    assert "route of their client, by seed: 0.0%, 10.0% (by user)" in judged([0.0, 0.1]).detail
+    elsewhere = {"femnist": same, "femnist_routes": routes.assign(setting="other")}
+    assert BY_ID["femnist"].holds(elsewhere).status == YES, "a setting without rows is not known to be without routes"
 
 
 def test_settings_are_judged_where_one_of_them_had_instances_routed():

@@ -98,6 +98,8 @@ def comparison(final: pd.DataFrame, *, label: str = "", noise: str = "", record:
 
 def beside_search(final: pd.DataFrame, method: str, *, search: str = "DDC") -> str:
     """Return how `method` compares with the `search`, seed by seed, as a sentence for the beginning of a caption."""
+    if not {method, search} <= set(final["method"]):
+        return ""
     wide = final[final["method"].isin((method, search))].pivot_table(
         index="seed", columns="method", values=["test", "t", "parameters"]
     )

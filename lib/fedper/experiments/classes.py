@@ -90,7 +90,10 @@ def other_methods(
     lr: float = 0.05,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return the final accuracy of other methods, on the partitions and with the columns of `accuracy_by_classes`."""
+    """Return the final accuracy of other methods, on the partitions and with the columns of `accuracy_by_classes`.
+
+    The head that FedBABU freezes would be one for all seeds.
+    """
     plan = Plan(rounds=rounds, steps=steps, lr=lr)
     cells = _cells(classes_per_client, clients, range(seed, seed + seeds))
     return compared(methods, lambda name: method(name, DIGITS_NET, plan.local, seed=seed), cells, plan, progress)

@@ -45,10 +45,8 @@ def ablation(
         lost.append(_lost(beside(runs, known, ["none"]), adversary).assign(name=str(number)))
     quality = pd.concat([_quality(variants, adversary, beta, plan, seed) for seed in range(seeds)])
     found = pd.concat(lost, ignore_index=True).merge(quality, on=["name", "seed"])
-    settings = pd.DataFrame([[one.virtual, one.images_each, one.own] for one in variants]).loc[
-        found["name"].astype(int)
-    ]
-    found[["virtual", "images_each", "own"]] = settings.to_numpy()
+    for column in ("virtual", "images_each", "own"):
+        found[column] = [getattr(variants[int(name)], column) for name in found["name"]]
     return found[
         ["rule", "virtual", "images_each", "own", "seed", "best_impact", *quality.columns.drop(["name", "seed"])]
     ]

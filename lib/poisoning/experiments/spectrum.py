@@ -78,7 +78,7 @@ def accuracy_by_round(
     return _accuracy_by_round(clients, rule, attacker, plan, seed, device)
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=32)
 def _unattacked(clients: Population, rule: str, plan: Plan, seed: int, device: str) -> pd.DataFrame:
     return _accuracy_by_round(clients, rule, None, plan, seed, device)
 

@@ -63,7 +63,7 @@ def breakdown(table: pd.DataFrame) -> Figure:
     text = ", ".join(f"{name} {value:.0f}" for name, value in stood.items())
     free = [name for name in UNPROMISED if name in rules]
     again = [name for name in rules if survives.loc[name].sum() > stood[name] + 1]
-    more = f" {', '.join(again)} falls to few and stands more: equal updates betray each other." if again else ""
+    more = f" Against larger numbers these stand again: {', '.join(again)}." if again else ""
     caption = f"""Equal updates at a great distance, {table["seed"].nunique()} draws: the most attackers that each
         rule stood, and all smaller numbers, is {text}.{more} The line is what each rule promises; beyond it our rules
         refuse to answer, except those that promise nothing ({", ".join(free)})."""
