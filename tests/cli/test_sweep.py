@@ -118,6 +118,8 @@ def test_a_sweep_runs_all_then_nothing_and_reports(spec, toy):
     assert (pd.read_csv(folder / "summary.csv")["state"] == "up to date").all()
     dry = run_command("sweep", spec, "--dry-run")
     assert "0 of 4 to run" in dry.stdout
+    both = run_command("sweep", spec, "--dry-run", "--record")
+    assert both.returncode == 1 and "leave out --dry-run" in both.stderr
 
 
 def test_a_recorded_sweep_is_a_section_of_the_book(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lib.profiling import peak_memory
 from lib.spry.forward_gradient import forward_gradient
+from lib.spry.frozen_adapter import is_lora
 from lib.spry.frozen_attention import attention
 from lib.spry.frozen_linear import skip_frozen_tangents
 from lib.spry.frozen_norms import RmsNorm, is_rms_norm
@@ -58,6 +59,27 @@ def case(name, batch=()):
     features = stock.weight.shape if "norm" in name else stock.weight.shape[1:]
     x = torch.randn((*batch, 2, 4, *features[-1:]), generator=g, dtype=torch.float64)
     return stock, ours, {"x": x, **{key: value.detach() for key, value in stock.named_parameters()}}
+
+
+@pytest.mark.parametrize("form", ["bias", "switched off", "another precision"])
+def test_forms_of_lora_that_the_rule_does_not_know_keep_their_values(form):
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(r=2, target_modules=["0"], lora_bias=form == "bias")
+    model = peft.inject_adapter_in_model(config, nn.Sequential(nn.Linear(5, 3)))
+    with torch.no_grad():
+        for value in model.parameters():
+            value.normal_()
+    layer = model[0]
+    if form == "switched off":
+        layer.enable_adapters(False)
+    if form == "another precision":
+        layer.base_layer.bfloat16()
+        assert not is_lora(layer)
+        return
+    x = torch.randn(4, 5)
+    before = model(x)
+    assert not is_lora(layer)
+    torch.testing.assert_close(skip_frozen_tangents(model)(x), before)
 
 
 def call(layer, values):
