@@ -60,6 +60,13 @@ def test_dark_pages_on_a_phone_have_no_violation(page_name, phone, axe):
     assert violations(page, axe) == []
 
 
+@pytest.mark.parametrize("name", ["book/intro.html", "book/explore.html", "book/laptop_to_cluster.html"])
+def test_a_dark_page_on_a_desk_has_no_violation_in_any_element(open_page, axe, name):
+    page = open_page(name, dark=True)
+    page.evaluate(axe)  # all of it, not only what stands for the rest
+    assert page.evaluate(SCAN, TAGS) == []
+
+
 def test_the_checker_finds_a_picture_without_text(open_page, axe):
     page = open_page("search.html")
     page.evaluate("document.querySelector('main').append(document.createElement('img'))")
