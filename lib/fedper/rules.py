@@ -153,11 +153,11 @@ def near_identical(tables: Tables) -> Verdict:
     return grade(worst, reproduced=worst <= 0.03, close=worst <= 0.06, measured=measured, detail=detail)
 
 
-def beats_local(tables: Tables) -> Verdict:
-    """FedPer against local training with four, eight and ten classes a client."""
-    gain = {k: np.median(paired(tables["classes"], "FedPer 2", "local only", classes_per_client=k)) for k in (4, 8, 10)}
+def beats_local(table: pd.DataFrame) -> Verdict:
+    """FedPer against local training with four, eight and ten classes a client, in a table of one task."""
+    gain = {k: np.median(paired(table, "FedPer 2", "local only", classes_per_client=k)) for k in (4, 8, 10)}
     measured = ", ".join(f"{value:+.3f} (k={k})" for k, value in gain.items())
-    alone = at(middles(tables["classes"], "local only"), 4)
+    alone = at(middles(table, "local only"), 4)
     detail = "" if gain[4] > 0 else f"training alone is at {alone:.2f} with four classes: a client needs no one else"
     values = np.array(list(gain.values()))
     good, most = bool((values > 0.02).all()), int((values > 0).sum()) >= 2

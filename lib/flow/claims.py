@@ -11,7 +11,7 @@ from lib.report import COMPANION, Claim, value_text
 _SETTINGS = (
     "in every setting: paired gain above 0.005 in every seed, not all of it (median) a lead of the global branch over "
     "FedAvg's model, and not more clients harmed (median); close if no median gain is below 0 and at most 0.05 more "
-    "clients are harmed; not judged where nothing was routed by instance in any of the settings"
+    "clients are harmed; not judged where in most seeds nothing was routed by instance, in any of the settings"
 )
 _HARM = (
     "stricter: the median of the seeds was enough, wherever the gain came from; harm played no part in a close verdict"

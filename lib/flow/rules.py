@@ -43,8 +43,8 @@ def by_seed(numbers: np.ndarray) -> str:
 
 
 def missed(gain: float) -> str:
-    """Return ``"the median misses three points by 0.20"``; nothing where a gain in accuracy reaches them."""
-    return "" if gain >= AIM else f"the median misses three points by {100 * (AIM - gain):.2f}"
+    """Return ``"the median misses three points by 0.20 of a point"``; nothing where a gain in accuracy reaches them."""
+    return "" if gain >= AIM else f"the median misses three points by {100 * (AIM - gain):.2f} of a point"
 
 
 def accuracy(other: str):

@@ -23,10 +23,11 @@ _PAPER = (
         "Discovery that knows of delivery exposes more users under the same budget",
         "abstract",
         _published("delivery"),
-        AT_EQUAL + "at least 5 % more exposures in the median over seeds; close above 2 %",
+        AT_EQUAL + "at least 5 % more exposures in the median over seeds and more in four of five; close above 2 % in "
+        "the median",
         ("methods",),
         rules.exposures,
-        changed=_VALIDATED,
+        changed=_VALIDATED + _OFTEN,
     ),
     Claim(
         "rates",

@@ -70,7 +70,7 @@ def exposures(tables: Tables) -> Verdict:
     middle = np.median(gain)
     return grade(
         middle + np.median(auc),
-        reproduced=bool(same and middle >= 0.05),
+        reproduced=bool(same and middle >= 0.05 and (gain > 0).mean() >= 0.8),
         close=bool(same and middle > 0.02),
         measured=measured,
         detail=f"the weight is the best of {len(weights(table))} on validation users, discovery only is learned once; "

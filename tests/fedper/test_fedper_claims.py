@@ -263,6 +263,10 @@ CASES = {
             NO: [(-0.01, -0.01, 0.05), (0.0, 0.0, 0.0)],
         },
     ),
+    "cifar10-beats-local": (
+        lambda *gains: {"cifar10": pair("FedPer 2", "local only", dict(zip((4, 8, 10), gains, strict=True)))},
+        {YES: [(0.05, 0.03, 0.03)], NEARLY: [(-0.02, 0.05, 0.05)], NO: [(-0.01, -0.01, 0.05)]},
+    ),
     "base-ablation": (base_ablation, {YES: [(0.2, 0.11)], NEARLY: [(0.2, 0.05)], NO: [(0.2, 0.01)]}),
     "finetuning-aesthetics": (
         lambda change: {"aesthetics": pair("FedPer 1 + FT", "FedPer 1", {1.0: change, 0.0: 0.3}, by="a")},

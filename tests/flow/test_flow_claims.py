@@ -387,7 +387,7 @@ def test_a_rule_without_the_method_says_what_it_lacks():
 
 def test_the_median_that_misses_three_points_is_told():
     found = BY_ID["accuracy"].holds({"clients": against("Flow", "FedAvg + FT", [[0.01, 0.028, 0.04]], delta=1.0)})
-    assert found.detail == "the median misses three points by 0.20" and rules.missed(0.03) == ""
+    assert found.detail == "the median misses three points by 0.20 of a point" and rules.missed(0.03) == ""
 
 
 def test_no_bound_is_judged_where_routes_never_part():

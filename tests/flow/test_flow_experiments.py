@@ -97,7 +97,7 @@ def test_the_forms_of_fine_tuning_and_the_aim():
     assert table["gain over FedAvg"].tolist() == pytest.approx([0.082, 0.095])
     assert table["Flow minus it"].tolist() == pytest.approx([0.028, 0.015])
     caption = figures.gains(pd.DataFrame(rows)).scarce_caption
-    assert "+0.028 over FedAvg + FT (misses three points by 0.2)" in caption
+    assert "+0.028 over FedAvg + FT (misses three points by 0.20 of a point)" in caption
 
 
 def test_the_table_of_right_and_wrong_sums_to_one(tiny):

@@ -1,9 +1,11 @@
 """The figure of accuracy over rounds, of all clients and of the largest and the smallest one."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.flow.figures.parts import INTERVALS, curves, known_methods, only, place
+from lib.flow.rules import paired
 from lib.report.intervals import summarize
 from lib.report.style import COLOURS, describe, new_figure
 
@@ -37,7 +39,9 @@ def over_rounds(table: pd.DataFrame) -> Figure:
         f"{end} client ({sizes[end]} examples) " + ", ".join(f"{name} {value:.3f}" for name, value in values.items())
         for end, values in ends.items()
     )
+    paired_gain = {size: np.median(paired(last, "Flow", "FedAvg + FT", examples=size)) for size in sizes.values()}
+    told = ", ".join(f"{gain:+.3f} ({size} examples)" for size, gain in paired_gain.items())
     caption = f"""Accuracy over rounds among clients with {sizes["smallest"]} to {sizes["largest"]} training examples.
         Left, mean over clients; after the last round, over seeds too: {notes}. Then the smallest client and the
-        largest one; after the last round: {said}. {INTERVALS}"""
+        largest one; after the last round: {said}; Flow less FedAvg + FT, median of the pairs: {told}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy over rounds. {notes}. {said}.")

@@ -82,7 +82,7 @@ def personal_gradients(table: pd.DataFrame) -> Figure:
     """
     models = ["global", "local", "routed", "mix", "parts"]
     runs = table.groupby(["setting", "examples", "seed"], sort=False)[models].mean()
-    settings, notes = list(dict.fromkeys(table["setting"])), []
+    settings, notes, flattest = list(dict.fromkeys(table["setting"])), [], []
     fig, axes = new_figure(1, len(settings), width=2.7 * len(settings) + 0.8, height=2.8)
     for axis, setting in zip(axes[0], settings, strict=True):
         part = runs.xs(setting)
@@ -94,11 +94,13 @@ def personal_gradients(table: pd.DataFrame) -> Figure:
         axis.title.set_fontsize(9)
         middle, share = part.median(), table.loc[table["setting"] == setting, "share"]
         text = ", ".join(f"{name} {value:.3g}" for name, value in middle.items())
+        flattest.append(f"{setting}, {middle[models[:3]].idxmin()}")
         parted = share.between(0, 1, inclusive="neither").mean()
         notes.append(f"{setting}: {text}; {share.mean():.0%} of the routes local, both ways in {parted:.0%} of clients")
     axes[0, 0].set_ylabel("squared gradient of the test loss")
-    caption = f"""Where a client's own test loss is flattest, Flow with one linear layer, and the two bounds on the
-        routed model (orange): the squares of the branches weighted by the routes ("mix"), and those over the instances
+    caption = f"""Of the three models that a client might use, its test loss is flattest, by the medians, at:
+        {"; ".join(flattest)} (Flow with one linear layer). Orange: the two bounds on the
+        routed model: the squares of the branches weighted by the routes ("mix"), and those over the instances
         that take each branch alone ("parts"). Medians over seeds: {". ".join(notes)}. A line joins the models of one
         seed."""
     return describe(fig, caption=caption, alt=f"Squared gradients at three models and two bounds. {'. '.join(notes)}.")

@@ -86,7 +86,8 @@ def robustness(
 ) -> pd.DataFrame:
     """Return the largest error over variance, a lower bound of kappa, that a search over attacks finds.
 
-    Three kinds of benign updates a seed: isotropic, stretched in a few coordinates, and in two groups.
+    Four kinds of benign updates a seed: isotropic, stretched in a few coordinates, in two groups, and the two points of
+    `two_points`, where the attackers copy the larger group.
 
     Returns:
         One row a rule, f, kind and seed: rule, f, kind, seed, kappa, bound (the known upper bound, NaN if none), exact
@@ -95,8 +96,10 @@ def robustness(
     rows = []
     for s in track(range(seed, seed + seeds), "robustness", progress):
         for f in fs:
-            for kind, benign in _benign_sets(clients - f, d, s).items():
-                cohorts = [torch.cat([benign, sent]) for sent in _attacks(benign, f)]
+            for kind, benign in _benign_sets(clients - f, d, s, f).items():
+                copies = [benign[:1].expand(f, -1)]
+                sets = copies if kind == "two points" else _attacks(benign, f)
+                cohorts = [torch.cat([benign, sent]) for sent in sets]
                 for name in rules:
                     if f > most_tolerated(name, clients) and name not in UNPROMISED:
                         continue
@@ -107,12 +110,14 @@ def robustness(
     return pd.DataFrame(rows)
 
 
-def _benign_sets(count: int, d: int, seed: int) -> dict[str, torch.Tensor]:
+def _benign_sets(count: int, d: int, seed: int, far: int) -> dict[str, torch.Tensor]:
+    """Return `count` benign updates of each kind; of the two points, `far` are away from the others."""
     rng = np.random.default_rng([seed, count, d])
     values = rng.standard_normal((count, d))
     stretched = values * np.where(np.arange(d) < 3, 10.0, 1.0)
     groups = values + 5.0 * (np.arange(count) % 2)[:, None] / d**0.5
-    sets = {"isotropic": values, "stretched": stretched, "two groups": groups}
+    points = values[:1] * (np.arange(count) >= count - far)[:, None]
+    sets = {"isotropic": values, "stretched": stretched, "two groups": groups, "two points": points}
     return {kind: torch.from_numpy(found) for kind, found in sets.items()}
 
 
