@@ -137,12 +137,16 @@ def page(sweep: Sweep, summary: pd.DataFrame, claims: pd.DataFrame, picture: Pat
     if picture:
         said = f"Median of {sweep.plot['y']} over {sweep.plot['x']}, {sweep.plot['paper']}, with intervals over seeds."
         parts += [f"![{said}]({picture.name})", ""]
-    parts += ["## Runs", "", *_markdown(summary.fillna("")), ""]
+    shown = summary.fillna("").loc[:, lambda table: (table != "").any()].rename(columns={"peak_mib": "peak MiB"})
+    parts += ["## Runs", "", *_markdown(shown), ""]
     if len(claims):
         wide = claims.assign(run=claims["preset"] + " " + claims["changed"]).pivot_table(
             index=["paper", "id"], columns="run", values="status", aggfunc="first", sort=False
         )
-        parts += ["## Verdicts", "", *_markdown(wide.fillna("").reset_index()), ""]
+        said = (
+            "What each run judged itself; claims that need recorded tables are left out, being the same in every run."
+        )
+        parts += ["## Verdicts", "", said, "", *_markdown(wide.fillna("").reset_index()), ""]
     return "\n".join(parts)
 
 
