@@ -82,4 +82,5 @@ def is_lora(module: nn.Module) -> bool:
     if module.lora_variant or module.merged or module.disable_adapters:
         return False
     (up,) = module.lora_B.values()
-    return up.bias is None and up.weight.dtype == module.base_layer.weight.dtype
+    base = getattr(module.base_layer, "weight", up.weight)  # four-bit layers have none, and answer in the input's type
+    return up.bias is None and up.weight.dtype == base.dtype
