@@ -190,13 +190,14 @@ def record(job: Job, name: str | None = None) -> Path:
     if not job.done:
         raise ValueError(f"no finished run of {job.paper} ({job.preset}): run it first")
     target = RESULTS / job.paper / (name or job.preset)
+    return copy_folder(job.folder, target, "*.ipynb", "figures", "log.txt", "parameters.yaml", "claims.json")
+
+
+def copy_folder(source: Path, target: Path, *left_out: str) -> Path:
+    """Copy `source` to `target`, in place of what is there, by one rename; names that match `left_out` stay behind."""
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copytree(
-        job.folder,
-        work,
-        ignore=shutil.ignore_patterns("*.ipynb", "figures", "log.txt", "parameters.yaml", "claims.json"),
-    )
+    shutil.copytree(source, work, ignore=shutil.ignore_patterns(*left_out))
     replace_folder(work, target)
     return target
 

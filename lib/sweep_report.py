@@ -1,14 +1,12 @@
 """What a sweep leaves behind: a summary, all verdicts, a picture over a swept parameter, and a page that shows them."""
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from lib.batch import replace_folder
+from lib.batch import copy_folder
 from lib.files import write_text
 from lib.jobs import Job, read_result
 from lib.pool import DONE, UP_TO_DATE, Outcome
@@ -44,12 +42,7 @@ def write_report(sweep: Sweep, outcomes: Sequence[Outcome]) -> Path:
 
 def record_report(folder: Path) -> Path:
     """Copy the report of a sweep into ``results/sweeps``, which the book shows, in place of a former one."""
-    target = RESULTS / "sweeps" / folder.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copytree(folder, work)
-    replace_folder(work, target)
-    return target
+    return copy_folder(folder, RESULTS / "sweeps" / folder.name)
 
 
 def summary_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
