@@ -155,8 +155,11 @@ def _peak_mib() -> float:
 
 
 def _bar(items: Any, label: str) -> Any:
-    from tqdm import tqdm
-
+    """Wrap `items` in a progress bar; where tqdm is missing, the lines that are printed have to do."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return items
     return tqdm(items, desc=label, mininterval=5, file=sys.stderr)
 
 

@@ -6,12 +6,13 @@ Most rules were stated before the results were seen; those that were not, or tha
 from dataclasses import replace
 
 from lib.compression import rules, rules_subsets
-from lib.compression.claims_companion import COMPANIONS, SHORT
+from lib.compression.claims_companion import COMPANIONS, MORE, SHORT
 from lib.report import Claim, value_text
 
 SIZE = "the compression was added to the rule later: a student that is hardly smaller loses nothing"
 STRICT = "ties counted as gains before; results that were known changed no verdict by it"
 FIVE = "stricter: two of the five settings had been left out"
+WIDER = "judged on the recorded table of all methods where it is at hand, which was known: one seed says little"
 LATER = "added when the recorded table had been seen; the bound is the worst row of the paper's tables"
 
 
@@ -27,8 +28,9 @@ _PAPER = (
         _published("loss"),
         "median loss of test accuracy at most 0.06 at 5 times fewer parameters or more; close: 0.10 at 2.5 times",
         ("final",),
-        rules.loss("final", 0.06),
-        changed=SIZE,
+        rules.with_more("final", "methods", lambda name: rules.loss(name, 0.06)),
+        changed=f"{SIZE}; {WIDER}",
+        uses=("methods",),
     ),
     Claim(
         "order",
@@ -93,7 +95,9 @@ _PAPER = (
         _published("transfer-cost"),
         "mean reward of all drawn students higher in every subset and seed; close if so in the medians",
         ("subset_history",),
-        rules_subsets.transfer_reward("subset_history"),
+        rules.with_more("subset_history", "more_subset_history", rules_subsets.transfer_reward),
+        changed=MORE,
+        uses=("more_subset_history",),
     ),
     Claim(
         "control",
@@ -103,8 +107,9 @@ _PAPER = (
         "from one of the five thresholds to the next, tight to loose, no ratio falls, and all end higher; close if "
         "time and size do so",
         ("frontier",),
-        rules_subsets.control("frontier"),
-        changed=FIVE,
+        rules_subsets.control("frontier", drawn="drawn"),
+        changed=f"{FIVE}; {MORE}",
+        uses=("drawn",),
     ),
     Claim(
         "control-searched",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.compression.experiments.frontier import LADDER, label
+from lib.compression.experiments.frontier import LADDER, label, preferred
 from lib.compression.rules import Rule, Tables, by_seed
 from lib.report import Missing, Verdict, grade, need
 
@@ -137,11 +137,14 @@ def slicing(tables: Tables) -> Verdict:
     )
 
 
-def control(name: str) -> Rule:
-    """Judge whether looser thresholds of time and size lead to larger, slower and more accurate students."""
+def control(name: str, *, drawn: str = "") -> Rule:
+    """Judge whether looser thresholds of time and size lead to larger, slower and more accurate students.
+
+    Students are those of table `name`, or the preferred ones of the histories `drawn` where they are at hand.
+    """
 
     def rule(tables: Tables) -> Verdict:
-        table = tables[name]
+        table = preferred(tables[drawn]) if drawn in tables else tables[name]
         need(table, thresholds=STEPS)
         middle = table.groupby("thresholds")[["a", "t", "c"]].agg(lambda v: v.median(skipna=False)).loc[list(STEPS)]
         steps = middle.diff().iloc[1:]

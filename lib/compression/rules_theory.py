@@ -25,6 +25,21 @@ def floors(tables: Tables) -> Verdict:
     return grade(sure, reproduced=exact, close=False, measured=measured)
 
 
+def exchange(tables: Tables) -> Verdict:
+    """Compare the closed form of the exchange rate with differences, and the reward after the loss is repaid."""
+    table = tables["exchange"]
+    need(table, t=1.0)
+    teacher = float(table.loc[table["t"] == 1, "rate"].iloc[0])
+    apart = float((table["differences"] / table["rate"] - 1).abs().max(skipna=False))
+    left = float((table["reward_left"] - 1).abs().max(skipna=False))
+    measured = (
+        f"{teacher:.2f} at the teacher, {table['rate'].iloc[-1]:.2f} at a time of {table['t'].iloc[-1]:g}; differences "
+        f"agree to {apart:.0e}, the reward after the gain to {left:.0e}"
+    )
+    exact = apart <= 1e-6 and left <= 1e-6
+    return grade(apart + left, reproduced=exact and 5.45 <= teacher <= 5.55, close=exact, measured=measured)
+
+
 def variance(tables: Tables) -> Verdict:
     """Judge the variance of the shared advantage over that of the own one at five students an iteration."""
     table = tables["noise"]

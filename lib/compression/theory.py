@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from lib.compression.reward import Thresholds, logistic, parts
+from lib.compression.reward import Thresholds, ddc, logistic, parts
 
 PAPER = Thresholds()
 
@@ -82,11 +82,19 @@ def repaid(loss: ArrayLike, *, a: ArrayLike, t: ArrayLike, at: Thresholds = PAPE
 
 
 def exchange(times: Sequence[float] = (1.0, 0.8, 0.6, 0.4, 0.3), *, a: float = 1.0, loss: float = 0.02) -> pd.DataFrame:
-    """Return what an accuracy loss costs at several relative times (P3): columns a, t, loss, rate, gain.
+    """Return what an accuracy loss costs at several relative times (P3).
 
-    ``rate`` is the accuracy that one unit of time is worth, ``gain`` the time that repays the loss exactly.
+    Columns a, t, loss; ``rate``, the accuracy that one unit of time is worth; ``differences``, the same by central
+    differences of log R; ``gain``, the time that repays the loss exactly; ``reward_left``, the reward with loss and
+    gain over that without them.
     """
-    t = np.asarray(times, dtype=float)
+    t, step = np.asarray(times, dtype=float), 1e-5
     slopes = log_reward_slopes(a, t, 0.0)
+    by_a, by_t = (
+        np.log(ddc(a + one * step, t + other * step, 0.0) / ddc(a - one * step, t - other * step, 0.0))
+        for one, other in ((1, 0), (0, 1))
+    )
     gain = repaid(loss, a=a, t=t)
-    return pd.DataFrame({"a": a, "t": t, "loss": loss, "rate": -slopes[1] / slopes[0], "gain": gain})
+    left = ddc(a - loss, t - gain, 0.0) / ddc(a, t, 0.0)
+    told = {"rate": -slopes[1] / slopes[0], "differences": -by_t / by_a, "gain": gain, "reward_left": left}
+    return pd.DataFrame({"a": a, "t": t, "loss": loss} | told)

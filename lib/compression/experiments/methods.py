@@ -59,9 +59,10 @@ def searches(
     iterations: int = 24,
     rollouts: int = 5,
     update: Update = UPDATE,
+    first: int = 0,
     progress: Progress | None = None,
 ) -> Searches:
-    """Run every method for each of `teachers`, whose place in the list is the seed.
+    """Run every method for each of `teachers`, whose place in the list, counted from `first`, is the seed.
 
     `methods` are keys of `METHODS` or of `OTHERS`. Random search gets as many trainings as the paper's method used;
     the two "remove all" and the fixed student need none.
@@ -69,11 +70,12 @@ def searches(
     unknown = set(methods) - {*METHODS, *OTHERS}
     if unknown:
         raise ValueError(f"no method {min(unknown)!r}: choose from {', '.join([*METHODS, *OTHERS])}")
-    jobs = [(seed, method) for seed in range(len(teachers)) for method in methods]
+    by_seed = dict(enumerate(teachers, first))
+    jobs = [(seed, method) for seed in by_seed for method in methods]
     histories, finals, policies, spent = [], [], {}, {}
     chosen: dict[int, list[tuple[dict[str, Any], list[Network]]]] = {}
     for seed, method in jobs if progress is None else progress(jobs, "searches"):
-        trainer = StudentTrainer(teachers[seed], METHODS.get(method, METHODS["DDC"])[1], seed=seed)
+        trainer = StudentTrainer(by_seed[seed], METHODS.get(method, METHODS["DDC"])[1], seed=seed)
         facts: dict[str, Any] = {"method": method, "seed": seed, "trainings": 0}
         if method == FIXED:
             nets = _fixed(trainer)
@@ -81,7 +83,7 @@ def searches(
             found = _find(method, trainer, seed, iterations, rollouts, update, spent.get(seed))
             keep = found.keep if isinstance(found, Found) else found
             nets = trainer.replicates(keep)
-            facts["kept"] = float(np.mean(keep[layers.free(teachers[seed].architecture)]))
+            facts["kept"] = float(np.mean(keep[layers.free(by_seed[seed].architecture)]))
             if isinstance(found, Found):
                 histories.append(judged_history(found.history).assign(method=method, seed=seed))
                 facts["trainings"] = found.trainings

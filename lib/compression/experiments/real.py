@@ -47,11 +47,12 @@ def real_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables on digits that `longer` names and, if `data_sets` holds "cifar10", that of CIFAR-10.
 
-    "methods": ``methods``, all methods and baselines, as `Searches.final`; ``greedy``, greedy removal in the same form,
-    which trains more students than all of them; ``chain``, methods and baselines for a teacher without shortcuts.
-    "subsets": ``more_subsets``, with as many
-    iterations as the search on all classes. "thresholds": ``searched_frontier``, one search for each. CIFAR-10:
-    ``cifar``, the tables ``final`` and ``subsets`` of `cifar10_tables`, told apart by the column part.
+    "methods": ``methods``, all methods and baselines, as `Searches.final`; ``greedy``, greedy removal, which trains
+    more students than all of them, beside three of them; ``drawn``, the `Searches.history` of the paper's method and
+    of random search; ``chain``, methods and baselines for a teacher without shortcuts. "subsets": ``more_subsets``,
+    with as many iterations as the search on all classes; ``more_subset_history``, the students drawn with half as
+    many. "thresholds": ``searched_frontier``, one search for each. CIFAR-10: ``cifar``, the tables ``final`` and
+    ``subsets`` of `cifar10_tables`, told apart by the column part.
     """
     parameters = {"longer": longer, "data_sets": data_sets, "longer_seeds": seeds, "iterations": iterations}
     return run_tasks(tasks_of(parameters | {"minutes": minutes, "device": device}), progress=progress)
@@ -68,10 +69,12 @@ def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
         tasks.append(Task("cifar", cifar_rows, {"minutes": parameters["minutes"], "device": parameters["device"]}))
     if "methods" in longer:
         tasks += [Task("methods", method_rows, {"seed": seed} | common) for seed in seeds]
-        tasks += [Task("greedy", greedy_rows, {"seed": seed}) for seed in seeds]
+        tasks += [Task("greedy", greedy_rows, {"seed": seed} | common) for seed in seeds]
+        tasks += [Task("drawn", drawn_rows, {"seed": seed} | common) for seed in seeds]
         tasks += [Task("chain", chain_rows, {"seed": seed} | common) for seed in seeds]
     if "subsets" in longer:
         tasks += [Task("more_subsets", subset_rows, {"seed": seed} | common) for seed in seeds]
+        tasks += [Task("more_subset_history", subset_history_rows, {"seed": seed} | common) for seed in seeds]
     if "thresholds" in longer:
         pairs = [(step, seed) for step in range(len(LADDER)) for seed in seeds]
         tasks += [Task("searched_frontier", threshold_rows, {"step": step, "seed": s} | common) for step, s in pairs]
@@ -79,12 +82,15 @@ def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
 
 
 def all_methods(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
-    """Return table ``methods`` of `real_tables` with ``greedy`` below it, what there is of the two; None for neither.
+    """Return table ``methods`` of `real_tables` with greedy removal below it, or what there is of the two.
 
-    Both have a student a seed, trained anew and judged on the test part by the same seeds' teachers.
+    Both have a student a seed, trained anew and judged on the test part. Of ``greedy`` the methods that ``methods`` has
+    as well are left out where that is there. None where neither is.
     """
-    there = [tables[name] for name in ("methods", "greedy") if name in tables]
-    return pd.concat(there, ignore_index=True) if there else None
+    parts = [tables[name] for name in ("methods", "greedy") if name in tables]
+    if len(parts) == 2:
+        parts[1] = parts[1][parts[1]["method"] == GREEDY]
+    return pd.concat(parts, ignore_index=True) if parts else None
 
 
 def method_rows(*, seed: int, iterations: int) -> pd.DataFrame:
@@ -97,9 +103,16 @@ def method_rows(*, seed: int, iterations: int) -> pd.DataFrame:
     return pd.concat([found.final, thin, second_stage(teachers, found)], ignore_index=True).assign(seed=seed)
 
 
-def greedy_rows(*, seed: int) -> pd.DataFrame:
-    """Return `Searches.final` of greedy removal."""
-    return searches([digits_teacher(seed=seed)], methods=(GREEDY,)).final.assign(seed=seed)
+def greedy_rows(*, seed: int, iterations: int) -> pd.DataFrame:
+    """Return `Searches.final` of greedy removal, and of what it is compared with where it was timed: on one machine."""
+    names = ("DDC", RANDOM, MINIMAL, GREEDY)
+    return searches([digits_teacher(seed=seed)], methods=names, iterations=iterations, first=seed).final
+
+
+def drawn_rows(*, seed: int, iterations: int) -> pd.DataFrame:
+    """Return `Searches.history` of the paper's method and of random search with as many trainings."""
+    teachers = [digits_teacher(seed=seed)]
+    return searches(teachers, methods=("DDC", RANDOM), iterations=iterations, first=seed).history
 
 
 def chain_rows(*, seed: int, iterations: int) -> pd.DataFrame:
@@ -117,6 +130,14 @@ def subset_rows(*, seed: int, iterations: int) -> pd.DataFrame:
     full = searches(teachers, methods=("DDC",), iterations=iterations)
     tables = subset_searches(teachers, full, iterations=iterations, budget=iterations // 2)
     return tables["final"].assign(seed=seed)
+
+
+def subset_history_rows(*, seed: int, iterations: int) -> pd.DataFrame:
+    """Return ``history`` of `subset_searches`, half as long as the search on all classes, transfer half of that."""
+    teachers = [digits_teacher(seed=seed)]
+    full = searches(teachers, methods=("DDC",), iterations=iterations, first=seed)
+    lengths = {"iterations": iterations // 2, "budget": iterations // 4}
+    return subset_searches(teachers, full, first=seed, **lengths)["history"]
 
 
 def threshold_rows(*, step: int, seed: int, iterations: int) -> pd.DataFrame:

@@ -37,20 +37,22 @@ def subset_searches(
     budget: int = 6,
     rollouts: int = 5,
     update: Update = UPDATE,
+    first: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Search on each of `subsets` anew for `iterations`, and with the policy of `full` for `budget`; seeds as there.
+    """Search on each of `subsets` anew for `iterations`, and with the policy of `full` for `budget`.
 
-    Returns ``history`` (one row a drawn student, with columns subset, arm, seed) and ``final``, whose arms are the
-    "full policy" (the student found on all classes), the "subset policy" (best of the search from scratch), "scratch"
-    (best of its first `budget` iterations) and "transfer"; all are trained anew on the subset.
+    Seeds are places in `teachers`, counted from `first`, as in `full`. Returns ``history`` (one row a drawn student,
+    with columns subset, arm, seed) and ``final``, whose arms are the "full policy" (the student found on all classes),
+    the "subset policy" (best of the search from scratch), "scratch" (best of its first `budget` iterations) and
+    "transfer"; all are trained anew on the subset.
     """
     if budget > iterations:
         raise ValueError(f"budget {budget} above {iterations} iterations: the search from scratch has to reach it")
-    jobs = [(seed, subset) for seed in range(len(teachers)) for subset in subsets]
+    jobs = [(seed, subset) for seed in range(first, first + len(teachers)) for subset in subsets]
     histories, finals = [], []
     for seed, subset in jobs if progress is None else progress(jobs, "subsets"):
-        teacher, keeps = teachers[seed], {}
+        teacher, keeps = teachers[seed - first], {}
         images = data.subset(teacher.images, data.SUBSETS[subset])
         trainer = StudentTrainer(teacher, METHODS["DDC"][1], images=images, seed=seed)
         common = {"reward": ddc, "rollouts": rollouts, "update": update, "seed": seed}

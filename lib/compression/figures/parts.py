@@ -6,7 +6,8 @@ import pandas as pd
 HEADS = {
     "teacher": "teacher's parameters", "floor": "fewest parameters", "most_compression": "at most, times smaller",
     "a": "accuracy / teacher's", "t": "time / teacher's", "loss": "loss of accuracy / teacher's",
-    "rate": "accuracy worth one unit of time", "gain": "gain of time that repays the loss",
+    "rate": "accuracy worth one unit of time", "differences": "the same by differences",
+    "reward_left": "reward with both / without", "gain": "gain of time that repays the loss",
     "reward_name": "reward", "fresh": "mean, fresh policy", "spread": "standard deviation, fresh policy",
     "smallest": "smallest network", "ratio": "smallest network / fresh policy",
     "drawn": "students drawn", "trained": "students trained", "savings": "drawn / trained",
