@@ -20,7 +20,7 @@ from lib.compression.experiments.policies import (
 from lib.compression.experiments.variants import ALL_REWARDS, _by_block, preferences
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import cold_passes, edge_costs, latency_costs
-from lib.compression.figures.parts import NOISY, over_seeds, readable, replays, scale, timing_noise
+from lib.compression.figures.parts import over_seeds, passes, readable, replays, scale, timing_noise
 from lib.compression.figures.rewards import preferences as preferred
 from lib.compression.figures.searches import comparison, learning
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
@@ -181,34 +181,84 @@ def test_noisy_times_and_rewards_are_named_last():
     final = final.assign(t=0.5, reward=0.1, trainings=3)
     arms = pd.concat([final.assign(subset="A", arm=arm) for arm in ("full policy", "transfer", "scratch")])
     for fig, head, end in (
-        (learning(history, noise=NOISY), "DDC: accuracy / teacher's 0.900, parameters", "Last, DDC: reward 0.200."),
+        (learning(history, noise="Noisy."), "DDC: accuracy / teacher's 0.900, parameters", "Last, DDC: reward 0.200."),
         (
-            comparison(final, noise=NOISY),
+            comparison(final, noise="Noisy."),
             "Test accuracy: DDC 0.700. Compression: DDC 4.8.",
             "Last, the reward: DDC 0.100.",
         ),
         (
-            subset_policies(arms, noise=NOISY),
+            subset_policies(arms, noise="Noisy."),
             "Test accuracy: A: full policy 0.700,",
             "full policy 0.50, transfer 0.50, ",
         ),
     ):
         described(fig, head, end)
         caption = fig.scarce_caption
-        assert caption.endswith(NOISY) and caption.index(head) < caption.index("One seed") < caption.index(end)
+        assert caption.endswith("Noisy.") and caption.index(head) < caption.index("One seed") < caption.index(end)
     assert "Last" not in comparison(final).scarce_caption and "Reward: DDC 0.100." in comparison(final).scarce_caption
 
 
 def test_times_that_differ_within_a_record_are_told():
     times = pd.DataFrame([{"minimal_s": 0.3, "teacher_s": 1.0}])
-    seconds = [0.005, 0.0058, np.nan]
-    history = pd.DataFrame({"minimal": [False, True, False], "t": [0.25, 0.29, np.nan], "seconds": seconds})
-    final = pd.DataFrame({"method": ["remove all", "DDC"], "t": [0.31, 0.7]})
-    assert timing_noise(times, history, final) == ""
-    told = timing_noise(times, history, final.assign(t=[0.164, 0.7]))
-    assert "0.30 before the search, 0.29 in it, 0.16 when it was judged" in told and "not to be compared" in told
-    busy = timing_noise(times, history.assign(t=[0.5, 0.145, np.nan], minimal=False), final)
-    assert "from 10 to 40 ms" in busy and "in it" not in busy
+    history = pd.DataFrame({"minimal": [False, True, False], "t": [0.25, 0.29, np.nan], "seconds": [0.005, 0.0058, 1]})
+    assert timing_noise(history, times=times) == timing_noise(history) == ""
+    other = timing_noise(history, times=times.assign(minimal_s=0.164))
+    assert "0.16 before the search, 0.29 in it" in other and "not to be compared" in other and " ms" not in other
+    busy = timing_noise(history.assign(t=[0.5, 0.145, np.nan], minimal=False), times=times)
+    assert "from 11.5 to 38.5 ms" in busy and "in it" not in busy
+    parts = history.dropna().assign(t=[0.5, 0.145], minimal=False)
+    assert timing_noise(parts.assign(subset=["A", "B"])) == "" != timing_noise(parts.assign(subset="A"))
+
+
+def test_one_slow_pass_in_many_is_no_noise():
+    history = pd.DataFrame({"minimal": False, "t": 0.5, "seconds": [0.005] * 40 + [0.5]})
+    assert timing_noise(history) == "" != timing_noise(pd.concat([history, history.tail(1), history.tail(1)]))
+
+
+def test_what_larger_passes_do_to_relative_times_is_told_where_they_do():
+    times = pd.DataFrame([{"minimal_s": 0.3, "teacher_s": 1.0, "images": 5000}])
+    final = pd.DataFrame({"method": ["remove all", "DDC"], "t": [0.15, 0.7]})
+    told = passes(times, final)
+    assert "5,000 validation images" in told and "takes 0.30 of the teacher's time, and 0.15 in passes of all" in told
+    assert passes(times, final.assign(t=0.33)) == passes(times, final.iloc[1:]) == ""
+
+
+def drawn(rewards, minimal):
+    """A history of one search with five students in each iteration."""
+    rows = [
+        {"method": "DDC", "seed": 0, "iteration": k, "valid": True, "reward": r, "minimal": i < 5 * m, "a": 0.9}
+        for k, (r, m) in enumerate(zip(rewards, minimal, strict=True))
+        for i in range(5)
+    ]
+    return pd.DataFrame(rows).assign(c=0.5, t=0.4)
+
+
+def test_what_a_search_learned_leads_its_caption():
+    caption = learning(drawn(np.repeat([0.1, 0.2, 0.3], 20), np.linspace(0, 1, 60) > 0.9)).scarce_caption
+    assert caption.startswith(
+        "DDC: 50% of the students drawn in the last fifth of the iterations are minimal, and they are worth 3.0 times"
+    )
+    assert learning(drawn([0.1], [0]), noise="Noisy.").scarce_caption.startswith("Means of the students drawn in the")
+
+
+def test_many_iterations_have_a_dozen_markers():
+    axis = learning(drawn(np.full(60, 0.1), np.zeros(60))).axes[0]
+    assert axis.lines[0].get_markevery() == 5
+
+
+def test_which_student_is_worth_most_leads_the_comparison():
+    rows = [("remove all", 0.4, 0.8, 6), ("DDC", 0.2, 0.9, 5), ("random search", 0.1, 0.7, 2), ("N2N", 0.3, 0.6, 3)]
+    final = pd.DataFrame(rows, columns=["method", "reward", "test", "compression"]).assign(seed=0, t=0.5)
+    final = final.assign(test_teacher=0.95)
+    lead = "The student of remove all is worth most; that of DDC has 0.5 of its reward, more than 1 of the others. "
+    assert comparison(final).scarce_caption.startswith(lead)
+    for most, words in ((0.05, "less than all others"), (0.35, "more than all others")):
+        assert words in comparison(final.assign(reward=[0.4, most, 0.1, 0.3])).scarce_caption
+    first = comparison(final.assign(reward=[0.4, 0.5, 0.1, 0.3])).scarce_caption
+    assert first.startswith("The student of DDC is worth most, that of remove all is next.")
+    noisy = comparison(final, noise="Noisy.").scarce_caption
+    assert noisy.startswith("Most accurate is the student of DDC (0.900, the teacher 0.950), smallest that of remove")
 
 
 def test_what_recorded_steps_save_is_told_where_they_were_used():

@@ -3,14 +3,13 @@
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import cold_passes, edge_costs, latency_costs
 from lib.compression.figures.frontier import frontier, oracle
-from lib.compression.figures.parts import NOISY, readable, replays, scale, timing_noise
+from lib.compression.figures.parts import passes, readable, replays, scale, timing_noise
 from lib.compression.figures.rewards import preferences, reward_curves, reward_surface
 from lib.compression.figures.searches import beside_search, comparison, learning
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
 from lib.compression.figures.subsets import heads, subset_policies, transfer_learning
 
 __all__ = [
-    "NOISY",
     "beside_search",
     "cold_passes",
     "comparison",
@@ -22,6 +21,7 @@ __all__ = [
     "latency_costs",
     "learning",
     "oracle",
+    "passes",
     "policy_curves",
     "preferences",
     "readable",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
 HEADS = {
     "teacher": "teacher's parameters", "floor": "fewest parameters", "most_compression": "at most, times smaller",
@@ -53,31 +54,54 @@ def replays(times: pd.DataFrame) -> str:
     )
 
 
-def timing_noise(times: pd.DataFrame, history: pd.DataFrame, final: pd.DataFrame, *, steady: float = 1.2) -> str:
-    """Return how far apart times of the same networks are in one record, for captions; tables of `cifar10_tables`.
+def timing_noise(history: pd.DataFrame, *, times: pd.DataFrame | None = None, steady: float = 1.2) -> str:
+    """Return how far apart times of the same network are in one record, for captions; tables of `cifar10_tables`.
 
-    Compared are the minimal student's relative times in the three tables, and the teacher's seconds on the validation
-    images as the search went on. Empty where neither differs by more than a factor of `steady`.
+    Compared are the teacher's seconds on the same validation images as the searches of `history` went on, but for the
+    smallest and the largest twentieth, and with `times` the minimal student's relative time before the search and in
+    it. Empty where neither differs by more than a factor of `steady`.
     """
+    told, spreads = [], []
     seconds = (history["seconds"] / history["t"]).dropna()
-    shares = {
-        "before the search": (times["minimal_s"] / times["teacher_s"]).median(),
-        "in it": history.loc[history["minimal"].eq(True), "t"].median(),
-        "when it was judged, in passes of all test images": final.loc[final["method"] == "remove all", "t"].median(),
-    }
-    shares = {when: share for when, share in shares.items() if np.isfinite(share)}
-    spreads = [max(some) / min(some) for some in (seconds, shares.values()) if len(some)]
+    for _, some in seconds.groupby(history.loc[seconds.index, "subset"] if "subset" in history else lambda _: 0):
+        low, high = some.quantile([0.05, 0.95])
+        spreads.append(high / low)
+        if high / low > steady:
+            told.append(f"one pass of the teacher took from {1000 * low:.1f} to {1000 * high:.1f} ms")
+    inside = history.loc[history["minimal"].eq(True), "t"].median()
+    if times is not None and np.isfinite(inside):
+        before = (times["minimal_s"] / times["teacher_s"]).median()
+        spreads.append(max(before, inside) / min(before, inside))
+        told.append(
+            f"relative to the teacher the minimal student took {before:.2f} before the search, {inside:.2f} in it"
+        )
     if max(spreads, default=1.0) <= steady:
         return ""
-    told = ", ".join(f"{share:.2f} {when}" for when, share in shares.items())
     return (
-        f"Times are noisy: relative to the teacher the minimal student takes {told}; one pass of the teacher over the "
-        f"same validation images took from {1000 * seconds.min():.0f} to {1000 * seconds.max():.0f} ms while the "
-        "searches ran. Times and rewards are not to be compared. "
+        f"Times are noisy: on the same validation images {'; '.join(told)}. Times and rewards are not to be compared. "
     )
 
 
-NOISY = "Times were measured beside other runs: they and the rewards are noisy, and not to be compared."
+def passes(times: pd.DataFrame, final: pd.DataFrame, *, alike: float = 1.2) -> str:
+    """Return what larger passes do to relative times, for captions; tables ``times`` and ``final`` of `cifar10_tables`.
+
+    Students are searched by passes of the validation images and judged by passes of all test images. Empty where the
+    minimal student's relative time differs by no more than a factor `alike`, or was not judged.
+    """
+    searched = float((times["minimal_s"] / times["teacher_s"]).median())
+    judged = float(final.loc[final["method"] == "remove all", "t"].median())
+    if not max(searched, judged) > alike * min(searched, judged):
+        return ""
+    return (
+        f"In passes of the {times.iloc[0]['images']:,.0f} validation images, by which students are searched, the "
+        f"minimal one takes {searched:.2f} of the teacher's time, and {judged:.2f} in passes of all test images, by "
+        "which those shown are judged. "
+    )
+
+
+def sparse(line: Line2D, points: int) -> None:
+    """Leave markers out of a curve of many `points`, so that about a dozen are drawn."""
+    line.set(markevery=max(1, points // 12))
 
 
 def last(noise: str, told: str) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib.compression.figures.parts import last, over_seeds
+from lib.compression.figures.parts import last, over_seeds, sparse
 from lib.report.intervals import median_interval, summarize
 from lib.report.style import COLOURS, GUIDE, MARKERS, describe, new_figure, series
 
@@ -36,9 +36,9 @@ def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), labe
     for axis, (value, title) in zip(axes[0], LEARNING, strict=True):
         for method in methods:
             part = summarize(means[means["method"] == method], ["iteration"], value)
-            series(
-                axis, part["iteration"], part["median"], part["low"], part["high"], label=method, index=place(method)
-            )
+            ends = part["iteration"], part["median"], part["low"], part["high"]
+            series(axis, *ends, label=method, index=place(method))
+            sparse(axis.lines[-1], len(part))
         axis.set(xlabel="iteration", ylabel=title)
     axes[0, 0].legend(fontsize=8)
     notes, rewarded, count = [], [], means["iteration"].max() + 1
@@ -57,11 +57,22 @@ def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), labe
         if count == 1
         else f"each of {count} iterations, from the first to the last"
     )
-    caption = f"""{label}Means of the students drawn in {drawn}: {"; ".join(notes)}.
+    grown = "" if count < 5 else "".join(_grown(means[means["method"] == method], bool(noise)) for method in methods)
+    caption = f"""{label}{grown}Means of the students drawn in {drawn}: {"; ".join(notes)}.
         {over_seeds(means, points="Points" if count == 1 else "Lines", marks="bands")}
         {last(noise, f"Last, {'; '.join(rewarded)}.")}"""
     what = "Five points of one iteration" if count == 1 else "Five curves against the iteration"
     return describe(fig, caption=caption, alt=f"{what}. {'; '.join(notes)}.")
+
+
+def _grown(means: pd.DataFrame, noise: bool) -> str:
+    """Return how the students of the last fifth of the iterations differ from those of the first, for a caption."""
+    long = means["iteration"].max() + 1
+    first, last_ = (means[part] for part in (means["iteration"] < long / 5, means["iteration"] >= long - long / 5))
+    minimal = f"{last_['minimal'].mean():.0%} of the students drawn in the last fifth of the iterations are minimal"
+    before, after = first["reward"].mean(), last_["reward"].mean()
+    worth = "" if noise or not before > 0 else f", and they are worth {after / before:.1f} times those of the first"
+    return f"{means['method'].iloc[0]}: {minimal}{worth}. "
 
 
 def comparison(final: pd.DataFrame, *, label: str = "", noise: str = "", record: pd.DataFrame | None = None) -> Figure:
@@ -88,12 +99,13 @@ def comparison(final: pd.DataFrame, *, label: str = "", noise: str = "", record:
     rewards = _by_method(final, "reward", names, 3)
     sizes = f"Compression: {_by_method(final, 'compression', names, 1)}"
     notes = f"Test accuracy: {_by_method(final, 'test', names, 3)}. {sizes}" if noise else f"Reward: {rewards}"
-    lead = "" if record is None else _lead(record, names)
-    notes = f"{lead}In this run, {notes[0].lower()}{notes[1:]}" if lead else notes
-    caption = f"""{label}The student that each method chose on validation images, trained anew and judged on test
+    lead = _finding(final if record is None else record[record["method"].isin(names)], bool(noise))
+    lead += "" if record is None else _lead(record, names)
+    notes = notes if record is None else f"In this run, {notes[0].lower()}{notes[1:]}"
+    caption = f"""{label}{lead}The student that each method chose on validation images, trained anew and judged on test
         images (dashed: the teacher's accuracy). {notes}.
         {_effort(final)}{over_seeds(final)}{last(noise, f"Last, the reward: {rewards}.")}"""
-    return describe(fig, caption=caption, alt=f"Accuracy, time, compression and reward by method. {notes}.")
+    return describe(fig, caption=caption, alt=f"Accuracy, time, compression and reward by method. {lead}{notes}.")
 
 
 def beside_search(final: pd.DataFrame, method: str, *, search: str = "DDC") -> str:
@@ -125,6 +137,31 @@ def _lead(record: pd.DataFrame, names: list[str]) -> str:
     if some.empty:
         return ""
     return f"Reward over {some['seed'].nunique()} recorded seeds (grey): {_by_method(some, 'reward', names, 3)}. "
+
+
+def _finding(final: pd.DataFrame, noise: bool) -> str:
+    """Return which method's student is worth most and where the search stands, for the beginning of a caption.
+
+    Where times, and so rewards, are noisy: which is the most accurate and which the smallest.
+    """
+    middle = final.groupby("method", sort=False)[["test", "compression", "reward"]].median().dropna()
+    if len(middle) < 2:
+        return ""
+    if noise:
+        best, small = middle["test"].idxmax(), middle["compression"].idxmax()
+        return (
+            f"Most accurate is the student of {best} ({middle.loc[best, 'test']:.3f}, the teacher "
+            f"{final['test_teacher'].median():.3f}), smallest that of {small} "
+            f"({middle.loc[small, 'compression']:.1f} times smaller than the teacher). "
+        )
+    ranked = middle["reward"].sort_values(ascending=False)
+    best = ranked.index[0]
+    if "DDC" not in ranked or best == "DDC":
+        return f"The student of {best} is worth most, that of {ranked.index[1]} is next. "
+    others, behind = len(ranked) - 2, int((ranked < ranked["DDC"]).sum())
+    than = {0: "less than all others", others: "more than all others"}.get(behind, f"more than {behind} of the others")
+    share = f"The student of {best} is worth most; that of DDC has {ranked['DDC'] / ranked.iloc[0]:.2g} of its reward"
+    return f"{share}, {than}. " if others else f"{share}. "
 
 
 def _by_method(final: pd.DataFrame, value: str, names: list[str], digits: int) -> str:

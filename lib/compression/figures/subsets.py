@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.compression.figures.parts import last, over_seeds
+from lib.compression.figures.parts import last, over_seeds, sparse
 from lib.report.intervals import median_interval, summarize
 from lib.report.style import COLOURS, MARKERS, describe, new_figure, series
 
@@ -45,11 +45,29 @@ def subset_policies(final: pd.DataFrame, *, label: str = "", noise: str = "") ->
     )
     notes = f"Test accuracy: {accuracy}. Compression: {size}" if noise else f"Time relative to the teacher: {time}"
     own = '; the "subset policy" is that search after all its iterations' if "subset policy" in arms else ""
-    caption = f"""{label}Students for class subsets, trained anew on the subset. {notes}.
+    lead = f"{label}{_against_scratch(found, subsets, bool(noise))}"
+    caption = f"""{lead}Students for class subsets, trained anew on the subset. {notes}.
         The "full policy" is the student found on all classes; "transfer" continues the policy of all classes
         and "scratch" starts anew with as many iterations{_count(final)}{own}.
         {over_seeds(final)}{last(noise, f"Last, time relative to the teacher: {time}.")}"""
     return describe(fig, caption=caption, alt=f"Accuracy, time and compression by subset and policy. {notes}.")
+
+
+def _against_scratch(found: pd.DataFrame, subsets: list[str], noise: bool) -> str:
+    """Return in how many of the subsets the transferred policy's student beats that from scratch, for a caption."""
+    both = [name for name in subsets if {(name, "transfer"), (name, "scratch")} <= set(found.index)]
+    if not both:
+        return ""
+    ahead = {
+        words: sum(
+            bool(sign * (found.loc[(name, "transfer"), value] - found.loc[(name, "scratch"), value]) > 0)
+            for name in both
+        )
+        for words, value, sign in (("faster", "t", -1), ("smaller", "compression", 1), ("more accurate", "test", 1))
+        if not (noise and value == "t")
+    }
+    told = ", ".join(f"{words} in {count}" for words, count in ahead.items())
+    return f"Transfer's student against that from scratch, of {len(both)} subsets: {told}. "
 
 
 def _count(final: pd.DataFrame) -> str:
@@ -78,15 +96,26 @@ def transfer_learning(history: pd.DataFrame, *, label: str = "", noise: str = ""
                 curve = summarize(part, ["iteration"], value)
                 ends = curve["iteration"], curve["median"], curve["low"], curve["high"]
                 series(axes[row, column], *ends, label=arm, index=ARMS.index(arm))
+                sparse(axes[row, column].lines[-1], len(curve))
             start = part[part["iteration"] == part["iteration"].min()]["reward"].median()
             notes.append(f"{subset}, {arm}: {start:.3f}")
         axes[0, column].set(title=f"classes {subset}", ylabel="reward")
         axes[1, column].set(xlabel="iteration", ylabel="share of minimal students", ylim=(-0.04, 1.04))
     axes[0, 0].legend()
-    caption = f"""{label}Mean reward of the students drawn (top) and the share of them that are minimal (bottom).
+    shares = means.groupby(["subset", "arm"])[["reward", "minimal"]].mean()
+    told = "; ".join(f"{subset} {_pair(shares, subset, 'minimal' if noise else 'reward')}" for subset in subsets)
+    what = "Share of minimal students" if noise else "Mean reward of the students drawn"
+    caption = f"""{label}{what} over all iterations, with transfer and from scratch: {told}.
+        Mean reward of the students drawn (top) and the share of them that are minimal (bottom).
         Reward in the first iteration: {"; ".join(notes)}. {over_seeds(rows, points="Lines", marks="bands")}
         {noise}"""
     return describe(fig, caption=caption, alt=f"Reward against iteration. First iteration: {'; '.join(notes)}.")
+
+
+def _pair(shares: pd.DataFrame, subset: str, value: str) -> str:
+    """Return the means of `value` with transfer and from scratch as text."""
+    one, other = (shares[value].get((subset, arm), np.nan) for arm in ("transfer", "scratch"))
+    return f"{one:.0%} and {other:.0%}" if value == "minimal" else f"{one:.3f} and {other:.3f}"
 
 
 def heads(table: pd.DataFrame) -> Figure:
