@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lib.compression import data, networks
+from lib.compression import data, networks, training
 from lib.compression.captured import WARM_UP, Captured
 from lib.compression.experiments import steps
 from lib.compression.training import Recipe, _step_of, fit, logits_of
@@ -26,15 +26,18 @@ class Recording:
 
 
 @pytest.fixture
-def done(monkeypatch):
-    """Sums of the rows of each step that was done; recording stands in for CUDA's and does nothing by itself."""
-    sums, recordings = [], []
+def recordable(monkeypatch):
+    """Return what makes a step recordable; recording stands in for CUDA's and does nothing by itself."""
+    recordings = []
 
-    def step(rows):
-        if recordings:
-            recordings[-1].calls.append((step, rows))
-        else:
-            sums.append(int(rows.sum()))
+    def made(step):
+        def recorded(rows):
+            if recordings:
+                recordings[-1].calls.append((step, rows))
+            else:
+                step(rows)
+
+        return recorded
 
     @contextmanager
     def graph(recording):
@@ -51,12 +54,12 @@ def done(monkeypatch):
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "current_stream", Stream)
     monkeypatch.setattr(torch.cuda, "stream", nullcontext)
-    return step, sums
+    return made
 
 
-def test_every_step_is_done_once_and_in_order(done):
-    step, sums = done
-    captured = Captured(step, size=4)
+def test_every_step_is_done_once_and_in_order(recordable):
+    sums = []
+    captured = Captured(recordable(lambda rows: sums.append(int(rows.sum()))), size=4)
     minibatches = [torch.arange(4) + k for k in range(8)]
     minibatches.insert(6, torch.tensor([50, 60]))  # the last minibatch of an epoch is smaller
     for rows in minibatches:
@@ -106,6 +109,21 @@ def test_a_step_reads_images_and_targets_of_its_view(images, view):
         assert not one.equal(before[name]) or name.endswith("bias"), name
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_replayed_steps_train_as_plain_ones(monkeypatch, recordable, images, half):
+    some = replace(images, train_x=images.train_x[:, :90], train_y=images.train_y[:90], soft=images.soft[:, :90])
+    recipe, outputs, steps_of = Recipe(epochs=3, batch=20, half=half, decay=True), [], training._step_of
+    for replayed in (False, True):
+        if replayed:  # minibatches of 20 rows are replayed, the last ones of 10 are not
+            monkeypatch.setattr(training, "_step_of", lambda *some: Captured(recordable(steps_of(*some)), size=20))
+        net = networks.build(networks.mini_resnet((2, 3, 4)))
+        fit(net, some, recipe)
+        outputs.append(logits_of(net, images.val_x))
+    assert torch.equal(*outputs) and not torch.equal(
+        outputs[0], logits_of(networks.build(net.architecture), images.val_x)
+    )
+
+
 def _adam(net, recipe):
     return torch.optim.Adam(net.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
 
@@ -138,8 +156,31 @@ def test_a_trial_finds_what_a_recording_gets_wrong(monkeypatch, images, wrong):
     found = steps.trial(networks.mini_resnet((4, 6, 8)), replace(images, soft=None), recipe)
     assert found["captured"] == (wrong == "nothing") and found["fit_s"] > 0 and found["captured_fit_s"] > 0
     assert (max(found["captured_error"], found["captured_error_half"]) == 0) == (wrong == "nothing")
+    assert found["repeated_error"] == found["repeated_error_half"] == 0
     assert {views for views, *_ in tried} == {2} and {half for *_, half in tried} == {True, False}
     assert {soft for _, soft, _ in tried} == {0.7}
+
+
+@pytest.mark.parametrize(("noise", "captured"), [(1e-4, True), (0.02, True), (3.0, False)])
+def test_a_recording_may_be_off_by_what_two_plain_trainings_differ_by(monkeypatch, images, noise, captured):
+    generator = torch.Generator().manual_seed(0)
+
+    def unsteady(net, images, recipe, **options):
+        fit(net, images, replace(recipe, captured=False), **options)
+        with torch.no_grad():
+            for weights in net.parameters():
+                weights += noise * weights.abs().mean() * torch.randn(weights.shape, generator=generator)
+
+    monkeypatch.setattr(steps, "fit", unsteady)
+    found = steps.trial(networks.mini_resnet((4, 6, 8)), images, Recipe(epochs=1, batch=16, half=True, decay=True))
+    assert found["repeated_error"] > 0 and found["repeated_error_half"] > 0
+    assert found["captured"] == captured
+
+
+def test_bounds_of_a_recording():
+    assert steps.alike(0.019, 0.0, 0.02) and not steps.alike(0.021, 0.0, 0.02)
+    assert steps.alike(0.05, 0.03, 0.02) and not steps.alike(0.07, 0.03, 0.02)
+    assert not steps.alike(0.1, steps.MOST, 0.02) and not steps.alike(float("nan"), 0.0, 0.02)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("cannot be captured"), torch.OutOfMemoryError("no memory")])
