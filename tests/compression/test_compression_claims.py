@@ -8,6 +8,7 @@ from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flatten
 from lib.compression import CLAIMS
 from lib.compression.experiments.frontier import LADDER, label
 from lib.compression.rules_subsets import WORST_ROW
+from lib.compression.theory import exchange as exchange_table
 from lib.compression.theory import floors
 from lib.report import COMPANION, judge, published
 
@@ -154,6 +155,12 @@ def savings(*ratios):
     return {"savings": pd.DataFrame({"method": "DDC", "seed": range(len(ratios)), "savings": ratios})}
 
 
+def exchange(rate, agreement, left):
+    """Rates of two times; differences over the closed form, and the reward left over what it was, for the first."""
+    row = {"t": (1.0, 0.3), "rate": (rate, 2.0), "differences": (rate * agreement, 2.0), "reward_left": (left, 1.0)}
+    return {"exchange": pd.DataFrame(row)}
+
+
 def noise(exact, seen):
     rows = [("own", 1.0, 1.0), ("shared", exact, seen)]
     table = pd.DataFrame(rows, columns=["advantage", "ratio", "simulated"])
@@ -211,7 +218,7 @@ def cold_here(*ratios):
 
 
 GROWS = {YES: [(0.1, 0.4)], NEARLY: [(0.1, 0.2)], NO: [(0.1, 0.12), (0.2, 0.1)]}
-FLOOR = {YES: [(0.5, 0.9)], NEARLY: [(0.9, 0.3)], NO: [(0.1, 0.9)]}
+FLOOR = {YES: [(0.5, 0.9)], NEARLY: [(0.9, 0.3)], NO: [(0.1, 0.9, 0.1)]}
 VGG = "gpu_vgg_history"
 BEYOND = {YES: [(0.06, 0.5)], NEARLY: [(0.04, 0.5), (-0.01, 0.02, 0.02)], NO: [(-0.1, -0.01, 0.2)]}
 SMALLER = {
@@ -280,6 +287,7 @@ CASES = {
     "control-searched": (control("searched_frontier"), CONTROL),
     "beyond-random": (beyond("final", "random search"), BEYOND),
     "beyond-minimal": (beyond("final", "remove all"), BEYOND),
+    "beyond-greedy": (beyond("greedy", "greedy removal"), BEYOND),
     "beyond-random-seeds": (beyond("methods", "random search"), BEYOND),
     "beyond-minimal-seeds": (beyond("methods", "remove all"), BEYOND),
     "resnet18-loss": (long(loss("gpu_final")), {YES: [(0.01,)], NEARLY: [(0.05,)], NO: [(0.07,)]}),
@@ -292,7 +300,11 @@ CASES = {
     "floor": (ends, FLOOR),
     "resnet18-grows": (on_gpu(history), GROWS),
     "resnet18-floor": (on_gpu(ends), FLOOR),
-    "cache": (savings, {YES: [(1.31, 2.0)], NEARLY: [(1.2, 2.0)], NO: [(1.0, 2.0)]}),
+    "cache": (savings, {YES: [(1.31, 2.0)], NEARLY: [(1.2, 2.0)], NO: [(1.0, 1.0, 2.0)]}),
+    "exchange": (
+        exchange,
+        {YES: [(5.48, 1.0, 1.0)], NEARLY: [(5.6, 1.0, 1.0)], NO: [(5.48, 1.001, 1.0), (5.48, 1.0, 0.999)]},
+    ),
     "variance": (noise, {YES: [(5.0, 4.9)], NEARLY: [(5.0, 7.0), (3.0, 5.0)], NO: [(1.0, 1.0), (9.0, 9.0)]}),
     "slow-start": (first, {YES: [(30, 1.5)], NEARLY: [(9, 2), (30, 4)], NO: [(5, 2)]}),
     "updates": (speed, {YES: [(18, 74), (18, np.inf)], NEARLY: [(18, 20)], NO: [(18, 18), (np.inf, np.inf)]}),
@@ -325,7 +337,7 @@ CASES = {
 MEASURED = (
     "test", "compression", "t", "c", "reward", "a", "savings", "ratio", "simulated", "iterations", "rank_correlation",
     "time_ratio", "best", "gain_low", "iteration", "iterations", "first_pass_s", "first_s", "parameters",
-    "most_compression",
+    "most_compression", "rate", "differences", "reward_left",
 )  # fmt: skip
 
 
@@ -456,6 +468,41 @@ def test_published_tables_are_complete():
 def test_a_verdict_says_that_it_rests_on_one_seed():
     one, two = (BY_ID["loss"].holds(loss("final")(*losses)).measured for losses in ((0.01,), (0.01, 0.02)))
     assert one.endswith("(one seed)") and "one seed" not in two
+
+
+def test_a_record_of_more_seeds_is_what_a_claim_rests_on():
+    """One seed says no, the record yes, and nobody then speaks of one seed."""
+
+    def status(claim, one, more):
+        found = judge([BY_ID[claim]], one | more).iloc[0]
+        assert judge([BY_ID[claim]], one)["status"][0] == NO
+        return found["status"], "one seed" in found["measured"]
+
+    assert status("loss", loss("final")(0.2), loss("methods")(0.01, 0.02)) == (YES, False)
+    five = pd.concat([history(0.1, 0.4)["history"].assign(seed=seed, trained=True) for seed in range(5)])
+    assert status("grows", history(0.1, 0.1), {"drawn": five}) == (YES, False)
+    assert status("floor", ends(0.1), {"drawn": ends(1.0, 0.9)["history"]}) == (YES, False)
+    drawn = five.assign(trained=five["sample"] == 0)
+    assert status("cache", savings(1.0), {"drawn": drawn}) == (YES, False)
+    moved = {"more_subset_history": worth((0.1, 0.2), (0.1, 0.1))["subset_history"]}
+    assert status("transfer-reward", worth((-0.1,), (0.1,)), moved) == (YES, False)
+
+
+def test_thresholds_prefer_students_of_the_record_where_it_is_at_hand():
+    points = [(0.9, 0.25, 0.17), (0.94, 0.3, 0.2), (0.97, 0.45, 0.4), (0.985, 0.6, 0.55), (1.0, 0.75, 0.7)]
+    rows = [
+        dict(zip(("a", "t", "c"), point, strict=True)) | {"seed": seed, "trained": True, "valid": True}
+        for seed in (0, 1)
+        for point in points
+    ]
+    falling = control("frontier")(*points[::-1])
+    assert judge([BY_ID["control"]], falling)["status"][0] == NO
+    found = judge([BY_ID["control"]], falling | {"drawn": pd.DataFrame(rows)}).iloc[0]
+    assert found["status"] == YES and "one seed" not in found["measured"]
+
+
+def test_the_table_of_exchange_rates_is_exact():
+    assert BY_ID["exchange"].holds({"exchange": exchange_table()}).status == YES
 
 
 def test_what_the_paper_does_not_compare_is_the_companions():

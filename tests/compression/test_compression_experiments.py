@@ -170,6 +170,16 @@ def test_greedy_removal_stands_below_the_other_methods(found):
     assert experiments.all_methods({}) is None and len(experiments.all_methods({"greedy": greedy})) == 1
 
 
+def test_greedy_removal_is_compared_with_the_search_of_its_own_record(found):
+    rows = [("DDC", 0, 0.2, 80), ("greedy removal", 0, 0.3, 400), ("DDC", 1, 0.4, 90), ("greedy removal", 1, 0.3, 400)]
+    greedy = pd.DataFrame(rows, columns=["method", "seed", "reward", "trainings"])
+    text = figures.beside_greedy(greedy)
+    assert "reward 0.300 against 0.300, higher in 1 of 2 seeds, after 400 trainings against 85 (medians)" in text
+    assert figures.beside_greedy(None) == figures.beside_greedy(greedy[:1]) == ""
+    table = experiments.all_methods({"methods": found.final, "greedy": greedy})
+    assert table["method"].tolist() == [*found.final["method"], "greedy removal", "greedy removal"]
+
+
 def test_a_baseline_is_compared_with_the_search_seed_by_seed():
     pairs = [(0, 0.90, 0.95, 0.4), (1, 0.80, 0.90, 0.6), (2, 0.99, 0.90, 0.5)]
     rows = [{"method": "DDC", "seed": seed, "test": one, "t": 0.2, "parameters": 100} for seed, one, _, _ in pairs]
@@ -219,7 +229,7 @@ def test_longer_tables_are_pieces_by_seed():
     parameters = {"longer": ["methods", "subsets", "thresholds"], "data_sets": ["digits"], "longer_seeds": 2}
     tasks = tasks_of(parameters | {"iterations": 3, "minutes": 1, "device": "cpu"})
     counts = pd.Series([task.table for task in tasks]).value_counts()
-    once = dict.fromkeys(("methods", "greedy", "chain", "more_subsets"), 2)
+    once = dict.fromkeys(("methods", "greedy", "drawn", "chain", "more_subsets", "more_subset_history"), 2)
     assert counts.to_dict() == {"searched_frontier": 2 * len(LADDER)} | once
     assert {task.options["seed"] for task in tasks} == {0, 1}
     rows = threshold_rows(step=1, seed=1, iterations=1)
@@ -242,8 +252,19 @@ def test_greedy_removal_is_a_piece_of_its_own(monkeypatch, teacher):
     monkeypatch.setattr(methods, "greedy_removal", lambda teacher, ask, *, seed: Found(history, keep, None))
     keep = layers.smallest_valid(teacher.architecture)
     history = pd.DataFrame({"trained": [True], "valid": [True], "reward": [0.1], "a": [0.9], "t": [0.3], "c": [0.2]})
-    row = real.greedy_rows(seed=3).iloc[0]
-    assert (row["method"], row["seed"], row["trainings"], row["kept"]) == ("greedy removal", 3, 1, 0)
+    table = real.greedy_rows(seed=3, iterations=1)
+    row = table.set_index("method").loc["greedy removal"]
+    assert (row["seed"], row["trainings"], row["kept"]) == (3, 1, 0)
+    assert table["method"].tolist() == ["DDC", "random search", "remove all", "greedy removal"]
+
+
+def test_students_drawn_by_searches_are_pieces_of_their_own(monkeypatch, teacher):
+    monkeypatch.setattr(real, "digits_teacher", lambda seed: teacher)
+    rows = real.drawn_rows(seed=2, iterations=1)
+    assert set(rows["method"]) == {"DDC", "random search"} and rows["seed"].eq(2).all()
+    again = real.subset_history_rows(seed=2, iterations=4)
+    assert again.groupby("arm")["iteration"].max().to_dict() == {"scratch": 1, "transfer": 0}
+    assert again["seed"].eq(2).all() and set(again["subset"]) == {"A", "B"}
 
 
 @pytest.mark.parametrize("before", [False, True])

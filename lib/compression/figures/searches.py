@@ -124,6 +124,23 @@ def beside_search(final: pd.DataFrame, method: str, *, search: str = "DDC") -> s
     )
 
 
+def beside_greedy(table: pd.DataFrame | None, *, method: str = "greedy removal", search: str = "DDC") -> str:
+    """Return how `method` compares with the `search` of the same record, as a sentence for the beginning of a caption.
+
+    Empty without a `table`, or where it lacks one of the two.
+    """
+    if table is None or not {method, search} <= set(table["method"]):
+        return ""
+    wide = table.pivot_table(index="seed", columns="method", values=["reward", "trainings"])
+    ahead = int((wide["reward"][method] > wide["reward"][search]).sum())
+    return (
+        f"{method.capitalize()} beside the {search} of its own record, timed in turns: reward "
+        f"{wide['reward'][method].median():.3f} against {wide['reward'][search].median():.3f}, higher in {ahead} of "
+        f"{len(wide)} seeds, after {wide['trainings'][method].median():.0f} trainings against "
+        f"{wide['trainings'][search].median():.0f} (medians). "
+    )
+
+
 def _bar(axis: Axes, values: pd.Series, height: float, style: dict[str, str]) -> None:
     """Draw the median of `values` at `height` with its interval, or nothing where there are none."""
     mid, low, high = median_interval(values.to_numpy())
