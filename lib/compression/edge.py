@@ -14,7 +14,7 @@ from torch import nn
 from lib.files import write_bytes
 from lib.profiling import count_flops, peak_memory
 from lib.profiling.interleaved import block_ratios, interleaved
-from lib.profiling.onnx_file import export_onnx, onnx_session, quantize_onnx
+from lib.profiling.onnx_file import export_onnx, onnx_session, onnx_weight_bytes, quantize_onnx
 from lib.report.intervals import median_interval
 
 PRECISIONS = ("float32", "int8")
@@ -82,7 +82,8 @@ def edge_profile(
         folder: Where to keep each file as ``<name>-<precision>.onnx``; nothing is kept without it.
 
     Returns:
-        Columns model, precision, the costs of `static_costs`, file_bytes, median_ms, p90_ms (wall milliseconds of one
+        Columns model, precision, the costs of `static_costs` (in int8 the bytes of the file's own weights, and NaN for
+        the activations, which are not measured there), file_bytes, median_ms, p90_ms (wall milliseconds of one
         call, over all blocks), time_ratio with time_low and time_high (median over blocks of the ratio to the
         reference, and its interval), max_abs_difference (to torch's output) and accuracy.
 
@@ -105,6 +106,8 @@ def edge_profile(
         if folder is not None:
             write_bytes(folder / f"{name}-{precision}.onnx", content)
         costs = static_costs(models[name], example) | {"file_bytes": len(content)}
+        if precision != "float32":  # the model that was measured is the one before quantization
+            costs |= {"bytes": onnx_weight_bytes(content), "activation_bytes": float("nan")}
         timing = _timing(seconds[key], ratios[key])
         checks = {"max_abs_difference": _difference(session, models[name], example)}
         checks["accuracy"] = float("nan") if images is None else exported_accuracy(session, images, labels)

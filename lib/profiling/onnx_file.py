@@ -61,6 +61,12 @@ def onnx_session(content: bytes, *, threads: int = 1) -> Any:
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
+def onnx_weight_bytes(content: bytes) -> int:
+    """Return the bytes of all constant tensors of the ONNX file `content`, in the precision that they have there."""
+    onnx = _onnx()
+    return sum(onnx.numpy_helper.to_array(tensor).nbytes for tensor in onnx.load_from_string(content).graph.initializer)
+
+
 def _onnx() -> Any:
     try:
         import onnx

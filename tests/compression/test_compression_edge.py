@@ -9,7 +9,7 @@ from torch import nn
 from lib.compression.edge import edge_profile, exported_accuracy, repeatability, static_costs
 from lib.compression.predictors import predictors, rank_correlations
 from lib.profiling.interleaved import block_ratios, interleaved
-from lib.profiling.onnx_file import export_onnx, onnx_session, quantize_onnx
+from lib.profiling.onnx_file import export_onnx, onnx_session, onnx_weight_bytes, quantize_onnx
 
 IMAGE = torch.linspace(-1, 1, 64).reshape(1, 1, 8, 8)
 
@@ -57,6 +57,16 @@ def test_int8_takes_a_quarter_of_the_bytes_and_is_near():
     assert 0 < np.abs(results[0] - results[1]).max() < 0.02
 
 
+def test_weights_of_a_file_have_its_own_precision():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 512), nn.ReLU(), nn.Linear(512, 10)).eval()
+    weights, biases = 64 * 512 + 512 * 10, 512 + 10
+    plain = export_onnx(model, IMAGE)
+    shapes = onnx_weight_bytes(plain) - 4 * (weights + biases)  # constants that are no weights
+    assert 0 <= shapes < 100
+    int8 = onnx_weight_bytes(quantize_onnx(plain))
+    assert weights + 4 * biases <= int8 < weights + 4 * biases + 100  # a scale and a zero point for each layer
+
+
 def test_profile_of_three_networks(tmp_path):
     models = {"teacher": net(64), "half": net(32), "minimal": net(2)}
     images = torch.randn(30, 1, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -72,6 +82,7 @@ def test_profile_of_three_networks(tmp_path):
     assert (table["p90_ms"] >= table["median_ms"]).all() and (table["time_low"] <= table["time_high"]).all()
     assert table.loc[("minimal", "float32"), "parameters"] == 2 * 9 + 2 * 2 + 2 * 10 + 10
     assert sorted(p.name for p in folder.iterdir()) == sorted(f"{m}-{p}.onnx" for m, p in table.index)
+    assert table["activation_bytes"].isna().tolist() == [precision == "int8" for _, precision in table.index]
     for model, precision in table.index:
         content = (folder / f"{model}-{precision}.onnx").read_bytes()
         assert len(content) == table.loc[(model, precision), "file_bytes"]

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
+from lib.compression.data import Images
 from lib.compression.edge import edge_profile
 from lib.compression.experiments.methods import METHODS, Searches
 from lib.compression.layers import parameter_count, smallest_valid
-from lib.compression.networks import build
-from lib.compression.pruning import width_scaled
+from lib.compression.networks import Network
+from lib.compression.pruning.comparison import WIDTH, thinned
 from lib.compression.search import best
 from lib.compression.students import StudentTrainer, Teacher
-from lib.compression.training import fit
+from lib.compression.training import accuracy
+
+RUNS = 3  # trainings of each network, of which the best is exported
 
 
 def final_networks(teacher: Teacher, full: Searches, *, seed: int = 0) -> dict[str, nn.Module]:
-    """Return teacher, minimal student, the student that the search found, and a uniformly narrowed one of its size."""
-    recipe = METHODS["DDC"][1]
+    """Return teacher, minimal student, the student that the search found, and a uniformly narrowed one of its size.
+
+    Each but the teacher is the best on validation images of `RUNS` trainings; the narrowed one is trained for three
+    times the epochs of the students, as in `lib.compression.pruning.comparison.thinned`.
+    """
+    recipe, images = METHODS["DDC"][1], teacher.images
     drawn = full.history[(full.history["method"] == "DDC") & (full.history["seed"] == seed)]
     keeps = np.stack([smallest_valid(teacher.architecture), best(drawn, teacher.architecture)])
-    minimal, found = StudentTrainer(teacher, recipe, seed=seed).train(keeps)
-    narrow = build(width_scaled(teacher.architecture, parameter_count(found.architecture)), seed=seed)
-    fit(narrow.to(teacher.images.train_y.device), teacher.images, recipe, seed=seed)
-    return {"teacher": teacher.net, "minimal": minimal, "found": found, "uniform width": narrow}
+    trainer = StudentTrainer(teacher, recipe, seed=seed)
+    minimal, found = (_best(trainer.replicates(keep, runs=RUNS), images) for keep in keeps)
+    size = {"parameters": parameter_count(found.architecture), "recipe": recipe}
+    narrow = _best([thinned(teacher, WIDTH, **size, seed=RUNS * seed + run) for run in range(RUNS)], images)
+    return {"teacher": teacher.net, "minimal": minimal, "found": found, WIDTH: narrow}
+
+
+def _best(nets: Sequence[Network], images: Images) -> Network:
+    """Return the most accurate of `nets` on the validation images."""
+    return max(nets, key=lambda net: accuracy(net, images.val_x, images.val_y))
 
 
 def edge_costs(

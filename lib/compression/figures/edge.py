@@ -38,10 +38,12 @@ def edge_costs(profile: pd.DataFrame, *, reference: str = "teacher") -> Figure:
     plain = table.xs("float32", level="precision")
     fastest, slower = plain["time_ratio"].idxmin(), table.xs("int8", level="precision")["time_ratio"]
     factor, size = (slower / plain["time_ratio"]).median(), _median_ratio(table, "file_bytes")
+    told = ", ".join(f"{name} {value:.3f}" for name, value in plain["accuracy"].items() if np.isfinite(value))
+    accurate = f" Accuracy of the float32 files: {told}." if told else ""
     caption = f"""One image, one thread, ONNX Runtime. The fastest file, {fastest}, takes
         {plain["time_ratio"].min():.2f} of the {reference}'s time with {plain.loc[fastest, "parameters"]:,.0f} of
-        {plain.loc[reference, "parameters"]:,.0f} parameters. Dynamic int8 quantization makes the file {size:.2f} times
-        as large and the inference {factor:.2f} times as long (medians over the models). Points are medians over blocks
+        {plain.loc[reference, "parameters"]:,.0f} parameters.{accurate}
+        Dynamic int8 quantization makes the file {size:.2f} times as large and the inference {factor:.2f} times as long (medians over the models). Points are medians over blocks
         of calls in turns, bars intervals of the median."""
     return describe(fig, caption=caption, alt=f"Latency, size and accuracy of {len(names)} exported models.")
 
