@@ -43,8 +43,8 @@ def edge_costs(profile: pd.DataFrame, *, reference: str = "teacher") -> Figure:
     caption = f"""One image, one thread, ONNX Runtime. The fastest file, {fastest}, takes
         {plain["time_ratio"].min():.2f} of the {reference}'s time with {plain.loc[fastest, "parameters"]:,.0f} of
         {plain.loc[reference, "parameters"]:,.0f} parameters.{accurate}
-        Dynamic int8 quantization makes the file {size:.2f} times as large and the inference {factor:.2f} times as long (medians over the models). Points are medians over blocks
-        of calls in turns, bars intervals of the median."""
+        Dynamic int8 quantization makes the file {size:.2f} times as large and the inference {factor:.2f} times as
+        long (medians over the models). Points are medians over blocks of calls in turns, bars their intervals."""
     return describe(fig, caption=caption, alt=f"Latency, size and accuracy of {len(names)} exported models.")
 
 
