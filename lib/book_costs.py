@@ -1,11 +1,14 @@
-"""What every method costs in one place: time, memory, work and communication, from the tables of the quick runs."""
+"""What every method costs in one place: time, memory, work and communication, from quick and recorded runs."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
 from lib.book_scoreboard import escape
-from lib.jobs import make_job, papers
+from lib.book_status import used_gpu
+from lib.jobs import make_job, papers, read_result
+from lib.report.paths import RESULTS
 from lib.report.published import published
 
 
@@ -14,7 +17,8 @@ class Costs:
     """Where a paper's costs stand: a table, the column of the method, and which columns to show under which heading.
 
     `unit` says what is counted (one round of a client, one fit). `where` picks rows; "largest" keeps the rows with the
-    largest value of a column. Several rows of a method are shown by their median, or by their sum if `total`.
+    largest value of a column. Several rows of a method are shown by their median, or by their sum if `total`. With
+    `record` the table is that of the recorded run of this name, and the entry is left out where there is none.
     """
 
     paper: str
@@ -24,6 +28,7 @@ class Costs:
     shown: dict[str, str]
     where: dict[str, object] = field(default_factory=dict)
     total: bool = False
+    record: str = ""
 
 
 COSTS = (
@@ -60,11 +65,45 @@ COSTS = (
         },
     ),
     Costs(
+        paper="spry",
+        table="texts",
+        method="method",
+        unit="one client and all rounds on SST-2",
+        record="real",
+        shown={
+            "seconds": "time (s)",
+            "operations": "passes, counted as forward ones",
+            "kib_up": "sent (KiB)",
+            "kib_down": "received (KiB)",
+        },
+        where={"data": "sst2", "round": "largest"},
+    ),
+    Costs(
+        paper="spry",
+        table="gpu_memory",
+        method="method",
+        unit="a step of Llama2-7B in bfloat16 on 8 texts of 256 tokens, all categories",
+        record="gpu",
+        shown={"measured": "peak memory (bytes)"},
+        where={"shape": "Llama2-7B", "weights": "full", "length": 256},
+        total=True,
+    ),
+    Costs(
+        paper="spry",
+        table="gpu_memory",
+        method="method",
+        unit="the same step",
+        record="gpu",
+        shown={"seconds": "time (s)", "forward_seconds": "of which a forward pass (s)"},
+        where={"shape": "Llama2-7B", "weights": "full", "length": 256},
+    ),
+    Costs(
         paper="fedper",
         table="round_costs",
         method="method",
         unit="a round of one client",
         shown={
+            "milliseconds": "time (ms)",
             "mflop": "work (MFLOP)",
             "extra_kib": "memory beyond weights and data (KiB)",
             "kept_kib": "kept between rounds (KiB)",
@@ -77,14 +116,23 @@ COSTS = (
         table="costs",
         method="method",
         unit="a round of one client",
-        shown={"MFLOP": "work (MFLOP)", "extra KiB": "memory beyond weights and data (KiB)", "KiB sent": "sent (KiB)"},
+        shown={
+            "milliseconds": "time (ms)",
+            "MFLOP": "work (MFLOP)",
+            "extra KiB": "memory beyond weights and data (KiB)",
+            "KiB sent": "sent (KiB)",
+        },
     ),
     Costs(
         paper="poisoning",
         table="costs",
         method="rule",
         unit="one aggregation of the largest cohort and model in the table",
-        shown={"milliseconds": "time (ms)"},
+        shown={
+            "milliseconds": "time (ms)",
+            "received_mib": "updates received (MiB)",
+            "extra_mib": "memory beyond the updates (MiB)",
+        },
         where={"clients": "largest", "d": "largest"},
     ),
     Costs(
@@ -107,6 +155,23 @@ COSTS = (
         },
         where={"precision": "float32"},
     ),
+    Costs(
+        paper="compression",
+        table="history",
+        method="method",
+        unit="a student of ResNet-18 that a search drew, on a card: one pass of the validation images",
+        record="gpu",
+        shown={"seconds": "time (s)", "parameters": "numbers that the student holds"},
+        where={"valid": True},
+    ),
+    Costs(
+        paper="compression",
+        table="final",
+        method="method",
+        unit="a whole search on ResNet-18 on a card",
+        record="gpu",
+        shown={"trainings": "times that a student is trained"},
+    ),
 )
 
 
@@ -117,12 +182,24 @@ def method_costs() -> str:
         entries = [entry for entry in COSTS if entry.paper == paper]
         parts += [f"### {published(paper)['title']}", ""]
         for entry in entries:
-            table = pd.read_csv(make_job(paper).folder / "tables" / f"{entry.table}.csv")
-            parts += [f"For {entry.unit} (table `{entry.table}`).", "", *cost_table(entry, table), ""]
+            folder = RESULTS / paper / entry.record if entry.record else make_job(paper).folder
+            path = folder / "tables" / f"{entry.table}.csv"
+            if entry.record and not path.is_file():
+                continue
+            told = f"table `{entry.table}`{recorded_on(folder) if entry.record else ''}"
+            parts += [f"For {entry.unit} ({told}).", "", *cost_table(entry, pd.read_csv(path)), ""]
         if not entries:
             parts += ["Nothing is listed here yet: see the section *Costs* of its page.", ""]
         parts += [f"More: the section *Costs* of [its page](/notebooks/{paper}.ipynb).", ""]
     return "\n".join(parts)
+
+
+def recorded_on(folder: Path) -> str:
+    """Return where and when the recorded run in `folder` was made, for the line above its table."""
+    result = read_result(folder)
+    machine = result["machine"]
+    where = machine["accelerator" if used_gpu(result) else "processor"]
+    return f" of the run recorded on {result['started'][:10]} on {where}"
 
 
 def cost_table(entry: Costs, table: pd.DataFrame) -> list[str]:

@@ -168,7 +168,7 @@ def scoreboard_figure_text(rows: pd.DataFrame) -> str:
 
 def scoreboard_text(rows: pd.DataFrame) -> str:
     """Return one table a paper and origin of its claims, see `ORIGINS`: one row a claim, one column a scale."""
-    parts = []
+    parts = [statements_text(rows), ""]
     for paper in sorted(rows["paper"].unique()):
         parts.append(f"## {published(paper)['title']}\n")
         parts.append(f"Rules and remarks: [the page of {paper}](/notebooks/{paper}.ipynb), section *Claims judged*.\n")
@@ -180,6 +180,23 @@ def scoreboard_text(rows: pd.DataFrame) -> str:
                 # scoreboard.js filters the tables in these boxes and reads the paper from the class.
                 parts += [f"### {title.capitalize()}", "", f":::{{div}} claims-table paper-{paper}", *table, ":::", ""]
     return "\n".join(parts)
+
+
+def statements_text(rows: pd.DataFrame) -> str:
+    """Return how many statements the claims of `rows` make, with the papers in which there are fewer of them."""
+    counts = {paper: statement_count(own) for paper, own in rows.groupby("paper")}
+    claims = {paper: own["id"].nunique() for paper, own in rows.groupby("paper")}
+    fewer = ", ".join(f"{paper} {counts[paper]} of {n}" for paper, n in claims.items() if counts[paper] < n)
+    told = f" Statements and claims where these differ: {fewer}." if fewer else ""
+    return (
+        f"The {sum(claims.values())} claims make {sum(counts.values())} distinct statements: one that is tried in "
+        f"several settings, on other data or with another network, is a claim in each of them.{told}"
+    )
+
+
+def statement_count(rows: pd.DataFrame) -> int:
+    """Return how many statements of one paper differ beyond their settings, which stand in brackets."""
+    return rows.drop_duplicates("id")["statement"].str.replace(r"\s*\([^()]*\)", "", regex=True).str.strip().nunique()
 
 
 def claim_table(rows: pd.DataFrame, *, with_published: bool) -> list[str]:

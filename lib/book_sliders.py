@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib.jobs import make_job, papers
@@ -171,7 +172,7 @@ def frames(slider: Slider, table: pd.DataFrame) -> dict[str, Any]:
     lowest, highest = float(ends.min().min()), float(ends.max().max())
     return {
         "title": slider.title,
-        "slider": {"label": slider.slides_label, "stops": stops},
+        "slider": {"label": slider.slides_label, "stops": stops, "start": stops.index(telling(slider, points))},
         "x": {"label": slider.x_label, "values": sorted(points[slider.x].unique().tolist())} if slider.x else None,
         "y": {
             "label": slider.y_label,
@@ -189,6 +190,17 @@ def frames(slider: Slider, table: pd.DataFrame) -> dict[str, Any]:
             for place, name in enumerate(names)
         ],
     }
+
+
+def telling(slider: Slider, points: pd.DataFrame) -> float:
+    """Return the stop at which a slider begins: where the medians of the series are furthest apart, over all x.
+
+    Apart are their differences, or ratios on a logarithmic axis; the first such stop.
+    """
+    height = np.log(points["median"].where(points["median"] > 0)) if slider.log else points["median"]
+    keys = [slider.slides, *([slider.x] if slider.x else [])]
+    ends = points.assign(height=height).groupby(keys)["height"].agg(["min", "max"])
+    return float((ends["max"] - ends["min"]).groupby(slider.slides).mean().fillna(0.0).idxmax())
 
 
 def summary(slider: Slider, table: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,8 @@
     const root = make("div", { class: "scarce-slider-live" });
     const label = make("label", { for: id }, data.slider.label + ": ");
     const value = make("output", { for: id });
-    const range = make("input", { type: "range", id, min: 0, max: data.slider.stops.length - 1, step: 1, value: 0 });
+    const range = make("input", { type: "range", id, min: 0, max: data.slider.stops.length - 1, step: 1 });
+    range.value = data.slider.start;
     const plot = make("div", { class: "scarce-slider-plot" });
     const table = make("details", {}, make("summary", {}, "the numbers"), make("div", { class: "scarce-slider-table" }));
     const show = () => {

@@ -37,7 +37,7 @@ COMPANIONS = (
     ),
     Claim(
         "beyond-minimal",
-        "The search is worth more than removing everything that may be removed (digits)",
+        "The search is worth more than removing everything (digits)",
         COMPANION,
         "",
         _BEYOND,

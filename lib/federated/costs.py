@@ -1,5 +1,7 @@
 """What one client pays for one round: operations, memory, storage and traffic."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from lib.federated.communication import payload_bytes, tensor_bytes
@@ -14,7 +16,8 @@ def client_costs(algorithm: Algorithm, federation: Federation, *, client: int = 
     The keys: ``algorithm`` and ``client``; ``flops``, operations of its training as `lib.profiling.count_flops`
     defines them; ``peak_bytes`` of tensors while it trains (data, received and kept tensors included) and
     ``extra_bytes`` beyond those, as `lib.profiling.peak_memory` defines them; ``memory_bytes`` that it keeps between
-    rounds; ``bytes_down`` and ``bytes_up``, the content of the round's messages; ``examples``.
+    rounds; ``bytes_down`` and ``bytes_up``, the content of the round's messages; ``examples``; ``seconds``, the least
+    processor time of three trainings.
     """
     if not 0 <= client < len(federation):
         raise ValueError(f"no client {client}: choose one of the {len(federation)} from 0")
@@ -40,4 +43,11 @@ def client_costs(algorithm: Algorithm, federation: Federation, *, client: int = 
         "memory_bytes": tensor_bytes(kept),
         "bytes_down": payload_bytes(instruction),
         "bytes_up": payload_bytes(update),
+        "seconds": min(_seconds(train) for _ in range(3)),
     }
+
+
+def _seconds(function: Callable[[], Any]) -> float:
+    start = time.process_time()
+    function()
+    return time.process_time() - start

@@ -82,7 +82,7 @@ _PAPER = (
     ),
     Claim(
         "digits",
-        "Routing beats fine-tuning and harms no more clients on digits by Dirichlet classes",
+        "Routing beats fine-tuning and harms no more clients (digits by Dirichlet classes)",
         "abstract",
         _published("accuracy"),
         _SETTINGS,
@@ -92,7 +92,7 @@ _PAPER = (
     ),
     Claim(
         "styles",
-        "Routing beats fine-tuning and harms no more clients on digits in each client's own style",
+        "Routing beats fine-tuning and harms no more clients (digits in each client's own style)",
         "abstract",
         _published("accuracy"),
         _SETTINGS,
@@ -102,7 +102,7 @@ _PAPER = (
     ),
     Claim(
         "femnist",
-        "Routing beats fine-tuning and harms no more clients on FEMNIST digits by user",
+        "Routing beats fine-tuning and harms no more clients (FEMNIST digits by user)",
         "abstract",
         _published("accuracy"),
         _SETTINGS,
@@ -113,7 +113,7 @@ _PAPER = (
     ),
     Claim(
         "cifar10",
-        "Routing beats fine-tuning and harms no more clients on CIFAR-10 by Dirichlet classes (a small network)",
+        "Routing beats fine-tuning and harms no more clients (CIFAR-10 by Dirichlet classes, a small network)",
         "abstract",
         _published("accuracy"),
         _SETTINGS,
@@ -124,7 +124,7 @@ _PAPER = (
     ),
     Claim(
         "shakespeare",
-        "Routing beats fine-tuning and harms no more clients for the next character of Shakespeare's speakers",
+        "Routing beats fine-tuning and harms no more clients (next character of Shakespeare's speakers)",
         "abstract",
         _published("accuracy"),
         _SETTINGS,

@@ -1,7 +1,10 @@
+import re
+
 import pandas as pd
 import pytest
 
-from lib.book_costs import COSTS, Costs, cost_table, number
+from lib.book_costs import COSTS, Costs, cost_table, number, recorded_on
+from lib.report.paths import RESULTS
 
 
 @pytest.fixture
@@ -36,6 +39,24 @@ def test_a_table_that_changed_is_refused_with_the_place_to_mend(table):
         cost_table(Costs("toy", "t", "rule", "", {"watts": "power"}), table)
     with pytest.raises(ValueError, match=r"no row with \{'clients': 7\}"):
         cost_table(Costs("toy", "t", "rule", "", {"ms": "time"}, {"clients": 7}), table)
+
+
+@pytest.mark.parametrize("entry", [one for one in COSTS if one.record], ids=lambda one: f"{one.paper}-{one.table}")
+def test_costs_of_recorded_runs_are_there(entry):
+    folder = RESULTS / entry.paper / entry.record
+    lines = cost_table(entry, pd.read_csv(folder / "tables" / f"{entry.table}.csv"))
+    assert len(lines) > 3 and "nan" not in "".join(lines)
+    assert re.fullmatch(r" of the run recorded on \d{4}-\d\d-\d\d on \S.*", recorded_on(folder))
+
+
+def test_parts_of_memory_are_added_up_once():
+    """The sum over categories is one step's: no two rows of a method and category."""
+    for entry in COSTS:
+        if entry.record and entry.total:
+            table = pd.read_csv(RESULTS / entry.paper / entry.record / "tables" / f"{entry.table}.csv")
+            for name, value in entry.where.items():
+                table = table[table[name] == value]
+            assert not table.duplicated([entry.method, "category"]).any()
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,20 @@ def test_a_claim_judged_again_keeps_rule_source_and_published_figure(paper):
         first = claims.get(name.removesuffix(book_scoreboard.AGAIN))
         if first not in (None, claim):
             assert (claim.rule, claim.source, claim.published) == (first.rule, first.source, first.published), name
+
+
+def test_a_statement_in_three_settings_is_three_claims():
+    names = [
+        "It helps (digits)",
+        "It helps (MNIST, five clients)",
+        "It helps (CIFAR-10)",
+        "It (a rule) is exact",
+        "It fails",
+    ]
+    rows = pd.DataFrame({"paper": ["a"] * 4 + ["b"], "id": [*"vwxyz"], "statement": names})
+    again = pd.concat([rows, rows.assign(statement="In other words")], ignore_index=True)
+    for table in (rows, again):  # a claim judged at two scales is one
+        text = book_scoreboard.statements_text(table)
+        assert "The 5 claims make 3 distinct statements" in text
+        assert text.endswith("Statements and claims where these differ: a 2 of 4.")
+    assert book_scoreboard.statements_text(rows[3:]).endswith("is a claim in each of them.")

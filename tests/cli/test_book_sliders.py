@@ -50,6 +50,17 @@ def test_the_range_of_the_axis_holds_every_point_of_every_stop(table):
     assert data["y"]["low"] <= min(0, *values) and data["y"]["high"] == max(values)
 
 
+@pytest.mark.parametrize(("log", "start"), [(False, 1), (True, 0)])
+def test_a_slider_begins_where_its_curves_are_furthest_apart(log, start):
+    """Apart by 1 and 3 in difference, by factors of 2 and 1.3 in ratio."""
+    rows = [(0.1, "a", 1.0), (0.1, "b", 2.0), (0.5, "a", 10.0), (0.5, "b", 13.0)]
+    table = pd.DataFrame(rows, columns=["share", "method", "accuracy"]).assign(seed=0, round=1)
+    knobs = Slider(**{**vars(KNOBS), "theory": "", "where": {}, "log": log})
+    assert book_sliders.frames(knobs, table)["slider"]["start"] == start
+    alike = book_sliders.frames(knobs, table.assign(accuracy=0.0 if not log else 1.0))
+    assert alike["slider"]["start"] == 0
+
+
 def test_without_an_x_each_series_is_one_point(table):
     knobs = Slider(**{**vars(KNOBS), "x": "", "theory": "", "where": {"beta": 1, "round": 2}})
     data = book_sliders.frames(knobs, table)

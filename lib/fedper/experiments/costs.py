@@ -67,7 +67,8 @@ def round_costs(
 
     Returns:
         One row a method: method, mflop (of local training), extra_kib (peak of tensors beyond the client's data and
-        what it received and keeps), kept_kib (between rounds), down_kib, up_kib (content of the messages).
+        what it received and keeps), kept_kib (between rounds), down_kib, up_kib (content of the messages), milliseconds
+        (processor time of the training).
     """
     federation = class_federation(*digits(), classes_per_client=classes_per_client, seed=seed)
     plan = Plan(steps=steps)
@@ -76,7 +77,8 @@ def round_costs(
         found = client_costs(method(name, DIGITS_NET, plan.local, seed=seed), federation, seed=seed)
         kib = {"extra": "extra_bytes", "kept": "memory_bytes", "down": "bytes_down", "up": "bytes_up"}
         sizes = {f"{column}_kib": found[key] / 1024 for column, key in kib.items()}
-        rows.append({"method": name, "mflop": found["flops"] / 1e6} | sizes)
+        time = {"milliseconds": 1e3 * found["seconds"]}
+        rows.append({"method": name, "mflop": found["flops"] / 1e6} | sizes | time)
     return pd.DataFrame(rows)
 
 

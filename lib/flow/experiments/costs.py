@@ -55,8 +55,8 @@ def round_costs(*, seed: int = 0) -> pd.DataFrame:
 
     Returns:
         One row a method: method, KiB sent, sent / FedAvg, MFLOP, operations / FedAvg, expected (text: the latter if a
-        policy step cost as `POLICY_STEPS` plain ones), extra KiB (peak beyond data and what was received). Flow as
-        released splits its data and sends the local branch too.
+        policy step cost as `POLICY_STEPS` plain ones), extra KiB (peak beyond data and what was received),
+        milliseconds (processor time of the training). Flow as released splits its data and sends the local branch too.
     """
     made, both = mixture(rho=0.25, seed=seed), bench()
     methods = {
@@ -70,7 +70,8 @@ def round_costs(*, seed: int = 0) -> pd.DataFrame:
         one = replace(made.federation, clients=made.federation.clients[:1])
         found = client_costs(algorithm, one, seed=seed)
         rows.append([name, found["bytes_up"] / KIB, found["flops"] / 1e6, found["extra_bytes"] / KIB])
-    table = pd.DataFrame(rows, columns=["method", "KiB sent", "MFLOP", "extra KiB"])
+        rows[-1].append(1e3 * found["seconds"])
+    table = pd.DataFrame(rows, columns=["method", "KiB sent", "MFLOP", "extra KiB", "milliseconds"])
     table.insert(2, "sent / FedAvg", table["KiB sent"] / table["KiB sent"][0])
     table.insert(4, "operations / FedAvg", table["MFLOP"] / table["MFLOP"][0])
     table.insert(5, "expected", ["1", *(_expected(share) for share in (1.0, 0.5, 0.5))])

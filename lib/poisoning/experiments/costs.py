@@ -14,6 +14,7 @@ from lib.poisoning.attacks.geometry import geometry
 from lib.poisoning.attacks.tailored import largest_accepted, tailored_strength
 from lib.poisoning.experiments.track import Progress, track
 from lib.poisoning.theory import RULES
+from lib.profiling import peak_memory
 
 
 def rule_costs(
@@ -25,14 +26,21 @@ def rule_costs(
     repeats: int = 2,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return the processor time of one aggregation by every rule: rule, clients, d, milliseconds (best of repeats)."""
+    """Return what one aggregation costs the server by every rule.
+
+    Columns: rule, clients, d, milliseconds (processor time, best of repeats), received_mib (the updates, float32), and
+    extra_mib (peak of tensors beyond them).
+    """
     rows = []
     for n in track(clients, "rules", progress):
         updates = torch.randn(n, d, generator=torch.Generator().manual_seed(n))
         for name in rules:
             f = min(round(share * n), (n - 3) // 4)
             seconds = _best(lambda run=RULES[name], rows=updates, f=f: run(rows, f), repeats)
-            rows.append({"rule": name, "clients": n, "d": d, "milliseconds": 1e3 * seconds})
+            with peak_memory(inputs=updates) as memory:
+                RULES[name](updates, f)
+            sizes = {"received_mib": updates.nbytes / 2**20, "extra_mib": memory.extra_bytes / 2**20}
+            rows.append({"rule": name, "clients": n, "d": d, "milliseconds": 1e3 * seconds} | sizes)
     return pd.DataFrame(rows)
 
 
