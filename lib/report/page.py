@@ -19,6 +19,11 @@ from lib.report.published import KNOWN, published
 
 Item = TypeVar("Item")
 DPI = 160
+# How columns of our tables are read, wherever one is shown; a paper's own headings are given by the paper.
+HEADINGS = {
+    "seconds": "time (s)", "milliseconds": "time (ms)", "mflop": "MFLOP", "probes": "probes of the rule",
+    "personal_units": "personal units", "design_iterations": "iterations of the design",
+}  # fmt: skip
 
 
 def paper_card(paper: str) -> None:
@@ -80,8 +85,8 @@ def files() -> Path | None:
 
 
 def table(frame: pd.DataFrame, *, digits: int = 2, index: bool = False) -> None:
-    """Display `frame` as a plain table with at most `digits` decimals."""
-    head = [*([""] if index else []), *map(str, frame.columns)]
+    """Display `frame` as a plain table with at most `digits` decimals, columns under their `HEADINGS`."""
+    head = [*([""] if index else []), *(HEADINGS.get(name, str(name)) for name in frame.columns)]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for label, row in zip(frame.index, frame.itertuples(index=False), strict=True):
         cells = [_cell(value, digits) for value in ([label, *row] if index else row)]

@@ -1,6 +1,9 @@
 """Every choice of the reconstruction in one place; none of them is the paper's, which is not public to us."""
 
+import inspect
+import re
 from dataclasses import dataclass, fields
+from functools import cache
 
 import pandas as pd
 
@@ -111,12 +114,21 @@ OURS = ("embedding", "steps_joint", "lp_every", "value", "static", "static_weigh
 
 
 def choices_table(settings: Settings) -> pd.DataFrame:
-    """Return every choice of the reconstruction: choice, here, AC-TPC (its published code; empty where it has none).
+    """Return every choice of the reconstruction: choice (its parameter), what it is, here, AC-TPC.
+
+    The last is AC-TPC's published code, empty where it has no such choice.
 
     The paper's own choices are not known to us, except that its encoder is a hierarchical attention network.
     """
     rows = []
     for field in fields(Settings):
         theirs = "" if field.name in OURS else str(getattr(AC_TPC, field.name))
-        rows.append((field.name, str(getattr(settings, field.name)), theirs))
-    return pd.DataFrame(rows, columns=["choice", "here", "AC-TPC"])
+        rows.append((field.name, meanings()[field.name], str(getattr(settings, field.name)), theirs))
+    return pd.DataFrame(rows, columns=["choice", "what it is", "here", "AC-TPC"])
+
+
+@cache
+def meanings() -> dict[str, str]:
+    """Return what each attribute of `Settings` is, as its docstring says, up to the first point, colon or semicolon."""
+    entries = re.findall(r"^    (\w+): (.+?)(?=^    \w+: |\Z)", inspect.getdoc(Settings), re.MULTILINE | re.DOTALL)
+    return {name: re.split(r"[.:;] ", " ".join(text.split()))[0].removesuffix(".") for name, text in entries}

@@ -247,7 +247,9 @@ def test_settings_and_fit_refuse(made):
             Settings(**change)
     with pytest.raises(ValueError, match="at least 0"):
         run(made, lams=(0.0, -1.0))
-    assert set(choices_table(TINY)["choice"]) == set(vars(TINY))
+    table = choices_table(TINY).set_index("choice")
+    assert set(table.index) == set(vars(TINY)) and table["what it is"].str.len().gt(5).all()
+    assert table.loc["lp_every", "what it is"] == "steps between two solutions of the allocation"
 
 
 def test_early_stopping_keeps_each_models_best_by_users_it_did_not_learn_from(made):

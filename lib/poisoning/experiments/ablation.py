@@ -64,7 +64,19 @@ def _quality(variants: Sequence[Plan], adversary: str, beta: float, plan: Plan, 
     return table.drop(columns="round").groupby(["name", "seed"]).median().reset_index()
 
 
+HEADINGS = {
+    "virtual": "virtual clients", "images_each": "images each", "own": "own clients train",
+    "best_impact": "loss of best accuracy",
+    "cosine": "cosine with honest", "length": "length / honest", "spread": "spread / honest",
+    "classes": "class shares apart",
+}  # fmt: skip
+
+
 def ablation_summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the medians over seeds of `ablation`, one row a rule and variant, the first as everywhere else."""
+    """Return the medians over seeds of `ablation` as they are read, under `HEADINGS`.
+
+    One row a rule and variant, the first as everywhere else.
+    """
     keys = ["rule", "virtual", "images_each", "own"]
-    return table.groupby(keys, sort=False).median().drop(columns="seed").reset_index()
+    shown = table.groupby(keys, sort=False).median().drop(columns="seed").reset_index()
+    return shown.assign(own=shown["own"].map({True: "yes", False: "no"})).rename(columns=HEADINGS)
