@@ -177,11 +177,16 @@ def alive(process: str) -> bool:
 
 
 def replace_folder(source: Path, target: Path) -> None:
-    """Move `source` to `target`; an older target is moved aside first and removed after."""
+    """Move `source` to `target`; an older target is moved aside first and removed after, or back if that fails."""
     old = target.with_name(f".{target.name}.old.{HOST}.{os.getpid()}")
     if target.exists():
         target.rename(old)
-    source.rename(target)
+    try:
+        source.rename(target)
+    except OSError:  # a full disk, say
+        if old.exists():
+            old.rename(target)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -197,8 +202,11 @@ def copy_folder(source: Path, target: Path, *left_out: str) -> Path:
     """Copy `source` to `target`, in place of what is there, by one rename; names that match `left_out` stay behind."""
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copytree(source, work, ignore=shutil.ignore_patterns(*left_out))
-    replace_folder(work, target)
+    try:
+        shutil.copytree(source, work, ignore=shutil.ignore_patterns(*left_out))
+        replace_folder(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     return target
 
 
