@@ -110,6 +110,12 @@ def test_phone(page_name, phone, theme):
         page.evaluate("theme => { document.documentElement.dataset.theme = theme }", shown)
 
 
+def test_wide_tables_scroll_in_their_boxes_on_a_desk(page_name, desktop):
+    page, _ = desktop(page_name)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert page.evaluate(CUT_OFF) == []
+
+
 def test_dark_mode(page_name, phone):
     _, (theme, background) = phone(page_name)
     assert theme == "dark"

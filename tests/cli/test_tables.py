@@ -1,6 +1,7 @@
 """Long tables in pieces: the same rows on one process and on two, and a recorded run without a notebook."""
 
 import json
+import sys
 
 import pandas as pd
 import pytest
@@ -220,3 +221,8 @@ def test_a_table_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ValueError, match="not made of pieces"):
         tables.main(["bslb", "--out", str(tmp_path / "x")])
     assert not (tmp_path / "x").exists()
+
+
+def test_no_progress_bar_is_needed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert list(tables._bar([1, 2], "tables")) == [1, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from torch import nn
 from lib.compression.data import Images
 from lib.compression.edge import edge_profile
 from lib.compression.experiments.methods import METHODS, Searches
-from lib.compression.layers import parameter_count, smallest_valid
+from lib.compression.layers import parameter_count, places, smallest_valid
 from lib.compression.networks import Network
-from lib.compression.pruning.comparison import WIDTH, thinned
+from lib.compression.pruning.comparison import WIDTH
+from lib.compression.pruning.width import width_scaled
 from lib.compression.search import best
+from lib.compression.stacked import train_students
 from lib.compression.students import StudentTrainer, Teacher
 from lib.compression.training import accuracy
 
@@ -26,15 +29,17 @@ def final_networks(teacher: Teacher, full: Searches, *, seed: int = 0) -> dict[s
     """Return teacher, minimal student, the student that the search found, and a uniformly narrowed one of its size.
 
     Each but the teacher is the best on validation images of `RUNS` trainings; the narrowed one is trained for three
-    times the epochs of the students, as in `lib.compression.pruning.comparison.thinned`.
+    times the epochs of the students, as many as in `lib.compression.pruning.comparison.thinned`.
     """
     recipe, images = METHODS["DDC"][1], teacher.images
     drawn = full.history[(full.history["method"] == "DDC") & (full.history["seed"] == seed)]
     keeps = np.stack([smallest_valid(teacher.architecture), best(drawn, teacher.architecture)])
     trainer = StudentTrainer(teacher, recipe, seed=seed)
     minimal, found = (_best(trainer.replicates(keep, runs=RUNS), images) for keep in keeps)
-    size = {"parameters": parameter_count(found.architecture), "recipe": recipe}
-    narrow = _best([thinned(teacher, WIDTH, **size, seed=RUNS * seed + run) for run in range(RUNS)], images)
+    thin = width_scaled(teacher.architecture, parameter_count(found.architecture))
+    whole = np.ones((RUNS, len(places(thin))), dtype=bool)  # every layer stays
+    seeds = [RUNS * seed + run for run in range(RUNS)]
+    narrow = _best(train_students(thin, whole, images, replace(recipe, epochs=3 * recipe.epochs), seeds=seeds), images)
     return {"teacher": teacher.net, "minimal": minimal, "found": found, WIDTH: narrow}
 
 
