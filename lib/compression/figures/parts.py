@@ -62,8 +62,9 @@ def timing_noise(history: pd.DataFrame, *, times: pd.DataFrame | None = None, st
     it. Empty where neither differs by more than a factor of `steady`.
     """
     told, spreads = [], []
-    seconds = (history["seconds"] / history["t"]).dropna()
-    for _, some in seconds.groupby(history.loc[seconds.index, "subset"] if "subset" in history else lambda _: 0):
+    passes_s = (history["seconds"] / history["t"]).to_numpy()
+    subsets = history["subset"].to_numpy() if "subset" in history else np.zeros(len(history))
+    for _, some in pd.Series(passes_s).groupby(subsets):
         low, high = some.quantile([0.05, 0.95])
         spreads.append(high / low)
         if high / low > steady:
