@@ -3,6 +3,7 @@
 import numpy as np
 
 from lib.fedper.experiments.ablation import bases_on_cifar10
+from lib.fedper.experiments.rates import judging
 from lib.fedper.rules import Tables, at_ends, learnt, paired
 from lib.report import Missing, Verdict, at, fitted_slope, grade, last_round, need
 from lib.report.claims import NOT_JUDGED
@@ -185,7 +186,7 @@ def femnist(tables: Tables) -> Verdict:
     gain = paired(tables["femnist"], "FedAvg", "FedPer 1")
     alone = np.median(paired(tables["femnist"], "FedPer 1", "local only"))
     measured = f"FedAvg minus FedPer 1 {np.median(gain):+.3f}; FedPer 1 minus local {alone:+.3f}"
-    level = last_round(tables["femnist"]).groupby("method")["accuracy"].median().loc["FedAvg"]
+    level = last_round(judging(tables["femnist"])).groupby("method")["accuracy"].median().loc["FedAvg"]
     measured += f"; FedAvg {level:.2f}"
     if level <= 0.85:
         return Verdict(NOT_JUDGED, measured, "FedAvg has not learnt an easy task")

@@ -1,11 +1,27 @@
 """The rules that judge the claims about label skew on CIFAR and on a hundred clusters, from tables to a verdict."""
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import replace
 
-from lib.fedper.rules import Tables, beside_alone, listed, middles, paired, rates_at_ends
+import numpy as np
+import pandas as pd
+
+from lib.fedper.experiments.images import by_units
+from lib.fedper.experiments.normalization import FEDBN, GROUP, normalizations
+from lib.fedper.rules import (
+    Tables,
+    any_units,
+    beside_alone,
+    listed,
+    middles,
+    paired,
+    rates_at_ends,
+    units_matter_little,
+)
 from lib.report import Verdict, at, grade
 from lib.report.claims import NOT_JUDGED
 
+KEPT = ("averaged", "kept")
 OURS = ("FedPer 1", "FedPer 2", "FedPer 1 + FT")
 
 
@@ -39,6 +55,61 @@ def cifar10_crossover(tables: Tables) -> Verdict:
     )
 
 
+def cifar10_any_units(tables: Tables) -> Verdict:
+    """One to three personal units against FedAvg on CIFAR-10 with four classes a client."""
+    table = by_units(tables["cifar10"], tables["cifar10_units"])
+    return _with_ends(any_units(table, 4), _both(tables), ("FedPer 1", "FedPer 2", "FedPer 3", "FedAvg"))
+
+
+def cifar10_units_matter_little(tables: Tables) -> Verdict:
+    """The range over one to three personal units on CIFAR-10 with four classes a client."""
+    verdict = units_matter_little(by_units(tables["cifar10"], tables["cifar10_units"]))
+    return _with_ends(verdict, _both(tables), ("FedPer 1", "FedPer 2", "FedPer 3", "FedAvg"))
+
+
+def _both(tables: Tables) -> pd.DataFrame:
+    return pd.concat([tables["cifar10"], tables["cifar10_units"]], ignore_index=True)
+
+
+def _with_ends(verdict: Verdict, table: pd.DataFrame, methods: Sequence[str]) -> Verdict:
+    """Return `verdict` with the methods named whose rate is at an end of those tried (four classes a client)."""
+    detail = "; ".join(filter(None, [verdict.detail, rates_at_ends(table, methods, 4)]))
+    return replace(verdict, detail=detail)
+
+
+def cifar10_skew(tables: Tables) -> Verdict:
+    """The sign of FedPer's gain on CIFAR-10 at the least and the largest Dirichlet concentration."""
+    table = tables["cifar10_skew"]
+    alphas = sorted(table["alpha"].unique())
+    gain = {alpha: np.median(paired(table, "FedPer 2", "FedAvg", alpha=alpha)) for alpha in alphas}
+    measured = ", ".join(f"{value:+.3f} (alpha={alpha:g})" for alpha, value in gain.items())
+    worth = np.median(paired(table, "FedPer 2", "local only", alpha=alphas[0]))
+    first, last = gain[alphas[0]], gain[alphas[-1]]
+    return grade(
+        first + last,
+        reproduced=first > 0.01 and last < -0.01,
+        close=last < first / 2,
+        measured=measured,
+        detail=f"FedPer 2 minus training alone {worth:+.3f} (alpha={alphas[0]:g})",
+    )
+
+
+def batch_norm(tables: Tables) -> Verdict:
+    """FedPer 2 against FedAvg by what happens to running statistics, beside the network with group normalization."""
+    table = normalizations(tables["cifar10"], tables["cifar10_norm"])
+    ways = {"group norm": GROUP.values(), **{way: [f"{name}, statistics {way}" for name in GROUP] for way in KEPT}}
+    gain = {
+        (way, k): np.median(paired(table, ours, theirs, classes_per_client=k))
+        for way, (theirs, ours) in ways.items()
+        for k in (4, 10)
+    }
+    measured = ", ".join(f"{value:+.3f} ({way}, k={k})" for (way, k), value in gain.items())
+    same = [all(gain[way, k] * gain["group norm", k] > 0 for k in (4, 10)) for way in KEPT]
+    bn = np.median(paired(table, FEDBN, GROUP["FedPer 2"], classes_per_client=4))
+    detail = f"FedBN minus FedPer 2 with group norm {bn:+.3f} (k=4)"
+    return grade(sum(gain.values()), reproduced=all(same), close=any(same), measured=measured, detail=detail)
+
+
 def cifar100_gain(tables: Tables) -> Verdict:
     """FedPer against FedAvg on CIFAR-100 with ten classes a client, paired by seed."""
     gain = paired(tables["cifar100"], "FedPer 1", "FedAvg", classes_per_client=10)
@@ -49,6 +120,8 @@ def cifar100_gain(tables: Tables) -> Verdict:
     if not learnt:
         detail += "; FedAvg has hardly learnt in so few rounds, which widens the gap"
     detail += f"; {beside_alone(tables['cifar100'], 'FedPer 1', 10)}"
+    ends = rates_at_ends(tables["cifar100"], ("FedPer 1", "FedAvg"), 10)
+    detail += f"; {ends}" if ends else ""
     good = learnt and gain.min() > 0.1
     return grade(gain.min(), reproduced=good, close=gain.min() > 0.02, measured=measured, detail=detail)
 

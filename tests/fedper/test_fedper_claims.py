@@ -80,6 +80,34 @@ def units_matter_little(average, span):
     return {"classes": levels(FedAvg={4: average}, FedPer_1={4: 0.8}, FedPer_2={4: 0.8 + span}, FedPer_3={4: 0.8})}
 
 
+def third_apart(table):
+    """Return `table` as the two tables on CIFAR-10, of which one has three personal units alone, with tuning rows."""
+    third = table["method"] == "FedPer 3"
+    return {"cifar10": with_tuning(table[~third]), "cifar10_units": with_tuning(table[third])}
+
+
+def cifar10_units(*gains):
+    made = {(4, f"FedPer {units}"): [0.5 + gain] for units, gain in zip((1, 2, 3), gains, strict=True)}
+    return third_apart(rows(made | {(4, "FedAvg"): [0.5]}))
+
+
+def cifar10_skew(*gains):
+    skew = pair("FedPer 2", "FedAvg", dict(zip((0.1, 0.5, 5.0), gains, strict=True)), by="alpha")
+    alone = skew[skew["method"] == "FedPer 2"].assign(method="local only", accuracy=0.1)
+    return {"cifar10_skew": with_tuning(pd.concat([skew, alone]))}
+
+
+def batch_norm(group, averaged, kept):
+    """Each argument: the gains of FedPer 2 over FedAvg at k = 4 and 10."""
+    group = pair("FedPer 2", "FedAvg", dict(zip((4, 10), group, strict=True)))
+    parts = []
+    for way, gains in (("averaged", averaged), ("kept", kept)):
+        names = f"FedPer 2, statistics {way}", f"FedAvg, statistics {way}"
+        parts.append(pair(*names, dict(zip((4, 10), gains, strict=True))))
+    parts.append(rows({(k, "FedBN"): [0.6] for k in (4, 10)}))
+    return {"cifar10": with_tuning(group), "cifar10_norm": with_tuning(pd.concat(parts))}
+
+
 def less_spread(*change):
     table = pair("FedPer 2", "FedAvg", {2: change, 4: change})
     return {"classes": table.rename(columns={"accuracy": "spread"}).assign(accuracy=0.5)}
@@ -253,6 +281,26 @@ CASES = {
     "units-matter-little": (
         units_matter_little,
         {YES: [(0.5, 0.1), (0.5, -0.1)], NEARLY: [(0.5, 0.2)], NO: [(0.5, 0.4), (0.9, 0.05)]},
+    ),
+    "cifar10-any-units": (
+        cifar10_units,
+        {YES: [(0.03,) * 3], NEARLY: [(0.03, -0.1, 0.03)], NO: [(0.03, 0.01, 0.01)]},
+    ),
+    "cifar10-units-matter-little": (
+        lambda average, span: third_apart(units_matter_little(average, span)["classes"]),
+        {YES: [(0.5, 0.1), (0.5, -0.1)], NEARLY: [(0.5, 0.2)], NO: [(0.5, 0.4), (0.9, 0.05)]},
+    ),
+    "cifar10-skew": (
+        cifar10_skew,
+        {YES: [(0.2, 0.1, -0.02)], NEARLY: [(0.2, 0.1, 0.05), (0.005, 0.3, -0.1)], NO: [(0.2, -0.1, 0.15)]},
+    ),
+    "batch-norm": (
+        batch_norm,
+        {
+            YES: [((0.2, -0.1), (0.1, -0.1), (0.3, -0.2))],
+            NEARLY: [((0.2, -0.1), (0.1, 0.1), (0.3, -0.2)), ((0.2, -0.1), (0.1, -0.1), (-0.3, -0.2))],
+            NO: [((0.2, -0.1), (-0.1, -0.1), (0.3, 0.2))],
+        },
     ),
     "less-spread": (less_spread, {YES: [(-0.05, -0.01)], NEARLY: [(-0.05, -0.01, 0.01)], NO: [(0.01, 0.02)]}),
     "beats-local": (

@@ -40,7 +40,7 @@ from lib.fedper.experiments import (
 from lib.fedper.experiments.ablation import linear_base
 from lib.fedper.experiments.arms import DIGITS_NET, Plan, arm
 from lib.fedper.experiments.flickr import accuracy_on_flickr, raters_federation
-from lib.fedper.experiments.images import accuracy_on_images, at_size
+from lib.fedper.experiments.images import at_size
 from lib.fedper.experiments.networks import network
 from lib.fedper.experiments.rates import judging, learning_rates
 from lib.fedper.experiments.real import accuracy_on_cifar10, networks_on_cifar10, real_tasks
@@ -219,9 +219,8 @@ def test_fine_tuning_after_passes_is_counted_in_minibatches():
     x, y = rng.normal(size=(200, 3, 32, 32)).astype(np.float32), np.repeat(np.arange(10), 20)
     plan = Plan(rounds=1, epochs=1, batch_size=16)
     build = functools.partial(small_cnn, (4,), pixels=32)
-    table = accuracy_on_images(
-        "noise", x, y, build, plan, classes_per_client=(10,), methods=("FedAvg", "FedPer 1"), seeds=(0,)
-    )
+    options = {"classes_per_client": (10,), "methods": ("FedAvg", "FedPer 1"), "rates": (0.01,), "seeds": 1}
+    table = own_rates.accuracy_at_own_rates("noise", x, y, build, plan, **options)
     assert set(table["method"]) == {"FedAvg", "FedAvg + FT", "FedPer 1", "FedPer 1 + FT"}
 
 
@@ -353,8 +352,11 @@ def test_real_tables_on_the_sample_of_femnist():
 
     if needed.absent("femnist-digits"):
         pytest.skip("needs femnist-digits: set SCARCE_DATA_MIRROR")
-    table = real_tables(["femnist-digits"], plan=Plan(rounds=1), seeds=1)["femnist"]
-    assert set(table["method"]) == {"FedAvg", "FedPer 1", "local only"} and table["accuracy"].between(0, 1).all()
+    table = real_tables(["femnist-digits"], plan=Plan(rounds=1, steps=2), seeds=1)["femnist"]
+    methods = {"FedAvg", "FedPer 1", "local only", "FedAvg + FT", "FedPer 1 + FT"}
+    assert set(table["method"]) == methods and table["accuracy"].between(0, 1).all()
+    assert judging(table)["seed"].unique().tolist() == [0]
+    assert "own learning rate" in figures.accuracy_by_user(table).scarce_caption
 
 
 def test_raters_of_photos_become_clients(tmp_path, monkeypatch):

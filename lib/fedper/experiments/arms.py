@@ -169,27 +169,6 @@ def arm_or_zero(
         return pd.DataFrame([{**columns, "method": name, "seed": seed, "round": plan.rounds, "accuracy": 0.0}]), None
 
 
-def natural_clients(
-    label: str,
-    federation: Callable[[int], Federation],
-    algorithm: Callable[[str, int], Algorithm],
-    methods: Sequence[str],
-    plan: Plan,
-    seeds: Sequence[int],
-    progress: Progress | None,
-) -> pd.DataFrame:
-    """Train each method, `algorithm` of its name and a seed, on the `federation` of each seed, and return all rows.
-
-    Clients are as the data set has them.
-    """
-    parts = []
-    for s in track(seeds, label, progress):
-        clients = federation(s)
-        for name in methods:
-            parts.append(arm(name, algorithm(name, s), clients, plan, seed=s, evaluate_every=often(plan.rounds))[0])
-    return pd.concat(parts, ignore_index=True)
-
-
 def often(rounds: int) -> int:
     """Return after how many rounds to evaluate, for about ten points of a curve."""
     return max(1, rounds // 10)

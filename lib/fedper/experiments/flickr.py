@@ -16,7 +16,7 @@ from lib import data
 from lib.data.flickr_aes import FlickrAes
 from lib.federated.types import ClientData, Federation
 from lib.fedper.baselines import method
-from lib.fedper.experiments.arms import Plan, Progress, natural_clients
+from lib.fedper.experiments.arms import Plan, Progress, arm, often, track
 from lib.nets import small_cnn
 
 SCORES = 5
@@ -67,12 +67,10 @@ def accuracy_on_flickr(
     found = data.load("flickr-aes")
     plan = replace(plan, batch_size=4, lr=0.01)
     build = functools.partial(small_cnn, (16, 32, 64), classes=SCORES, pixels=size)
-    return natural_clients(
-        "FLICKR-AES",
-        lambda s: raters_federation(found, raters=raters, photos=photos, size=size, seed=s),
-        lambda name, s: method(name, build, plan.local, seed=s),
-        methods,
-        plan,
-        range(seed, seed + seeds),
-        progress,
-    )
+    parts = []
+    for s in track(range(seed, seed + seeds), "FLICKR-AES", progress):
+        clients = raters_federation(found, raters=raters, photos=photos, size=size, seed=s)
+        for name in methods:
+            algorithm = method(name, build, plan.local, seed=s)
+            parts.append(arm(name, algorithm, clients, plan, seed=s, evaluate_every=often(plan.rounds))[0])
+    return pd.concat(parts, ignore_index=True)

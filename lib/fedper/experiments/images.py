@@ -1,7 +1,7 @@
 """Colour images dealt out by class: what the experiments on CIFAR share."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,44 +9,13 @@ import pandas as pd
 from torch import nn
 
 from lib import data
-from lib.fedper.baselines import method
-from lib.fedper.experiments.arms import Plan, Progress, arm, often, track
-from lib.fedper.experiments.finetuning import finetuned
+from lib.fedper.experiments.arms import Plan
 from lib.fedper.experiments.own_rates import accuracy_at_own_rates
-from lib.fedper.federations import class_federation
+from lib.fedper.experiments.rates import judging
 from lib.nets import UnitNet, small_cnn
 
 PIXELS = 32
 CNN = functools.partial(small_cnn, (16, 32, 64), pixels=PIXELS)
-
-
-def accuracy_on_images(
-    name: str,
-    x: np.ndarray,
-    y: np.ndarray,
-    build: Callable[[], nn.Module],
-    plan: Plan,
-    *,
-    classes_per_client: Sequence[int],
-    methods: Sequence[str],
-    seeds: Sequence[int],
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Return accuracy over rounds of ten clients with k classes each; FedAvg and FedPer 1 also fine-tuned at the end.
-
-    Returns:
-        One row an evaluated round: classes_per_client, method, seed, and the columns of `arms.by_round`.
-    """
-    parts = []
-    for k, s in track([(k, s) for k in classes_per_client for s in seeds], name, progress):
-        federation = class_federation(x, y, classes_per_client=k, seed=s, name=name)
-        for arm_name in methods:
-            algorithm = method(arm_name, build, plan.local, seed=s)
-            rows, history = arm(
-                arm_name, algorithm, federation, plan, seed=s, evaluate_every=often(plan.rounds), classes_per_client=k
-            )
-            parts += [rows, finetuned(rows, algorithm, history, federation, plan, seed=s)]
-    return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
 def accuracy_on_cifar10(*, plan: Plan, build: Callable[[], nn.Module] = CNN, **options: Any) -> pd.DataFrame:
@@ -55,6 +24,27 @@ def accuracy_on_cifar10(*, plan: Plan, build: Callable[[], nn.Module] = CNN, **o
     `options` are those of `own_rates.accuracy_at_own_rates`, whose rows are returned.
     """
     return accuracy_at_own_rates("CIFAR-10", *pooled("cifar10"), build, plan, **options)
+
+
+def by_units(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return the judged rows of FedAvg, FedPer and training alone in `tables`, with the column personal_units.
+
+    All units of `CNN` are personal in training alone, none in FedAvg.
+    """
+    units = {"FedAvg": 0, "local only": len(CNN().blocks)}
+    units |= {f"FedPer {count}": count for count in range(1, units["local only"])}
+    table = pd.concat([judging(rows) for rows in tables], ignore_index=True)
+    table = table[table["method"].isin(units)]
+    return table.assign(personal_units=table["method"].map(units))
+
+
+def accuracy_on_cifar100(*, plan: Plan, **options: Any) -> pd.DataFrame:
+    """Return accuracy over rounds on CIFAR-100, or on its registered subset where only that is there.
+
+    `options` are those of `own_rates.accuracy_at_own_rates`, whose rows are returned.
+    """
+    build = functools.partial(CNN, classes=100)
+    return accuracy_at_own_rates("CIFAR-100", *pooled("cifar100"), build, plan, **options)
 
 
 @functools.lru_cache(maxsize=1)

@@ -34,17 +34,19 @@ class Arm:
         build: returns a fresh network.
         federation: returns the clients of a seed, which it is given by name.
         plan: how long and where clients train; its learning rate is replaced.
+        make: returns the algorithm, as `baselines.method` does and with its arguments.
     """
 
     name: str
     build: Callable[[], nn.Module]
     federation: Callable[..., Federation]
     plan: Plan
+    make: Callable[..., Algorithm] = method
 
     def run(self, lr: float, seed: int, **columns: object) -> Run:
         """Train at `lr`, as `arms.arm_or_zero` does, which takes the `columns`."""
         plan = replace(self.plan, lr=lr)
-        algorithm = method(self.name, self.build, plan.local, seed=seed)
+        algorithm = self.make(self.name, self.build, plan.local, seed=seed)
         return arm_or_zero(self.name, algorithm, self.federation(seed=seed), plan, seed=seed, **columns, lr=lr)
 
     def finetuned(self, run: Run, lr: float, epochs: int) -> pd.DataFrame:

@@ -10,14 +10,17 @@ import pandas as pd
 from lib import data
 from lib.federated.federation import make_federation
 from lib.federated.types import Federation
-from lib.fedper.baselines import method
 from lib.fedper.experiments.ablation import linear_images
-from lib.fedper.experiments.arms import Plan, Progress, natural_clients
+from lib.fedper.experiments.arms import Plan, Progress
 from lib.fedper.experiments.flickr import accuracy_on_flickr
-from lib.fedper.experiments.images import CNN, PIXELS, accuracy_on_cifar10, accuracy_on_images, pooled
+from lib.fedper.experiments.images import PIXELS, accuracy_on_cifar10, accuracy_on_cifar100
 from lib.fedper.experiments.many_classes import MANY_METHODS, accuracy_on_many_classes
 from lib.fedper.experiments.networks import NETWORK_CELLS, NETWORK_RATES, network, networks_on_cifar10
+from lib.fedper.experiments.normalization import FEDBN, POLICIES, normalizations_on_cifar10
+from lib.fedper.experiments.own_rates import RATES, Arm, at_own_rate
 from lib.fedper.experiments.rates import learning_rates
+from lib.fedper.experiments.skew import CIFAR10_ALPHAS, cifar10_by_skew
+from lib.fedper.experiments.skew import CIFAR10_METHODS as SKEW_METHODS
 from lib.fedper.federations import TEST_SHARE
 from lib.nets import small_cnn
 from lib.report.tasks import Task, run_tasks
@@ -42,9 +45,10 @@ def real_tasks(
 ) -> list[Task]:
     """Return the pieces of the tables of the longer experiments on the data sets named.
 
-    "cifar10" gives cifar10, cifar10_networks (for `networks`, if any) and cifar10_base, trained as `cifar10_plan` says
-    (None: as `plan`) at tuned learning rates; "cifar100", "femnist-digits" and "flickr-aes" give the tables cifar100,
-    femnist and flickr; "digits" gives nothing here. `rates` adds the table rates (on the digits), `many_classes` that
+    "cifar10" gives cifar10, cifar10_networks (for `networks`, if any), cifar10_base, cifar10_units (three personal
+    units), cifar10_skew and cifar10_norm, trained as `cifar10_plan` says (None: as `plan`); "cifar100",
+    "femnist-digits" and "flickr-aes" give the tables cifar100, femnist and flickr; "digits" gives nothing here. All but
+    flickr have tuned learning rates. `rates` adds the table rates (on the digits), `many_classes` that
     called many_classes (classes a client, of a hundred clusters). `image_size` is what images are scaled to for
     `networks`. Raises ValueError for an unknown name of a data set or a network.
     """
@@ -73,15 +77,21 @@ def real_tasks(
         tasks += [Task("cifar10", accuracy_on_cifar10, whole | cell) for cell in cells]
         base = {"build": linear_images, "classes_per_client": (4,), "methods": ("FedPer 1",)}
         tasks.append(Task("cifar10_base", accuracy_on_cifar10, whole | base))
-    for s in range(seed, seed + seeds):
-        one = {"plan": plan, "seeds": 1, "seed": s}
+        cells = [{"classes_per_client": (k,), "methods": ("FedPer 3",)} for k in (4, 8, 10)]
+        tasks += [Task("cifar10_units", accuracy_on_cifar10, whole | cell) for cell in cells]
+        cells = [{"alphas": (alpha,), "methods": (name,)} for alpha in CIFAR10_ALPHAS for name in SKEW_METHODS]
+        tasks += [Task("cifar10_skew", cifar10_by_skew, whole | cell) for cell in cells]
+        cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (4, 10) for name in (*POLICIES, FEDBN)]
+        tasks += [Task("cifar10_norm", normalizations_on_cifar10, whole | cell) for cell in cells]
+    whole = {"plan": plan, "seeds": seeds, "seed": seed}
+    if "cifar100" in data_sets:
         cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (10, 100) for name in METHODS]
-        if "cifar100" in data_sets:
-            tasks += [Task("cifar100", accuracy_on_cifar100, one | cell) for cell in cells]
-        if "femnist-digits" in data_sets:
-            tasks += [Task("femnist", accuracy_on_femnist, one | {"methods": (name,)}) for name in METHODS]
-        if "flickr-aes" in data_sets:
-            tasks.append(Task("flickr", accuracy_on_flickr, one))
+        tasks += [Task("cifar100", accuracy_on_cifar100, whole | cell) for cell in cells]
+    if "femnist-digits" in data_sets:
+        tasks += [Task("femnist", accuracy_on_femnist, whole | {"methods": (name,)}) for name in METHODS]
+    if "flickr-aes" in data_sets:
+        ranges = [{"plan": plan, "seeds": 1, "seed": s} for s in range(seed, seed + seeds)]
+        tasks += [Task("flickr", accuracy_on_flickr, one) for one in ranges]
     return tasks
 
 
@@ -102,61 +112,32 @@ def real_tables(
     return run_tasks(real_tasks(data_sets, **options), workers=workers, progress=progress)
 
 
-def accuracy_on_cifar100(
-    *,
-    plan: Plan,
-    classes_per_client: Sequence[int] = (10, 100),
-    methods: Sequence[str] = METHODS,
-    seeds: int = 3,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Return accuracy over rounds on CIFAR-100, or on its registered subset where only that is there, at one rate.
-
-    Returns:
-        The rows of `images.accuracy_on_images`.
-    """
-    return accuracy_on_images(
-        "CIFAR-100",
-        *pooled("cifar100"),
-        functools.partial(CNN, classes=100),
-        plan,
-        classes_per_client=classes_per_client,
-        methods=methods,
-        seeds=range(seed, seed + seeds),
-        progress=progress,
-    )
-
-
 def accuracy_on_femnist(
     *,
     plan: Plan,
     methods: Sequence[str] = METHODS,
+    rates: Sequence[float] = RATES,
     seeds: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return accuracy over rounds on FEMNIST digits, one client a user of the files: a natural partition.
 
-    The official test images of a user are pooled with its others and split anew in each seed.
+    The official test images of a user are pooled with its others and split anew in each seed. Every method has its own
+    learning rate and fine-tuning, chosen on another split.
 
     Returns:
-        One row an evaluated round: method, seed, and the columns of `arms.by_round`.
+        The rows of `own_rates.at_own_rate`.
     """
+    build = functools.partial(small_cnn, (16, 32), image_channels=1, pixels=28)
+    arms = [Arm(name=name, build=build, federation=users_federation, plan=plan) for name in methods]
+    seen = range(seed, seed + seeds)
+    return pd.concat([at_own_rate(one, rates=rates, seeds=seen, progress=progress) for one in arms], ignore_index=True)
+
+
+def users_federation(*, seed: int) -> Federation:
+    """Return the users of FEMNIST digits, their images split by `seed` into training and test."""
     found = data.load("femnist-digits")
     users = [np.flatnonzero(found.user == user) for user in range(len(found.users))]
-    build = functools.partial(small_cnn, (16, 32), image_channels=1, pixels=28)
-
-    def federation(s: int) -> Federation:
-        rng = np.random.default_rng([s, 3])
-        return make_federation(1 - found.x, found.y, users, test_share=TEST_SHARE, rng=rng, name="FEMNIST digits")
-
-    return natural_clients(
-        "FEMNIST digits",
-        federation,
-        lambda name, s: method(name, build, plan.local, seed=s),
-        methods,
-        plan,
-        range(seed, seed + seeds),
-        progress,
-    )
+    rng = np.random.default_rng([seed, 3])
+    return make_federation(1 - found.x, found.y, users, test_share=TEST_SHARE, rng=rng, name="FEMNIST digits")

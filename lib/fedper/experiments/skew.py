@@ -1,12 +1,19 @@
 """Where FedPer begins to lose: label skew from one class a client to identical clients."""
 
+import functools
+import itertools
 from collections.abc import Sequence
 
 import pandas as pd
 
 from lib.fedper.baselines import method
 from lib.fedper.experiments.arms import DIGITS_NET, Cell, Plan, Progress, compared
+from lib.fedper.experiments.images import CNN, pooled
+from lib.fedper.experiments.own_rates import RATES, Arm, at_own_rate
 from lib.fedper.federations import digits, dirichlet_federation
+
+CIFAR10_ALPHAS = (0.1, 0.5, 5.0)
+CIFAR10_METHODS = ("FedAvg", "FedPer 2", "local only")
 
 
 def accuracy_by_skew(
@@ -34,3 +41,27 @@ def accuracy_by_skew(
         for s in range(seed, seed + seeds)
     ]
     return compared(methods, lambda name: method(name, DIGITS_NET, plan.local, seed=seed), cells, plan, progress)
+
+
+def cifar10_by_skew(
+    *,
+    plan: Plan,
+    alphas: Sequence[float] = CIFAR10_ALPHAS,
+    methods: Sequence[str] = CIFAR10_METHODS,
+    rates: Sequence[float] = RATES,
+    seeds: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return accuracy over rounds on CIFAR-10 in Dirichlet class shares, every method at its own rate for each alpha.
+
+    Returns:
+        The rows of `own_rates.at_own_rate`, with the column alpha.
+    """
+    parts = []
+    for alpha, name in itertools.product(alphas, methods):
+        federation = functools.partial(dirichlet_federation, *pooled("cifar10"), alpha=alpha, name="CIFAR-10")
+        one = Arm(name=name, build=CNN, federation=federation, plan=plan)
+        found = at_own_rate(one, rates=rates, seeds=range(seed, seed + seeds), progress=progress)
+        parts.append(found.assign(alpha=alpha))
+    return pd.concat(parts, ignore_index=True)

@@ -56,7 +56,7 @@ def accuracy_by_round(
     return describe(fig, caption=caption, alt=f"{len(ks)} panels of accuracy against rounds. Final by k: {text}.")
 
 
-def accuracy_by_units(table: pd.DataFrame) -> Figure:
+def accuracy_by_units(table: pd.DataFrame, *, data: str = "the digits") -> Figure:
     """Draw final accuracy and its spread over clients against the number of personal units (after figure 4)."""
     final = last_round(table)
     final = final[~final["method"].str.endswith("FT")]
@@ -81,20 +81,26 @@ def accuracy_by_units(table: pd.DataFrame) -> Figure:
     best = ", ".join(f"{k}: $K_P={inner.loc[k].idxmax()}$ ({inner.loc[k].max():.3f})" for k in ks)
     overall = ", ".join(f"{middle.loc[k].idxmax()} ($k={k}$)" for k in ks)
     wide = middle.max(axis=1) - middle.min(axis=1)
-    caption = f"""Sharing some units and keeping the rest: over all choices the best number of personal units is
-        {overall}; among those between FedAvg and training alone it is, by $k$, {best}. Between one and
+    caption = f"""Sharing some units and keeping the rest, on {data}: over all choices the best number of personal units
+        is {overall}; among those between FedAvg and training alone it is, by $k$, {best}. Between one and
         {max(counts) - 1} of them accuracy moves by at most {(inner.max(axis=1) - inner.min(axis=1)).max():.3f},
         between all choices, FedAvg and local training included, by up to {wide.max():.3f}. {INTERVALS}"""
     return describe(fig, caption=caption, alt="Accuracy and its spread over clients against personal units, by k.")
 
 
-def crossover(classes: pd.DataFrame, skew: pd.DataFrame, *, method: str = "FedPer 1") -> Figure:
-    """Draw the paired gain of FedPer over FedAvg against classes a client and against Dirichlet concentration."""
+def crossover(
+    classes: pd.DataFrame, skew: pd.DataFrame, *, method: str = "FedPer 1", data: str = "the digits"
+) -> Figure:
+    """Draw the paired gain of FedPer over FedAvg against classes a client and against Dirichlet concentration.
+
+    Rows on which a setting was chosen are left out.
+    """
+    own = " Every method has its own learning rate, chosen on other partitions." if "use" in skew else ""
     fig, axes = new_figure(1, 2, width=8.4, sharey=True)
     sides = ((classes, "classes_per_client", "classes a client $k$"), (skew, "alpha", r"Dirichlet $\alpha$"))
     found = []
     for axis, (table, by, label) in zip(axes[0], sides, strict=True):
-        rows = gains(table, by, method)
+        rows = gains(judging(table), by, method)
         summary = summarize(rows, [by], "gain").sort_values(by)
         series(axis, summary[by], summary["median"], summary["low"], summary["high"], label=method, index=place(method))
         axis.plot(rows[by], rows["gain"], ".", color=COLOURS[6], markersize=4, zorder=3)
@@ -105,9 +111,9 @@ def crossover(classes: pd.DataFrame, skew: pd.DataFrame, *, method: str = "FedPe
     axes[0, 1].set_xscale("log")
     axes[0, 0].set_ylabel(f"accuracy of {method} minus FedAvg")
     parts = [_signs(series_, name) for series_, name in zip(found, ("$k$", r"$\alpha$"), strict=True)]
-    caption = f"""The gain of FedPer over FedAvg on the same partitions. By number of classes a client the
+    caption = f"""The gain of {method} over FedAvg on the same partitions of {data}. By number of classes a client the
         median gain is {listed(found[0])} ({parts[0]}); by Dirichlet concentration {listed(found[1])} ({parts[1]}). Dots
-        are single seeds. {INTERVALS}"""
+        are single seeds.{own} {INTERVALS}"""
     alt = f"Gain over FedAvg against classes a client and Dirichlet concentration: {parts[0]}, {parts[1]}."
     return describe(fig, caption=caption, alt=alt)
 
@@ -247,7 +253,12 @@ def networks(table: pd.DataFrame) -> Figure:
 
 
 def accuracy_by_user(table: pd.DataFrame) -> Figure:
-    """Draw accuracy against rounds where every client is one user of the data set."""
+    """Draw accuracy against rounds where every client is one user of the data set.
+
+    Rows on which a setting was chosen are left out.
+    """
+    own = " Every method has its own learning rate, chosen on another split." if "use" in table else ""
+    table = judging(table)
     fig, axes = new_figure(width=5.6)
     curves(axes[0, 0], table, "round", "accuracy")
     axes[0, 0].set(xlabel="round", ylabel=ACCURACY)
@@ -255,7 +266,7 @@ def accuracy_by_user(table: pd.DataFrame) -> Figure:
     final = last_round(table).groupby("method")["accuracy"].median().sort_values(ascending=False)
     text = ", ".join(f"{name} {value:.3f}" for name, value in final.items())
     caption = f"""One client a user, all classes at every client ({length(table)}): {final.index[0]} is the most
-        accurate in the end. Final accuracy: {text}. {INTERVALS}"""
+        accurate in the end. Final accuracy: {text}.{own} {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Accuracy against rounds. Final: {text}.")
 
 
