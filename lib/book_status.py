@@ -107,7 +107,8 @@ def imported_rooms(source: str) -> set[str]:
 def history() -> pd.DataFrame:
     """Return one row a finished run with the default parameters of its preset: all still in runs/, all recorded ones.
 
-    Columns: paper, preset, started, seconds, peak_mib, commit, processor, place ("this build", "earlier", "recorded").
+    Columns: paper, preset, started, seconds, peak_mib, commit, processor (with the card, where one was used), place
+    ("this build", "earlier", "recorded").
     """
     rows = []
     for paper in papers():
@@ -121,7 +122,9 @@ def history() -> pd.DataFrame:
             place = "recorded" if recorded else "this build" if path.parent == job.folder else "earlier"
             facts = {name: result.get(name) for name in ("paper", "preset", "started", "seconds", "peak_mib")}
             code = result["git"]["commit"] + ("+" if result["git"]["dirty"] else "")
-            rows.append(facts | {"commit": code, "processor": result["machine"]["processor"], "place": place})
+            where = result["machine"]["processor"]
+            where += f", {short(result['machine']['accelerator'])}" if used_gpu(result) else ""
+            rows.append(facts | {"commit": code, "processor": where, "place": place})
     columns = ["paper", "preset", "started", "seconds", "peak_mib", "commit", "processor", "place"]
     return pd.DataFrame(rows, columns=columns).sort_values(["paper", "preset", "started"], ignore_index=True)
 
@@ -133,7 +136,7 @@ def same_parameters(used: dict[str, Any], defaults: dict[str, Any]) -> bool:
 
 def history_text(runs: pd.DataFrame, *, most: int = 6) -> str:
     """Return the table of `history`, at most the newest `most` runs of each paper and preset."""
-    lines = ["| paper | preset | started | seconds | peak memory (MiB) | code | processor | |", "|---" * 8 + "|"]
+    lines = ["| paper | preset | started | seconds | peak memory (MiB) | code | processor, card | |", "|---" * 8 + "|"]
     for row in runs.groupby(["paper", "preset"], sort=False).tail(most).itertuples():
         day = row.started[:16].replace("T", " ")
         peak = "not measured" if pd.isna(row.peak_mib) else row.peak_mib

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def main(words: list[str] | None = None) -> None:
 
     def say(status: str) -> float:
         seconds = round(time.monotonic() - start, 1)
-        more: dict[str, Any] = {"status": status, "data": data_checksums(), "seconds": seconds}
+        more: dict[str, Any] = {"status": status, "data": data_checksums(), "seconds": seconds} | peaks()
         write_json(out / "result.json", facts | more)
         return seconds
 
@@ -43,6 +44,14 @@ def main(words: list[str] | None = None) -> None:
 
     cifar10_tables(write=write, **options)
     say("ok")
+
+
+def peaks() -> dict[str, float]:
+    """Return the largest resident set of this process, and what tensors held at most on its CUDA device, in MiB."""
+    found = {"peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}
+    if torch.cuda.is_available():
+        found["peak_gpu_mib"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
