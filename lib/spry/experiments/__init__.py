@@ -1,5 +1,6 @@
 """Experiments of Spry: parameters in, tidy table out."""
 
+from lib.spry.experiments.adapted import RATES as LORA_RATES
 from lib.spry.experiments.bias import label_skew_bias, sampled_bias
 from lib.spry.experiments.convergence import convergence_floor
 from lib.spry.experiments.costs import communication_table, counted_costs, step_operations
@@ -15,6 +16,7 @@ from lib.spry.experiments.splitting import splitting_rounds
 from lib.spry.experiments.tangents import tangents
 
 __all__ = [
+    "LORA_RATES",
     "communication_table",
     "convergence_floor",
     "counted_costs",
