@@ -178,7 +178,7 @@ def test_rows_of_lora_name_what_is_trained_and_their_gain_is_paired(texts, monke
     assert set(zip(table["trained"], table["weights"], strict=True)) == {(adapted.LORA, 98), (adapted.HEAD, 34)}
     end = last_round(table).pivot_table(index="seed", columns="trained", values="accuracy")
     (row,) = figures.lora_gains(table).to_numpy().tolist()
-    assert row[:3] == ["sst2", "1", "FedAvg"]
+    assert row[:3] == ["SST-2", "1", "FedAvg"]
     assert row[-1].startswith(f"{(end[adapted.LORA] - end[adapted.HEAD]).median():+.2f}")
     assert set(figures.with_lora(table)["method"]) == {"FedAvg"} and len(figures.lora_gains(None)) == 0
     assert "Here: 2 seeds, 2 rounds" in figures.texts(figures.with_lora(table), "sst2").scarce_caption
@@ -195,6 +195,9 @@ def test_the_long_run_chooses_rates_and_writes_complete_runs(texts, tmp_path, mo
 
 def test_a_page_without_a_recorded_run_says_so():
     assert "scarce run spry --preset real" in figures.texts(None, "sst2").scarce_caption
+    assert "--only lora_long" in figures.texts(None, "ag-news", name="lora_long").scarce_caption
+    assert "Not recorded yet" in figures.by_skew(None).scarce_caption
+    assert len(figures.skew_table(None)) == len(figures.ways(None)) == 0
     assert len(figures.ranking(None)) == 0
 
 

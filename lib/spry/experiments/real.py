@@ -16,6 +16,7 @@ from lib.spry.experiments.methods import NAMES, PROTOCOLS
 # All methods but FedYogiSplit and Spry + Yogi, which differ from FedAvgSplit and Spry by their server alone.
 ALL = (*(name for name in NAMES if name not in ("FedYogiSplit", "Spry + Yogi")), *PROTOCOLS)
 LENGTHS = {"ag-news": 24, "sst2": 24, "multirc": 64}  # word pieces a text
+TITLES = {"ag-news": "AG News", "sst2": "SST-2", "multirc": "MultiRC"}
 KNOWN = ("digits", *LENGTHS)
 
 

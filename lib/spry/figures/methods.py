@@ -13,6 +13,7 @@ from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 from lib.spry.experiments.adapted import LORA
 from lib.spry.experiments.arms import MORE
 from lib.spry.experiments.methods import RELEASED
+from lib.spry.experiments.real import TITLES
 
 LABELS = {"round": "round", "operations": "operations (forward passes)"}
 HOW_TO_READ = (
@@ -85,14 +86,15 @@ def _ends(part: pd.DataFrame, where: str) -> str:
     return f"{where}: " + ", ".join(f"{name} {ranked[name]:.2f}" for name in shown)
 
 
-def texts(table: pd.DataFrame | None, data: str, *, rates: Sequence[float] = ()) -> Figure:
+def texts(table: pd.DataFrame | None, data: str, *, rates: Sequence[float] = (), name: str = "") -> Figure:
     """Draw as `methods` one data set of `experiments.real_tables`, with the share of the commonest label.
 
-    None, where there is neither a run nor a recorded one, draws a picture that says so. `rates` are the learning rates
-    to choose from: the caption says which methods have the lowest or the highest.
+    None, where there is neither a run nor a recorded one, draws a picture that says so, for a longer table by its
+    `name`. `rates` are the learning rates to choose from: the caption says which methods have the lowest or the
+    highest.
     """
     if table is None:
-        return _absent()
+        return absent(name)
     rows = table[table["data"] == data]
     counts = rows.groupby("method")["seed"].nunique()
     some = f"{counts.min()} to {counts.max()}" if counts.min() < counts.max() else f"{counts.max()}"
@@ -126,7 +128,7 @@ def _outcome(rows: pd.DataFrame) -> str:
             rf"$\alpha={alpha:g}$: best {final.idxmax()} {final.max():.2f}, Spry {final.get('Spry', np.nan):.2f}, "
             f"the commonest label's share {floor:.2f}"
         )
-    return f"{rows['data'].iloc[0]}. {'; '.join(parts)}."
+    return f"{TITLES[rows['data'].iloc[0]]}. {'; '.join(parts)}."
 
 
 def with_lora(table: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -192,11 +194,14 @@ def with_epochs(comparison: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([both, table], ignore_index=True)
 
 
-def _absent() -> Figure:
+def absent(name: str = "") -> Figure:
+    """Draw that there is no record of the longer table `name`, or of those of the real preset."""
     fig, axes = new_figure(width=5.6, height=1.2)
     axes[0, 0].text(0.5, 0.5, "no recorded run", ha="center", va="center")
     axes[0, 0].set_axis_off()
-    caption = "No run of these tables is at hand; `scarce run spry --preset real --record` computes and keeps them."
+    command = f"python -m lib.tables spry --preset real --only {name} --out results/spry/{name}"
+    command = command if name else "scarce run spry --preset real --record"
+    caption = f"Not recorded yet: `{command}` computes and keeps what belongs here."
     return describe(fig, caption=caption, alt="A picture that says that there is no recorded run.")
 
 

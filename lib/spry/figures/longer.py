@@ -1,0 +1,75 @@
+"""What the longer tables show: accuracy by label skew, and by what is trained."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.report.intervals import last_round, summarize
+from lib.report.style import describe, new_figure, series
+from lib.spry.experiments.arms import MORE
+from lib.spry.experiments.real import TITLES
+from lib.spry.figures.methods import BEHIND, FAMILIES, INTERVALS, LOOKS, REFERENCE, absent
+
+SHOWN = ("FedAvg", "Spry", MORE)
+
+
+def by_skew(table: pd.DataFrame | None) -> Figure:
+    """Draw the final accuracy against the Dirichlet concentration, a panel a family (`experiments.skew`)."""
+    if table is None:
+        return absent("skew")
+    rows = last_round(table)
+    found = summarize(rows, ["method", "alpha"], "accuracy").sort_values("alpha", ascending=False)
+    alphas = sorted(rows["alpha"].unique(), reverse=True)
+    places = {alpha: place for place, alpha in enumerate(alphas)}
+    fig, axes = new_figure(1, len(FAMILIES), width=9, height=3.4, sharey=True)
+    for axis, (title, names) in zip(axes[0], FAMILIES.items(), strict=True):
+        for name, part in found.groupby("method", sort=False):
+            x = part["alpha"].map(places)
+            if name in names:
+                series(axis, x, part["median"], part["low"], part["high"], label=name, index=LOOKS[name])
+            else:
+                axis.plot(x, part["median"], **REFERENCE if name == "Spry" else BEHIND)
+        axis.set_xticks(range(len(alphas)), [f"{alpha:g}" for alpha in alphas])
+        axis.set_xlabel(r"$\alpha$ (more label skew to the right)")
+        tight = {"ncols": 2, "fontsize": 8, "frameon": False, "handlelength": 1.5, "columnspacing": 0.8}
+        axis.legend(title=title, loc="lower center", bbox_to_anchor=(0.5, 1.02), **tight)
+    axes[0, 0].set_ylabel("final accuracy")
+    middle = found.pivot_table(index="method", columns="alpha", values="median")
+    lost = (middle[alphas[0]] - middle[alphas[-1]]).sort_values()
+    listed = f"{lost.index[0]} {lost.iloc[0]:.2f}, Spry {lost['Spry']:.2f}, {lost.index[-1]} {lost.iloc[-1]:.2f}"
+    caption = f"""Accuracy lost from $\\alpha={alphas[0]:g}$ to {alphas[-1]:g}, the least, Spry's and the most:
+        {listed}. {rows["seed"].nunique()} seeds, {rows["round"].max()} rounds, each method at its own rate for each
+        $\\alpha$. Grey are the methods of the other families, dotted Spry. {INTERVALS}"""
+    return describe(fig, caption=caption, alt=f"Final accuracy against Dirichlet alpha by family. Lost: {listed}.")
+
+
+def skew_table(table: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the final accuracy of each method by alpha, with its interval and rate, the most accurate first."""
+    columns = ["method"]
+    if table is None:
+        return pd.DataFrame(columns=columns)
+    rows = last_round(table)
+    found = summarize(rows, ["method", "alpha"], "accuracy")
+    rate = rows.groupby(["method", "alpha"])["lr"].first()
+    cells = [
+        f"{r.median:.2f} ({r.low:.2f}–{r.high:.2f}), rate {rate[r.method, r.alpha]:g}"
+        for r in found.itertuples(index=False)
+    ]
+    wide = found.assign(cell=cells).pivot_table(index="method", columns="alpha", values="cell", aggfunc="first")
+    order = found.groupby("method")["median"].mean().sort_values(ascending=False).index
+    wide = wide.loc[order, sorted(wide.columns, reverse=True)]
+    wide.columns = [f"α = {alpha:g}" for alpha in wide.columns]
+    return wide.reset_index()
+
+
+def ways(table: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the final accuracy by what is trained, a column a method (`experiments.finetuning`)."""
+    columns = ["texts", "α", "trained", "weights", *SHOWN]
+    if table is None:
+        return pd.DataFrame(columns=columns)
+    found = []
+    for (name, alpha, way), part in last_round(table).groupby(["data", "alpha", "trained"], sort=False):
+        spread = summarize(part, ["method"], "accuracy").set_index("method")
+        cells = [f"{spread['median'][m]:.2f} ({spread['low'][m]:.2f}–{spread['high'][m]:.2f})" for m in SHOWN]
+        found.append([TITLES[name], alpha, way, part["weights"].iloc[0], *cells])
+    rows = pd.DataFrame(found, columns=columns).sort_values(["α", "weights"], ascending=[False, True])
+    return rows.assign(α=[f"{alpha:g}" for alpha in rows["α"]])
