@@ -7,7 +7,7 @@ from lib.report.intervals import last_round, summarize
 from lib.report.style import describe, new_figure, series
 from lib.spry.experiments.arms import MORE
 from lib.spry.experiments.real import TITLES
-from lib.spry.figures.methods import BEHIND, FAMILIES, INTERVALS, LOOKS, REFERENCE, absent
+from lib.spry.figures.methods import ABOVE, BEHIND, INTERVALS, LOOKS, REFERENCE, absent, families_in
 
 SHOWN = ("FedAvg", "Spry", MORE)
 
@@ -20,8 +20,9 @@ def by_skew(table: pd.DataFrame | None) -> Figure:
     found = summarize(rows, ["method", "alpha"], "accuracy").sort_values("alpha", ascending=False)
     alphas = sorted(rows["alpha"].unique(), reverse=True)
     places = {alpha: place for place, alpha in enumerate(alphas)}
-    fig, axes = new_figure(1, len(FAMILIES), width=9, height=3.4, sharey=True)
-    for axis, (title, names) in zip(axes[0], FAMILIES.items(), strict=True):
+    families = families_in(rows)
+    fig, axes = new_figure(1, len(families), width=9, height=3.4, sharey=True)
+    for axis, (title, names) in zip(axes[0], families.items(), strict=True):
         for name, part in found.groupby("method", sort=False):
             x = part["alpha"].map(places)
             if name in names:
@@ -30,8 +31,7 @@ def by_skew(table: pd.DataFrame | None) -> Figure:
                 axis.plot(x, part["median"], **REFERENCE if name == "Spry" else BEHIND)
         axis.set_xticks(range(len(alphas)), [f"{alpha:g}" for alpha in alphas])
         axis.set_xlabel(r"$\alpha$ (more label skew to the right)")
-        tight = {"ncols": 2, "fontsize": 8, "frameon": False, "handlelength": 1.5, "columnspacing": 0.8}
-        axis.legend(title=title, loc="lower center", bbox_to_anchor=(0.5, 1.02), **tight)
+        axis.legend(title=title, **ABOVE)
     axes[0, 0].set_ylabel("final accuracy")
     middle = found.pivot_table(index="method", columns="alpha", values="median")
     lost = (middle[alphas[0]] - middle[alphas[-1]]).sort_values()

@@ -30,6 +30,8 @@ FAMILIES = {
 }
 LOOKS = {name: index for family in FAMILIES.values() for name, index in family.items()}
 BEHIND = {"color": "#C9C9C9", "linewidth": 1.0, "zorder": 1}  # the other families' curves
+ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.02), "ncols": 2, "fontsize": 8, "frameon": False}
+ABOVE |= {"handlelength": 1.5, "columnspacing": 0.8}  # a legend above a panel
 REFERENCE = {"color": COLOURS[LOOKS["Spry"]], "linewidth": 1.2, "linestyle": ":", "zorder": 2}
 
 
@@ -41,14 +43,19 @@ def methods(table: pd.DataFrame) -> Figure:
     return describe(_panels(table), caption=caption, alt=alt)
 
 
+def families_in(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the names of the methods in `table` by family, without families that have none."""
+    present = set(table["method"])
+    families = {title: [n for n in names if n in present] for title, names in FAMILIES.items()}
+    return {title: names for title, names in families.items() if names}
+
+
 def _panels(table: pd.DataFrame) -> Figure:
     """Return one column a family and two rows an alpha, over rounds and over operations; the dashed line is `majority`.
 
     The dashed line, the share of the commonest label, is drawn where the table is of one data set of texts.
     """
-    present = set(table["method"])
-    families = {title: [n for n in names if n in present] for title, names in FAMILIES.items()}
-    families = {title: names for title, names in families.items() if names}
+    families = families_in(table)
     alphas = list(dict.fromkeys(table["alpha"]))
     rows = [(alpha, x) for alpha in alphas for x in LABELS]
     fig, axes = new_figure(len(rows), len(families), width=9, height=2.1 * len(rows) + 0.9, sharey=True)
@@ -59,9 +66,8 @@ def _panels(table: pd.DataFrame) -> Figure:
             if "data" in part:
                 axis.axhline(part["majority"].median(), **GUIDE)
         line[0].set_ylabel(rf"accuracy, $\alpha = {alpha:g}$")
-    tight = {"ncols": 2, "fontsize": 8, "frameon": False, "handlelength": 1.5, "columnspacing": 0.8}
     for axis, title in zip(axes[0], families, strict=True):
-        axis.legend(title=title, loc="lower center", bbox_to_anchor=(0.5, 1.02), **tight)
+        axis.legend(title=title, **ABOVE)
     return fig
 
 
