@@ -1,8 +1,11 @@
 """What the longer tables show: accuracy by label skew, and by what is trained."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.report.grids import ends_of
 from lib.report.intervals import last_round, summarize
 from lib.report.style import describe, new_figure, series
 from lib.spry.experiments.arms import MORE
@@ -42,16 +45,20 @@ def by_skew(table: pd.DataFrame | None) -> Figure:
     return describe(fig, caption=caption, alt=f"Final accuracy against Dirichlet alpha by family. Lost: {listed}.")
 
 
-def skew_table(table: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the final accuracy of each method by alpha, with its interval and rate, the most accurate first."""
+def skew_table(table: pd.DataFrame | None, *, rates: Sequence[float] = ()) -> pd.DataFrame:
+    """Return the final accuracy of each method by alpha, with its interval and rate, the most accurate first.
+
+    `rates` are the learning rates to choose from; one at an end of them says so.
+    """
     columns = ["method"]
     if table is None:
         return pd.DataFrame(columns=columns)
     rows = last_round(table)
     found = summarize(rows, ["method", "alpha"], "accuracy")
-    rate = rows.groupby(["method", "alpha"])["lr"].first()
+    rate, ends = rows.groupby(["method", "alpha"])["lr"].first(), ends_of(rates)
+    said = {key: f"{value:g}{f' ({ends[value]})' if value in ends else ''}" for key, value in rate.items()}
     cells = [
-        f"{r.median:.2f} ({r.low:.2f}–{r.high:.2f}), rate {rate[r.method, r.alpha]:g}"
+        f"{r.median:.2f} ({r.low:.2f}–{r.high:.2f}), rate {said[r.method, r.alpha]}"
         for r in found.itertuples(index=False)
     ]
     wide = found.assign(cell=cells).pivot_table(index="method", columns="alpha", values="cell", aggfunc="first")
@@ -72,4 +79,5 @@ def ways(table: pd.DataFrame | None) -> pd.DataFrame:
         cells = [f"{spread['median'][m]:.2f} ({spread['low'][m]:.2f}–{spread['high'][m]:.2f})" for m in SHOWN]
         found.append([TITLES[name], alpha, way, part["weights"].iloc[0], *cells])
     rows = pd.DataFrame(found, columns=columns).sort_values(["α", "weights"], ascending=[False, True])
+    rows = rows.reset_index(drop=True)
     return rows.assign(α=[f"{alpha:g}" for alpha in rows["α"]])
