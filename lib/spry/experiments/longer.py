@@ -38,13 +38,11 @@ def longer_tasks(parameters: Mapping[str, Any]) -> list[Task]:
 def long_lora_tasks(*, rounds: int, seeds: range, **several: int) -> list[Task]:
     """Return the pieces of lora_long: the rows of lora on AG News with LoRA, `LONGER` times as many `rounds`.
 
-    The highest rate is left out, on which adapters diverged in fewer rounds; rates are chosen in half as many.
+    The highest rate, which no method chose with LoRA there, is left out; rates are chosen in half as many rounds.
     """
     plan = {"rates": RATES[:-1], "rounds": LONGER * rounds, "tuning_rounds": LONGER * rounds // 2, "record": 5}
-    found = lora_tasks(
-        ["ag-news"], LONG[::-1], alone=(), alphas=ALPHAS, seeds=seeds, table="lora_long", **plan, **several
-    )
-    return found
+    plan |= {"alphas": ALPHAS, "seeds": seeds, "alone": (), "table": "lora_long"}
+    return lora_tasks(["ag-news"], LONG[::-1], **plan, **several)
 
 
 def multirc_tasks(parameters: Mapping[str, Any]) -> list[Task]:
