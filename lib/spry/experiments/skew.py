@@ -32,6 +32,6 @@ def skew_tasks(
     judged = range(seed, seed + seeds)
     return [
         Task("skew", tuned_arm, arm_options(arm, alpha, rates, judged, tuning_seeds))
-        for alpha in alphas
         for arm in arms
+        for alpha in alphas
     ]
