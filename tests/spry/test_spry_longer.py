@@ -83,6 +83,13 @@ def test_ways_to_finetune_are_read_by_size():
         way_arm("all")
 
 
+def test_levels_stand_beside_the_commonest_label():
+    table = runs(FedAvg=(0.2, 0.3, 0.4), Spry=0.1).assign(data="multirc", majority=0.56)
+    shown = figures.levels(table)
+    assert shown["α"].tolist() == ["1", "0.1"]
+    assert shown.iloc[0].tolist() == ["MultiRC", "1", "FedAvg", "0.30", "0.10", "0.56"]
+
+
 def test_the_verdict_on_bias_says_what_the_authors_homogeneous_setting_is():
     tables = bias((0.2, 1, 10))
     assert "homogeneous" not in rules_theory.unbiased(tables).measured  # nothing was drawn there

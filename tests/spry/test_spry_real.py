@@ -212,7 +212,8 @@ def test_a_page_without_a_recorded_run_says_so():
     assert "scarce run spry --preset real" in figures.texts(None, "sst2").scarce_caption
     assert "--only lora_long" in figures.texts(None, "ag-news", name="lora_long").scarce_caption
     assert "Not recorded yet" in figures.by_skew(None).scarce_caption
-    assert len(figures.skew_table(None)) == len(figures.ways(None)) == 0
+    for empty, name in ((figures.skew_table, "skew"), (figures.ways, "peft"), (figures.levels, "multirc")):
+        assert f"--only {name}" in empty(None)["not recorded yet"][0]
     assert len(figures.ranking(None)) == 0
 
 

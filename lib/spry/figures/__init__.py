@@ -1,7 +1,7 @@
 """Figures of Spry: tidy table in, captioned figure or readable table out."""
 
 from lib.spry.figures.costs import communication, dropout_noise, step_operations, tangents
-from lib.spry.figures.longer import by_skew, skew_table, ways
+from lib.spry.figures.longer import by_skew, levels, skew_table, ways
 from lib.spry.figures.memory import memory_bars, memory_by_depth, paper_shapes
 from lib.spry.figures.methods import methods, protocols, released_runs, sweeps, texts, with_epochs, with_lora
 from lib.spry.figures.tables import defects, derivative, encoder, lora_gains, paper_table, ranked, ranking
@@ -17,6 +17,7 @@ __all__ = [
     "encoder",
     "estimator_error",
     "label_skew_bias",
+    "levels",
     "lora_gains",
     "memory_bars",
     "memory_by_depth",

@@ -10,7 +10,7 @@ from lib.report.intervals import last_round, summarize
 from lib.report.style import describe, new_figure, series
 from lib.spry.experiments.arms import MORE
 from lib.spry.experiments.real import TITLES
-from lib.spry.figures.methods import ABOVE, BEHIND, INTERVALS, LOOKS, REFERENCE, absent, families_in
+from lib.spry.figures.methods import ABOVE, BEHIND, INTERVALS, LOOKS, REFERENCE, absent, command, families_in
 
 SHOWN = ("FedAvg", "Spry", MORE)
 
@@ -50,9 +50,8 @@ def skew_table(table: pd.DataFrame | None, *, rates: Sequence[float] = ()) -> pd
 
     `rates` are the learning rates to choose from; one at an end of them says so.
     """
-    columns = ["method"]
     if table is None:
-        return pd.DataFrame(columns=columns)
+        return _unrecorded("skew")
     rows = last_round(table)
     found = summarize(rows, ["method", "alpha"], "accuracy")
     rate, ends = rows.groupby(["method", "alpha"])["lr"].first(), ends_of(rates)
@@ -70,9 +69,9 @@ def skew_table(table: pd.DataFrame | None, *, rates: Sequence[float] = ()) -> pd
 
 def ways(table: pd.DataFrame | None) -> pd.DataFrame:
     """Return the final accuracy by what is trained, a column a method (`experiments.finetuning`)."""
-    columns = ["texts", "α", "trained", "weights", *SHOWN]
     if table is None:
-        return pd.DataFrame(columns=columns)
+        return _unrecorded("peft")
+    columns = ["texts", "α", "trained", "weights", *SHOWN]
     found = []
     for (name, alpha, way), part in last_round(table).groupby(["data", "alpha", "trained"], sort=False):
         spread = summarize(part, ["method"], "accuracy").set_index("method")
@@ -81,3 +80,20 @@ def ways(table: pd.DataFrame | None) -> pd.DataFrame:
     rows = pd.DataFrame(found, columns=columns).sort_values(["α", "weights"], ascending=[False, True])
     rows = rows.reset_index(drop=True)
     return rows.assign(α=[f"{alpha:g}" for alpha in rows["α"]])
+
+
+def levels(table: pd.DataFrame | None) -> pd.DataFrame:
+    """Return by data set and alpha the best method's and Spry's final accuracy and the commonest label's share."""
+    if table is None:
+        return _unrecorded("multirc")
+    columns = ["texts", "α", "best method", "its accuracy", "Spry", "commonest label"]
+    found = []
+    for (name, alpha), part in last_round(table).groupby(["data", "alpha"], sort=False):
+        final = part.groupby("method")["accuracy"].median()
+        values = (final.max(), final["Spry"], part["majority"].median())
+        found.append([TITLES[name], f"{alpha:g}", final.idxmax(), *(f"{value:.2f}" for value in values)])
+    return pd.DataFrame(found, columns=columns)
+
+
+def _unrecorded(name: str) -> pd.DataFrame:
+    return pd.DataFrame({"not recorded yet": [f"`{command(name)}`"]})

@@ -200,14 +200,18 @@ def with_epochs(comparison: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([both, table], ignore_index=True)
 
 
+def command(name: str = "") -> str:
+    """Return the command that records the longer table `name`, or those of the real preset."""
+    longer = f"python -m lib.tables spry --preset real --only {name} --out results/spry/{name}"
+    return longer if name else "scarce run spry --preset real --record"
+
+
 def absent(name: str = "") -> Figure:
     """Draw that there is no record of the longer table `name`, or of those of the real preset."""
     fig, axes = new_figure(width=5.6, height=1.2)
     axes[0, 0].text(0.5, 0.5, "no recorded run", ha="center", va="center")
     axes[0, 0].set_axis_off()
-    command = f"python -m lib.tables spry --preset real --only {name} --out results/spry/{name}"
-    command = command if name else "scarce run spry --preset real --record"
-    caption = f"Not recorded yet: `{command}` computes and keeps what belongs here."
+    caption = f"Not recorded yet: `{command(name)}` computes and keeps what belongs here."
     return describe(fig, caption=caption, alt="A picture that says that there is no recorded run.")
 
 
