@@ -17,6 +17,7 @@ from lib.spry.experiments.arms import MORE, Problem, arm_options, named_arms, tu
 LORA, HEAD = "LoRA and classifier", "classifier alone"
 TRAINED = {LORA: "lora", "IA3": "ia3", "BitFit": "bitfit", HEAD: "classifier"}
 RATES = (0.01, 0.04, 0.16, 0.64, 2.56)  # learning rates on which every method is tuned
+WIDER = (0.0025, *RATES)  # where more rounds want lower ones
 ALONE = ("FedAvg", "Spry", MORE)  # methods that train the classifier alone, too
 
 

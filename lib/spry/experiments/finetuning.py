@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lib.report.tasks import Task
-from lib.spry.experiments.adapted import HEAD, LORA, RATES, lora_arm
+from lib.spry.experiments.adapted import HEAD, LORA, WIDER, lora_arm
 from lib.spry.experiments.arms import MORE
 
 RANKS = {f"LoRA, rank {rank}": rank for rank in (1, 4, 8)}
@@ -27,7 +27,7 @@ def finetuning_tasks(
     rounds: int,
     tuning_rounds: int,
     seeds: Sequence[int],
-    rates: Sequence[float] = RATES,
+    rates: Sequence[float] = WIDER,
     tuning_seeds: int = 2,
     zero_order_k: int = 4,
     candidates: int = 3,
