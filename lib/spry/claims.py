@@ -8,6 +8,7 @@ says otherwise; `KNEW` marks those before which results of earlier trials at oth
 from lib.report import Claim, value_text
 from lib.spry import rules, rules_lora, rules_memory, rules_theory
 from lib.spry.claims_companion import KNEW, PROPOSITIONS, SEEN
+from lib.spry.claims_longer import longer_claims
 from lib.spry.claims_texts import text_claims
 
 SUMMARY = "secondary (summary)"
@@ -195,4 +196,5 @@ _PAPER = (
         KNEW + "; the floor was added before the rule was applied to a record",
     ),
 )
-CLAIMS = _PAPER + text_claims({claim.id: claim for claim in _PAPER}) + PROPOSITIONS
+_BY_ID = {claim.id: claim for claim in _PAPER}
+CLAIMS = _PAPER + text_claims(_BY_ID) + longer_claims(_BY_ID) + PROPOSITIONS

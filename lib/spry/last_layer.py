@@ -1,8 +1,9 @@
-"""LoRA in the last layer of an encoder, on stored outputs of everything frozen, so that many methods fit on a CPU.
+"""Finetuning the last layer of an encoder, on stored outputs of everything frozen, so that many methods fit on a CPU.
 
 With LoRA on query and value of the last layer alone, what enters this layer, its keys, and its values but for LoRA's
-part never change: every text passes the frozen weights once. The head reads the first token, so the rest of the layer
-is computed for that token alone. Both are exact: logits and derivatives equal those of the whole network.
+part never change: every text passes the frozen weights once. IA3 scales the stored keys and values, BitFit shifts them.
+The head reads the first token, so the rest of the layer is computed for that token alone. All is exact: logits and
+derivatives equal those of the whole network.
 """
 
 import copy
@@ -15,15 +16,16 @@ from lib.spry.text_model import draw_head, finetuned
 
 
 class LastLayer(nn.Module):
-    """The last layer of a BERT with LoRA, its pooler and a classifier, called with what `frozen_states` returned.
+    """The last layer of a BERT, its pooler and a classifier, called with what `frozen_states` returned.
 
     The classifier reads a few principal components of the pooled vector, constants of the frozen network, all of one
     size. As it is the pooled vector's mean is three quarters of its length, with which no gradient method copes well,
     and the number of trained weights sets the error of forward gradients.
     """
 
-    def __init__(self, net: nn.Module, centre: torch.Tensor, components: torch.Tensor):
+    def __init__(self, net: nn.Module, centre: torch.Tensor, components: torch.Tensor, method: str = "lora"):
         super().__init__()
+        self.method = method
         self.heads = net.config.num_attention_heads
         self.layer = copy.deepcopy(net.bert.encoder.layer[-1])
         self.pooler = copy.deepcopy(net.bert.pooler)
@@ -31,6 +33,10 @@ class LastLayer(nn.Module):
         # Constants of every process, not state: they are not trained and do not travel.
         self.register_buffer("centre", centre.clone(), persistent=False)
         self.register_buffer("components", components.clone(), persistent=False)
+        own = self.layer.attention.self
+        if method == "bitfit":  # the biases in the stored keys and values
+            for name, bias in {"key_bias": own.key.bias, "value_bias": own.value.bias}.items():
+                self.register_buffer(name, bias.detach().clone(), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits ``(N, classes)`` of `x` ``(N, T, 3 hidden + 1)``: inputs, keys, values, and 1 for tokens."""
@@ -40,12 +46,21 @@ class LastLayer(nn.Module):
         """Return the pooled vector ``(N, hidden)`` of the first token."""
         hidden, keys, values = x[..., :-1].chunk(3, dim=-1)
         own, first = self.layer.attention.self, hidden[:, 0]
+        if self.method == "ia3":
+            keys, values = keys * self.key_scale, values * self.value_scale
+        elif self.method == "bitfit":
+            keys, values = keys + (own.key.bias - self.key_bias), values + (own.value.bias - self.value_bias)
         query = own.query(first) * own.scaling
         # Products number by number: with one query a text, matrix products would first have to move all keys.
         scores = self._by_head(keys * query[:, None]).sum(dim=-1)
         chances = torch.softmax(scores.masked_fill(x[..., -1:] == 0, torch.finfo(x.dtype).min), dim=1)
-        mixed = (self._by_head(values) * chances[..., None]).sum(dim=1) + self._adapted(own.value, chances, hidden)
-        return self.pooler(self.layer.feed_forward_chunk(self.layer.attention.output(mixed.flatten(1), first))[:, None])
+        mixed = (self._by_head(values) * chances[..., None]).sum(dim=1)
+        if self.method == "lora":
+            mixed = mixed + self._adapted(own.value, chances, hidden)
+        attended = self.layer.attention.output(mixed.flatten(1), first)
+        inner = self.layer.intermediate(attended)
+        inner = inner * self.inner_scale if self.method == "ia3" else inner
+        return self.pooler(self.layer.output(inner, attended)[:, None])
 
     def _adapted(self, value: nn.Module, chances: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         """Return LoRA's part ``(N, heads, hidden / heads)`` of the values mixed with `chances` ``(N, T, heads)``."""
@@ -62,10 +77,11 @@ def last_layer(
     centre: torch.Tensor,
     components: torch.Tensor,
     *,
+    method: str = "lora",
     rank: int = 1,
     alpha: float = 1,
 ) -> nn.Module:
-    """Return the `LastLayer` of `net` with LoRA on query and value and a new head, all else frozen, without dropout.
+    """Return the `LastLayer` of `net` with the tensors of `method` and a new head, all else frozen, without dropout.
 
     LoRA's matrices and the head come from torch's generator as it stands, so that ``Model.init(seed)`` gives others for
     every seed on the same frozen weights.
@@ -74,12 +90,21 @@ def last_layer(
         net: a ``BertForSequenceClassification`` without dropout or adapters; left as it is.
         centre: mean of the pooled vector, ``(hidden,)``, see `principal_components`.
         components: what the centred vector is multiplied by, ``(hidden, k)``.
+        method: ``"lora"`` on query and value, ``"ia3"`` (scales of keys, values and the inner layer's outputs) or
+            ``"bitfit"`` (all biases, the pooler's too).
         rank: LoRA's r.
         alpha: LoRA's scale; the update is multiplied by ``alpha / rank``.
     """
-    top = LastLayer(net, centre, components)
+    top = LastLayer(net, centre, components, method)
     draw_head(top)
-    top = finetuned(top, "bert", rank=rank, alpha=alpha, dropout=0.0)
+    frozen = (
+        "classifier" if method == "ia3" else method
+    )  # peft knows IA3 by names that the layer has in a whole network
+    top = finetuned(top, "bert", method=frozen, rank=rank, alpha=alpha, dropout=0.0)
+    if method == "ia3":
+        width, inner = net.config.hidden_size, net.config.intermediate_size
+        for name, size in {"key_scale": width, "value_scale": width, "inner_scale": inner}.items():
+            top.register_parameter(name, nn.Parameter(torch.ones(size)))
     return skip_frozen_tangents(top)
 
 

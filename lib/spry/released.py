@@ -1,7 +1,8 @@
 """Defects of the authors' released code that change results, written down so that their effect can be shown.
 
 Found by reading the code that accompanies arXiv 2405.15551; none of this is in the paper. The others are options of
-the methods: dropout in finite differences, Baffle's scaling, FwdLLM's repeated direction, evaluation after training.
+the methods: dropout in finite differences, Baffle's scaling, FwdLLM's repeated direction and its open gate, LoRA's A
+that is perturbed while its gradient is zero, evaluation after training.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,3 +45,17 @@ def aliased_sum(gradients: Sequence[Tensors]) -> Tensors:
     for later in gradients[1:]:
         buffer = {name: 2 * (value + later[name]) for name, value in buffer.items()}
     return buffer
+
+
+def released_assignment(units: int, clients: int) -> list[tuple[int, ...]]:
+    """Return the units of each client slot as the released code deals them: unit j to slot ``j mod clients``, once.
+
+    Raises ValueError for more clients than units: the slots after the last unit have no entry, and the released code
+    fails where it looks theirs up. `lib.spry.units.assign_units` goes on with the first unit instead.
+    """
+    if clients > units:
+        raise ValueError(
+            f"the released code has no share for {clients - units} of {clients} clients, as there are "
+            f"{units} units: take fewer clients a round, or the companion's assignment"
+        )
+    return [tuple(range(slot, units, clients)) for slot in range(clients)]

@@ -11,6 +11,7 @@ from lib.report import Missing, Verdict, at, grade, last_round, need
 from lib.report.claims import NOT_JUDGED, STATUSES
 from lib.report.grids import ends_of
 from lib.spry.experiments.arms import MORE, operations_to
+from lib.spry.experiments.real import TITLES
 
 Tables = Mapping[str, pd.DataFrame]
 Rule = Callable[[Tables], Verdict]
@@ -46,16 +47,17 @@ def gains(table: pd.DataFrame, first: str, second: str) -> dict[float, np.ndarra
     return {alpha: (wide[first] - wide[second]).to_numpy() for alpha, wide in finals(table).items()}
 
 
-def _listed(values: Mapping[float, float]) -> str:
+def listed(values: Mapping[float, float]) -> str:
+    """Return numbers by alpha as they are read."""
     return ", ".join(f"{value:+.3f} (alpha={alpha:g})" for alpha, value in values.items())
 
 
 def _over_best(table: pd.DataFrame, rivals: tuple[str, ...], ours: str = "Spry") -> dict[float, float]:
     """Return by alpha the median over seeds of our final accuracy minus that of the best rival (by median)."""
-    return {alpha: float(np.median(values)) for alpha, values in _by_seed(table, rivals, ours).items()}
+    return {alpha: float(np.median(values)) for alpha, values in by_seed(table, rivals, ours).items()}
 
 
-def _by_seed(table: pd.DataFrame, rivals: tuple[str, ...], ours: str = "Spry") -> dict[float, np.ndarray]:
+def by_seed(table: pd.DataFrame, rivals: tuple[str, ...], ours: str = "Spry") -> dict[float, np.ndarray]:
     """Return by alpha each seed's final accuracy of ours minus that of the rival whose median is best."""
     need(last_round(table), method=(ours, *rivals))
     found = {}
@@ -71,20 +73,20 @@ def accuracy(tables: Tables) -> Verdict:
     gain = _over_best(tables["comparison"], ZERO_ORDER)
     worst = min(gain.values())
     detail = "Baffle+ and FwdLLM+ take several perturbations a minibatch here as in the authors' code, Spry one"
-    measured = f"Spry minus the best zero-order method: {_listed(gain)}"
+    measured = f"Spry minus the best zero-order method: {listed(gain)}"
     if MORE in set(tables["comparison"]["method"]):
         equal = _over_best(tables["comparison"], ZERO_ORDER, MORE)
-        measured += f"; with as many directions {_listed(equal)}"
+        measured += f"; with as many directions {listed(equal)}"
     return grade(sum(gain.values()), reproduced=worst >= 0.052, close=worst > 0, measured=measured, detail=detail)
 
 
 @judged_at("comparison")
 def accuracy_backprop(tables: Tables) -> Verdict:
     """How far Spry is below the best backpropagation method at each alpha, in every seed."""
-    seeds = {alpha: -gain for alpha, gain in _by_seed(tables["comparison"], RIVALS).items()}
+    seeds = {alpha: -gain for alpha, gain in by_seed(tables["comparison"], RIVALS).items()}
     gap = {alpha: float(np.median(values)) for alpha, values in seeds.items()}
     low, high = min(values.min() for values in seeds.values()), max(gap.values())
-    measured = f"best of {' and '.join(RIVALS)} minus Spry: {_listed(gap)}"
+    measured = f"best of {' and '.join(RIVALS)} minus Spry: {listed(gap)}"
     return grade(low + high, reproduced=low >= 0 and high <= 0.0616, close=low >= 0 and high <= 0.12, measured=measured)
 
 
@@ -154,7 +156,7 @@ def more_clients(tables: Tables) -> Verdict:
 def split_backprop(tables: Tables) -> Verdict:
     """FedAvg against FedAvgSplit, paired."""
     gap = gains(tables["comparison"], "FedAvg", "FedAvgSplit")
-    measured = f"median gap {_listed({alpha: float(np.median(values)) for alpha, values in gap.items()})}"
+    measured = f"median gap {listed({alpha: float(np.median(values)) for alpha, values in gap.items()})}"
     lowest, middle = min(v.min() for v in gap.values()), min(np.median(v) for v in gap.values())
     measured += f", smallest in a seed {lowest:+.3f}"
     return grade(lowest + middle, reproduced=middle >= 0.05 and lowest > 0, close=middle > 0.01, measured=measured)
@@ -166,7 +168,7 @@ def no_split(tables: Tables) -> Verdict:
     own, shared = (gains(tables["comparison"], "Spry", name) for name in ("FedFGD", "FedFGD shared"))
     middle = {alpha: float(np.median(values)) for alpha, values in own.items()}
     other = {alpha: float(np.median(values)) for alpha, values in shared.items()}
-    measured = f"own directions: {_listed(middle)}; shared directions: {_listed(other)}"
+    measured = f"own directions: {listed(middle)}; shared directions: {listed(other)}"
     worst, lowest = min(middle.values()), min(values.min() for values in own.values())
     detail = "which of the two the paper ran is not known to us; the rule takes own directions"
     good = worst > 0.05 and lowest > 0
@@ -198,13 +200,13 @@ def on_texts(
         found = {name: _unless_near_floor(rule, rows, whose, time) for name, rows in parts.items()}
         judged = [verdict for verdict in found.values() if verdict.status != NOT_JUDGED]
         worst = max(judged or found.values(), key=lambda verdict: STATUSES.index(verdict.status))
-        measured = "; ".join(f"{name}: {verdict.measured}" for name, verdict in found.items())
+        measured = "; ".join(f"{TITLES[name]}: {verdict.measured}" for name, verdict in found.items())
         remarks = [
-            f"{name}: {'not judged, ' * (verdict.status == NOT_JUDGED)}{verdict.detail}".rstrip(", ")
+            f"{TITLES[name]}: {'not judged, ' * (verdict.status == NOT_JUDGED)}{verdict.detail}".rstrip(", ")
             for name, verdict in found.items()
             if verdict.detail or verdict.status == NOT_JUDGED
         ]
-        levels = "; ".join(f"{name} {_levels(rows)}" for name, rows in parts.items())
+        levels = "; ".join(f"{TITLES[name]} {_levels(rows)}" for name, rows in parts.items())
         remarks += [f"best method's median accuracy: {levels}", _at_ends(whole, (whose, *others), rates)]
         return Verdict(worst.status, measured, "; ".join(filter(None, remarks)))
 
@@ -247,6 +249,6 @@ def _at_ends(table: pd.DataFrame, methods: tuple[str, ...], rates: pd.Series) ->
     rows = table[table["method"].isin(methods) & table["lr"].isin(ends)].drop_duplicates(["data", "alpha", "method"])
     if rows.empty:
         return ""
-    words = [f"{r.method}, {r.data}, alpha={r.alpha:g} ({ends[r.lr]}, {r.lr:g})" for r in rows.itertuples()]
+    words = [f"{r.method}, {TITLES[r.data]}, alpha={r.alpha:g} ({ends[r.lr]}, {r.lr:g})" for r in rows.itertuples()]
     where = "at an end of the learning rates that were chosen anywhere"
     return f"{where}, which may be one of those tried, so perhaps better beyond: {'; '.join(words)}"

@@ -14,6 +14,7 @@ from lib.report import Verdict, grade, last_round, need
 from lib.report.claims import NOT_JUDGED
 from lib.spry.experiments.adapted import HEAD, LORA
 from lib.spry.experiments.arms import MORE
+from lib.spry.experiments.real import TITLES
 from lib.spry.rules import FLOOR, Tables, judged_at
 
 Arm = tuple[str, str]  # method, and what it trains: `LORA` or `HEAD`
@@ -36,7 +37,7 @@ def _gains(table: pd.DataFrame, first: Arm, second: Arm) -> dict[str, np.ndarray
 def _cells(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     need(table, data=DATA)
     cells = last_round(table).groupby(["data", "alpha"], sort=False)
-    return [(f"{name}, alpha={alpha:g}", part) for (name, alpha), part in cells]
+    return [(f"{TITLES[name]}, alpha={alpha:g}", part) for (name, alpha), part in cells]
 
 
 def _arm(rows: pd.DataFrame, arm: Arm) -> pd.DataFrame:

@@ -49,11 +49,12 @@ def _gpu(table: pd.DataFrame, shape: str) -> tuple[dict[int, tuple[float, float]
 
 
 def _others(table: pd.DataFrame, shape: str) -> str:
-    """Return the other rivals over forward mode at the longest length: checkpointed, or without kept weights."""
+    """Return the other rivals over forward mode at the longest length, quantized where it is, bfloat16 where it is."""
     rows = table[(table["shape"] == shape) & (table["batch"] == BATCH) & (table["length"] == max(LENGTHS))]
     total = rows[rows["status"] == "ok"].groupby(["method", "weights"])["measured"].sum(min_count=1)
     rival, ours = _kinds(shape)
-    over = {kind: value / total[ours] for kind, value in total.items() if "backprop" in kind[0] and kind != rival}
+    rivals = [kind for kind in total.index if "backprop" in kind[0] and kind != rival]
+    over = {kind: total[kind] / total[ours] for kind in rivals if (kind[1] == "full") == (ours[1] == "full")}
     return ", ".join(f"{method} ({WEIGHTS[weights]}) {value:.1f} times" for (method, weights), value in over.items())
 
 

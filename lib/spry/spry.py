@@ -25,7 +25,7 @@ from lib.spry.client_optimizers import OPTIMIZERS
 from lib.spry.forward_gradient import Backend, ForwardGradient, Loss, forward_gradient
 from lib.spry.local_training import DropoutMode, local_training
 from lib.spry.perturbations import Key, perturbation
-from lib.spry.released import positional_zip
+from lib.spry.released import positional_zip, released_assignment
 from lib.spry.units import Unit, aggregate_units, assign_units, classifier_share, units
 
 SEED = "spry.seed"  # the run's seed, which the server needs to make perturbations again
@@ -45,6 +45,10 @@ class Spry(CohortAlgorithm):
         split: whether the units are shared out; else every client trains all.
         per_unit: tensors a unit: 2 keeps LoRA pairs together, 1 for BitFit and IA3.
         classifier_share: number of trailing tensors that every client trains in addition to its share.
+        assignment: "dealt", so that with more clients than units several share one, or "as_released", which fails
+            there, see `lib.spry.released.released_assignment`.
+        lora_a_waits: leave LoRA's A alone in the first round. Its gradient is zero while B is zero, and a forward
+            gradient writes noise into it, as in the authors' code.
         shuffle_slots: whether the shares are dealt anew to the cohort in every round, as when clients are sampled in
             random order; else the first client of the cohort always has the first share.
         v_sharing: "independent" perturbations of every client and iteration; the same ones for all clients that train
@@ -68,6 +72,8 @@ class Spry(CohortAlgorithm):
     split: bool = True
     per_unit: int = 2
     classifier_share: int = 0
+    assignment: Literal["dealt", "as_released"] = "dealt"
+    lora_a_waits: bool = False
     shuffle_slots: bool = True
     v_sharing: VSharing = "independent"
     dropout_mode: DropoutMode = "shared_mask"
@@ -83,6 +89,7 @@ class Spry(CohortAlgorithm):
             ("v_sharing", ("independent", "shared_round", "shared_iteration")),
             ("dropout_mode", ("eval", "shared_mask", "as_released")),
             ("aggregation", ("per_unit", "as_released")),
+            ("assignment", ("dealt", "as_released")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"no {name} {getattr(self, name)!r}: choose one of {', '.join(choices)}")
@@ -106,6 +113,7 @@ class Spry(CohortAlgorithm):
         for client, slot in zip(cohort, slots, strict=True):
             key = {"seed": seed, "round": round, "client": client, "slot": int(slot), "slots": len(cohort)}
             sent[client] = self.instruction(state, key)
+            self.share(sent[client])  # an assignment that cannot be made fails here, before anybody trains
         return sent
 
     def instruction(self, state: ServerState, scalars: Scalars) -> Instruction:
@@ -116,7 +124,8 @@ class Spry(CohortAlgorithm):
         """Return the units that the client trains, cut down to those of their tensors that it trains."""
         shapes = tuple((name, sent.tensors[name].shape) for name in self.model.parameter_names)
         slot = (sent.scalars["slot"], sent.scalars["slots"]) if self.split else None
-        return _share(shapes, self.per_unit, self.classifier_share, slot)
+        mine = _share(shapes, self.per_unit, self.classifier_share, slot, self.assignment)
+        return _without_a(mine) if self.lora_a_waits and sent.scalars["round"] <= 1 else mine
 
     def expected_update(self, instruction: Instruction) -> Tensors:
         """Return the tensors that the client trains, which are what it sends."""
@@ -226,15 +235,26 @@ class Spry(CohortAlgorithm):
 
 @functools.lru_cache(maxsize=4096)  # asked for at every minibatch
 def _share(
-    shapes: tuple[tuple[str, torch.Size], ...], per_unit: int, everyones: int, slot: tuple[int, int] | None
+    shapes: tuple[tuple[str, torch.Size], ...],
+    per_unit: int,
+    everyones: int,
+    slot: tuple[int, int] | None,
+    assignment: str,
 ) -> tuple[Unit, ...]:
     """Return the units of a client in `slot`, ``(which, of how many)``; None trains all."""
     parts = units(dict(shapes), per_unit)
     if slot is None:
         return parts
-    mine = assign_units(len(parts), slot[1])[slot[0]]
+    mine = (released_assignment if assignment == "as_released" else assign_units)(len(parts), slot[1])[slot[0]]
     shared = classifier_share([name for name, _ in shapes], everyones)
     cut = [Unit(u.index, {n: s for n, s in u.shapes.items() if u.index in mine or n in shared}) for u in parts]
+    return tuple(unit for unit in cut if unit.shapes)
+
+
+def _without_a(share: tuple[Unit, ...]) -> tuple[Unit, ...]:
+    cut = [replace(unit, shapes={n: s for n, s in unit.shapes.items() if "lora_A" not in n}) for unit in share]
+    if not any(unit.shapes for unit in cut):
+        raise ValueError("a client has LoRA's A alone, which waits: take per_unit=2, which keeps A and B together")
     return tuple(unit for unit in cut if unit.shapes)
 
 

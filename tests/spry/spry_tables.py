@@ -5,6 +5,7 @@ import pandas as pd
 
 from lib.spry.experiments.adapted import HEAD, LORA
 from lib.spry.experiments.arms import MORE
+from lib.spry.experiments.finetuning import WAYS
 from lib.spry.experiments.methods import RELEASED
 from lib.spry.memory_model import PAPER_SHAPES, TRANSIENT
 
@@ -183,3 +184,36 @@ def lora(Spry=(0.0,), FedFGD=(0.0,), FedAvg=(0.0,), more=(0.0,)):
         rows = runs(**{n: 0.5 + sign * np.resize(v, count) for n, v in gains.items() if sign or n != "FedFGD"})
         parts += [rows.assign(trained=trained, data=data) for data in ("ag-news", "sst2")]
     return {"lora": pd.concat(parts, ignore_index=True)}
+
+
+def skew(make):
+    """Return the function whose tables are the comparison that `make` makes, as the table skew."""
+    return lambda *arguments: {"skew": make(*arguments)["comparison"]}
+
+
+def growing(*gaps, start=0.05):
+    """Return runs in which Spry is `start` below FedAvg at Dirichlet 1, and so much more at 0.1 in each seed."""
+    gap = np.array(gaps)
+    rivals = {"FedAvg": np.full(len(gap), 0.9), "FedYogi": np.full(len(gap), 0.8)}
+    return {"skew": runs(**rivals, Spry={1.0: np.full(len(gap), 0.9 - start), 0.1: 0.9 - start - gap})}
+
+
+def ways(seeds=1, **accuracies):
+    """Return a table peft: by method, with _ for a space, final accuracies that fit ``(6 ways, seeds)``."""
+    finals = {"Spry": 0.5, "FedAvg": 0.5, MORE: 0.5} | accuracies
+    parts = []
+    for place, (way, size) in enumerate(zip(WAYS, (2000, 8000, 16000, 2300, 4600, 68), strict=True)):
+        some = {name: (np.zeros((6, seeds)) + value)[place] for name, value in finals.items()}
+        parts.append(runs(**some).assign(trained=way, weights=size, data="ag-news"))
+    return {"peft": pd.concat(parts, ignore_index=True)}
+
+
+def best_way(*gains):
+    """Return ways of which LoRA of rank one is so much better under Spry than the others in each seed."""
+    return ways(len(gains), Spry=np.array([[0.5 + gain for gain in gains], *[[0.5] * len(gains)] * 5]))
+
+
+def by_size(ours, theirs):
+    """Return ways whose accuracy falls by rank of size, times `ours` under Spry and `theirs` under FedAvg, by way."""
+    rank = np.array((2, 5, 6, 3, 4, 1)) / 20
+    return ways(Spry=(0.6 - ours * rank)[:, None], FedAvg=(0.6 - np.array(theirs) * rank)[:, None])

@@ -28,8 +28,21 @@ def equal_net(blocks):
     return nn.Sequential(*[nn.Linear(D, D) for _ in range(blocks)])
 
 
+class OneAdapter(nn.Module):
+    """A linear map of rank one beside a frozen one, its tensors named and started as LoRA's."""
+
+    def __init__(self):
+        super().__init__()
+        self.frozen = nn.Linear(D, CLASSES).requires_grad_(False)
+        self.lora_A, self.lora_B = nn.Parameter(torch.randn(1, D)), nn.Parameter(torch.zeros(CLASSES, 1))
+
+    def forward(self, x):
+        return self.frozen(x) + x @ self.lora_A.T @ self.lora_B.T
+
+
 MODEL = Model(small_net)  # six tensors, three units of weight and bias
 DROPOUT = Model(dropout_net, dropout=True)
+LORA = Model(OneAdapter)  # one unit
 EQUAL = Model(functools.partial(equal_net, 4))
 
 

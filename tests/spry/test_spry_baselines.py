@@ -135,8 +135,12 @@ def test_the_gate_leaves_out_clients_whose_gradients_disagree():
     order = sorted(gated, key=lambda c: gated[c].scalars["variance"])
     algorithm = FwdLLM(gate=gated[order[1]].scalars["variance"], **options)
     spoiled = {name: value + 1000 for name, value in gated[order[2]].tensors.items()}
-    average = algorithm.aggregate(state, gated | {order[2]: replace(gated[order[2]], tensors=spoiled)})
+    brought = gated | {order[2]: replace(gated[order[2]], tensors=spoiled)}
+    average = algorithm.aggregate(state, brought)
     assert all((average.tensors[name] - value).abs().max() < 1 for name, value in state.tensors.items())
+    # As released the gate is open to it.
+    released = method("FwdLLM+", MODEL, local, as_released=True, server=fedavg).aggregate(state, brought)
+    assert all((released.tensors[name] - value).min() > 100 for name, value in state.tensors.items())
     closed = FwdLLM(gate=-1.0, **options).aggregate(state, gated)
     assert_near(dict(closed.tensors), dict(state.tensors))
 

@@ -10,7 +10,9 @@ from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flatten
 from spry_tables import (
     accuracy,
     below,
+    best_way,
     bias,
+    by_size,
     checkpointed,
     counted,
     defects,
@@ -20,6 +22,7 @@ from spry_tables import (
     floor,
     four,
     gpu,
+    growing,
     lora,
     no_split,
     one_shape,
@@ -27,6 +30,7 @@ from spry_tables import (
     paired,
     per_iteration,
     released,
+    skew,
     slower,
     splitting,
     sweep,
@@ -132,6 +136,12 @@ CASES = {
         lambda back, forward: lora(FedAvg=(back,), FedFGD=(forward,)),
         {YES: [(0.04, 0.01), (0.02, -0.1)], NEARLY: [(0.04, 0.03), (0.01, 0.0)], NO: [(0.04, 0.05), (-0.01, -0.02)]},
     ),
+    "skew-gap": (growing, {YES: [(0.03, 0.05)], NEARLY: [(0.01, 0.01), (-0.01, 0.03, 0.04)], NO: [(-0.02, 0.01)]}),
+    "lora-best": (
+        best_way,
+        {YES: [(0.02, 0.03)], NEARLY: [(0.005, 0.006), (-0.01, 0.02, 0.02)], NO: [(-0.01, -0.01), (0.0,)]},
+    ),
+    "finetuning-size": (by_size, {YES: [(1, -1)], NEARLY: [(1, (1, 1.3, 1, 1, 1, 1))], NO: [(-1, 1), (1, 1)]}),
     "exactly-k-scalars": (counted, {YES: [(6,)], NEARLY: [(6, 8)], NO: [(9,)]}),
     "same-directions": (
         lambda *gaps: paired("FedFGD", "FedMeZO", *gaps),
@@ -145,7 +155,7 @@ def on_texts(make, *data, table="texts"):
 
     def tables(*arguments):
         rows = pd.concat(make(*arguments).values(), ignore_index=True)
-        rows = rows.assign(trained=LORA) if table == "lora" else rows
+        rows = rows if table == "texts" else rows.assign(trained=LORA)
         return {table: pd.concat([rows.assign(data=name) for name in data], ignore_index=True)}
 
     return tables
@@ -158,6 +168,11 @@ CASES |= {
     for table in ("texts", "lora")
     for name in ON_TEXTS
 }
+CASES |= {
+    f"long-{name}": (on_texts(CASES[name][0], "ag-news", table="lora_long"), CASES[name][1])
+    for name in ("accuracy", "accuracy-backprop", "split-backprop")
+}
+CASES |= {f"skew-{name}": (skew(CASES[name][0]), CASES[name][1]) for name in ("accuracy", "accuracy-backprop")}
 BY_ID = {claim.id: claim for claim in CLAIMS}
 MEASURED = ["accuracy", "measured", "bias2", "averaged2", "norm2", "mse", "rounds", "correlation", "released", "up_all"]
 MEASURED += ["error2"]
@@ -202,7 +217,7 @@ def test_nothing_follows_from_what_was_not_measured(claim):
 def test_one_data_set_that_fails_decides():
     good, bad = (on_texts(accuracy, name)(gain, gain)["texts"] for name, gain in (("ag-news", 0.2), ("sst2", -0.1)))
     judged = judge([BY_ID["texts-accuracy"]], {"texts": pd.concat([good, bad])})
-    assert judged["status"][0] == NO and "ag-news: " in judged["measured"][0]
+    assert judged["status"][0] == NO and "AG News: " in judged["measured"][0]
     assert judge([BY_ID["texts-accuracy"]], {"texts": good})["status"][0] == NOT_RUN
 
 
@@ -210,7 +225,7 @@ def test_a_data_set_that_cannot_be_judged_hides_no_other():
     parts = {name: on_texts(accuracy, name)(-0.1, -0.1)["texts"] for name in ("ag-news", "sst2")}
     parts["sst2"] = parts["sst2"].assign(majority=0.9)
     judged = judge([BY_ID["texts-accuracy"]], {"texts": pd.concat(parts.values())})
-    assert judged["status"][0] == NO and "sst2: not judged, Spry is within 0.05" in judged["detail"][0]
+    assert judged["status"][0] == NO and "SST-2: not judged, Spry is within 0.05" in judged["detail"][0]
 
 
 def test_rows_without_lora_do_not_count_among_those_with_it():
@@ -228,7 +243,7 @@ def test_a_verdict_on_texts_names_the_compared_arms_at_an_end_of_the_rates():
     low = (table["method"] == "Spry") & (table["data"] == "ag-news") & (table["alpha"] == 0.1)
     rates = table["lr"].mask(low, 0.025).mask(table["method"] == "FedAvg", 6.4)
     detail = judge([BY_ID["texts-accuracy"]], {"texts": table.assign(lr=rates)})["detail"][0]
-    assert detail.endswith("so perhaps better beyond: Spry, ag-news, alpha=0.1 (lowest, 0.025)") and words in detail
+    assert detail.endswith("so perhaps better beyond: Spry, AG News, alpha=0.1 (lowest, 0.025)") and words in detail
 
 
 def test_what_lora_brings_is_compared_between_arms_that_do_not_split():
@@ -237,7 +252,7 @@ def test_what_lora_brings_is_compared_between_arms_that_do_not_split():
     assert claim.holds(lora(FedAvg=(0.1,), FedFGD=(0.09,), Spry=(-0.2,), more=(-0.2,))).status == NEARLY
     verdict = gain.holds(lora(Spry=(-0.1,), FedFGD=(0.07,)))
     assert verdict.status == NO and "two of six clients" in verdict.detail
-    assert "(FedFGD with LoRA minus Spry alone): +0.070 (ag-news, alpha=1)" in verdict.detail
+    assert "(FedFGD with LoRA minus Spry alone): +0.070 (AG News, alpha=1)" in verdict.detail
     with pytest.raises(Missing, match="FedFGD"):
         gain.holds({"lora": lora()["lora"].query("method != 'FedFGD'")})
 
@@ -250,7 +265,7 @@ def test_what_lora_brings_is_judged_only_where_the_better_side_has_learnt(name):
     seen = table.assign(majority=0.9).where(table["data"] == "sst2", table)
     judged = judge([BY_ID[name]], {"lora": seen})
     assert judged["status"][0] == YES and "not judged" in judged["detail"][0]
-    assert "sst2, alpha=0.1 (" in judged["detail"][0] and "ag-news" not in judged["detail"][0].partition("; ")[0]
+    assert "SST-2, alpha=0.1 (" in judged["detail"][0] and "AG News" not in judged["detail"][0].partition("; ")[0]
     bad = bad.assign(majority=0.9).where(bad["data"] == "sst2", bad)
     assert judge([BY_ID[name]], {"lora": bad})["status"][0] == NO
 

@@ -1,6 +1,7 @@
 """The last layer on stored states equals the whole network: logits, derivatives, and what a seed draws."""
 
 import functools
+import re
 
 import pytest
 import torch
@@ -34,14 +35,27 @@ def texts():
     return torch.stack([ids * mask, mask], dim=1)
 
 
-def whole(texts, values):
-    """Return the logits of the whole network with LoRA in all layers, its values those of the last one's."""
-    net = finetuned(frozen_net(), "bert", rank=2, alpha=3, dropout=0.0)
-    ours = {name.replace("layer.attention", "bert.encoder.layer.2.attention"): v for name, v in values.items()}
-    assert set(ours) < set(dict(net.named_parameters()))
-    for name, value in net.named_parameters():  # LoRA's B is zero in the other layers, so they are as they were
+LAYER = "bert.encoder.layer.2."
+SCALES = {
+    "key_scale": f"{LAYER}attention.self.key.ia3_l.default",
+    "value_scale": f"{LAYER}attention.self.value.ia3_l.default",
+    "inner_scale": f"{LAYER}output.dense.ia3_l.default",
+}
+
+
+def full_name(name):
+    """Return the name in the whole network."""
+    return SCALES.get(name, re.sub("^layer[.]", LAYER, name) if "." in name else name).replace("pooler", "bert.pooler")
+
+
+def whole(texts, values, method="lora"):
+    """Return the logits of the whole network finetuned in all layers, its values those of the last one's."""
+    net = finetuned(frozen_net(), "bert", method=method, rank=2, alpha=3, dropout=0.0)
+    ours = {full_name(name): value for name, value in values.items()}
+    assert set(ours) < {name for name, value in net.named_parameters() if value.requires_grad}
+    for name, value in net.named_parameters():  # the other layers are as they were: B is zero, scales are one
         if name in ours:
-            value.data.copy_(ours[name])
+            value.data.copy_(ours[name].reshape(value.shape))
     return net(input_ids=texts[:, 0], attention_mask=texts[:, 1]).logits, net, ours
 
 
@@ -50,10 +64,12 @@ def perturbed(model):
     return {n: v + 0.3 * torch.randn(v.shape, generator=generator) for n, v in model.init(0).items()}
 
 
-def test_logits_and_derivatives_equal_those_of_the_whole_network(net, texts):
-    model = Model(functools.partial(last_layer, net, torch.zeros(WIDTH), torch.eye(WIDTH), rank=2, alpha=3))
+@pytest.mark.parametrize("method", ["lora", "ia3", "bitfit"])
+def test_logits_and_derivatives_equal_those_of_the_whole_network(net, texts, method):
+    options = {"method": method, "rank": 2, "alpha": 3}
+    model = Model(functools.partial(last_layer, net, torch.zeros(WIDTH), torch.eye(WIDTH), **options))
     states, values = frozen_states(net, texts, block=4), perturbed(model)
-    logits, full, ours = whole(texts, values)
+    logits, full, ours = whole(texts, values, method)
     torch.testing.assert_close(model(values, states), logits, atol=1e-5, rtol=1e-5)
     # The derivative along one direction, by forward mode here and by backpropagation there.
     y, generator = torch.tensor([0, 1, 2, 0, 1, 2]), torch.Generator().manual_seed(2)
@@ -61,7 +77,7 @@ def test_logits_and_derivatives_equal_those_of_the_whole_network(net, texts):
     found = forward_gradient(lambda p: model.loss(model(p, states), y).mean(), values, v)
     torch.nn.functional.cross_entropy(logits, y).backward()
     names = zip(ours, v, strict=True)
-    exact = sum((dict(full.named_parameters())[name].grad * v[short][0]).sum() for name, short in names)
+    exact = sum((dict(full.named_parameters())[name].grad.flatten() @ v[short].flatten()) for name, short in names)
     assert float(found.jvps) == pytest.approx(float(exact), rel=1e-4)
 
 
@@ -74,6 +90,17 @@ def test_only_the_adapters_and_the_head_are_trained(net):
     assert torch.equal(first["classifier.weight"], again["classifier.weight"])
     drawn = [name for name in first if "lora_A" in name] + ["classifier.weight"]
     assert not any(torch.equal(first[name], second[name]) for name in drawn)
+
+
+@pytest.mark.parametrize(
+    ("method", "adapted"), [("ia3", 2 * WIDTH + 4 * WIDTH), ("bitfit", (3 + 1 + 1 + 4 + 1 + 1 + 1) * WIDTH)]
+)
+def test_scales_and_biases_are_trained_with_the_head_at_the_end(net, method, adapted):
+    """IA3: keys, values, inner layer. BitFit: query, key, value, output, norm, inner, output, norm, pooler."""
+    model = Model(functools.partial(last_layer, net, torch.zeros(WIDTH), torch.eye(WIDTH)[:, :5], method=method))
+    sizes = {name: value.numel() for name, value in model.init(0).items()}
+    assert sum(sizes.values()) == adapted + CLASSES * 5 + CLASSES and not model.buffer_names
+    assert list(sizes)[-2:] == ["classifier.weight", "classifier.bias"]  # what classifier_share takes
 
 
 def test_stored_states_leave_the_network_alone_and_hide_padding(net, texts):

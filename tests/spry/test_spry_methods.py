@@ -152,3 +152,7 @@ def test_released_defects():
     assert table.loc["scaling", "right"] == pytest.approx(5, rel=1e-4)
     assert table.loc["scaling", "released"] == pytest.approx(1, abs=0.01)
     assert table.loc["positions"].tolist() == [1.0, 0.0]
+    assert table.loc["late clients"].tolist() == [1.0, 0.0]
+    assert table.loc["gate"].tolist() == [1.0, (3 * 1 + 5) / 4]
+    assert table.loc["zero start", "right"] == 1
+    assert table.loc["zero start", "released"] == pytest.approx(129 / 65, rel=0.02)  # (2 n + 1) / (n + 1), n = 64

@@ -14,7 +14,7 @@ from lib.data.needed import absent
 from lib.report import last_round
 from lib.spry import figures, long_run, minilm, text_data
 from lib.spry.cached_states import cache_file, load_states, save_states
-from lib.spry.experiments import adapted, real, real_tables
+from lib.spry.experiments import adapted, finetuning, real, real_tables
 from lib.spry.experiments.arms import TUNING, named_arms, tuned_arm
 from lib.spry.experiments.encoder import encoder_costs
 from lib.spry.last_layer import frozen_states, last_layer
@@ -136,10 +136,11 @@ def test_a_machine_without_the_encoder_reads_the_files(texts, tmp_path, monkeypa
 
 
 def test_the_tables_come_in_pieces():
-    parameters = {"data_sets": ["digits", "ag-news", "sst2"], "text_alphas": [1.0, 0.1], "text_rates": [0.1, 1.0]}
-    parameters |= {"lora_rates": [0.1], "lora_rounds": 2, "text_rounds": 2, "seeds": 3}
-    parameters |= {"zero_order_k": 4, "candidates": 3}
-    tasks = real.tasks_of(parameters)
+    parameters = {"data_sets": ["digits", "ag-news", "sst2"], "text_rates": [0.1, 1.0], "rates": [1.0]}
+    parameters |= {"lora_rounds": 2, "text_rounds": 2, "rounds": 2, "seeds": 3, "zero_order_k": 4, "candidates": 3}
+    every = real.tasks_of(parameters)
+    assert {"skew", "lora_long", "peft", "multirc"} < {task.table for task in every}
+    tasks = [task for task in every if task.table in ("texts", "lora")]  # those that a run of the page computes
     counts = pd.Series([task.table for task in tasks]).value_counts()
     assert counts.to_dict() == {"texts": 4 * len(real.ALL), "lora": 4 * (len(real.ALL) + len(adapted.ALONE))}
     assert len(pickle.dumps(tasks[-1])) < 10_000  # states do not travel with a piece
@@ -178,10 +179,24 @@ def test_rows_of_lora_name_what_is_trained_and_their_gain_is_paired(texts, monke
     assert set(zip(table["trained"], table["weights"], strict=True)) == {(adapted.LORA, 98), (adapted.HEAD, 34)}
     end = last_round(table).pivot_table(index="seed", columns="trained", values="accuracy")
     (row,) = figures.lora_gains(table).to_numpy().tolist()
-    assert row[:3] == ["sst2", "1", "FedAvg"]
+    assert row[:3] == ["SST-2", "1", "FedAvg"]
     assert row[-1].startswith(f"{(end[adapted.LORA] - end[adapted.HEAD]).median():+.2f}")
     assert set(figures.with_lora(table)["method"]) == {"FedAvg"} and len(figures.lora_gains(None)) == 0
     assert "Here: 2 seeds, 2 rounds" in figures.texts(figures.with_lora(table), "sst2").scarce_caption
+
+
+@pytest.mark.parametrize("way", finetuning.WAYS)
+def test_every_way_to_finetune_trains_with_the_classifier_on_all_clients(texts, monkeypatch, way):
+    monkeypatch.setattr(adapted, "lora_problem", functools.partial(adapted.lora_problem, **SIZE, components=4))
+    plan = {"alphas": (1.0,), "rounds": 2, "tuning_rounds": 1, "seeds": (0, 1), "rates": (0.1,), "tuning_seeds": 1}
+    tasks = finetuning.finetuning_tasks(data="sst2", ways=(way,), zero_order_k=2, **plan)
+    table = pd.concat([task.rows() for task in tasks], ignore_index=True)
+    width = {"classifier alone": 0, "BitFit": (3 + 1 + 1 + 4 + 1 + 1 + 1) * 16, "IA3": 6 * 16}
+    adapters = width.get(way, 4 * 16 * finetuning.RANKS.get(way, 0))
+    assert set(table["weights"]) == {adapters + 4 * 2 + 2} and set(table["trained"]) == {way}
+    assert set(table["method"]) == set(finetuning.METHODS) and table["accuracy"].between(0, 1).all()
+    sent = table[table["round"] == 2].groupby("method")["kib_up"].mean() * 1024 / 4 / 2  # numbers a round
+    assert sent["Spry"] >= 4 * 2 + 2 and sent["FedAvg"] > adapters + 4 * 2 + 2 - 1
 
 
 def test_the_long_run_chooses_rates_and_writes_complete_runs(texts, tmp_path, monkeypatch):
@@ -195,6 +210,10 @@ def test_the_long_run_chooses_rates_and_writes_complete_runs(texts, tmp_path, mo
 
 def test_a_page_without_a_recorded_run_says_so():
     assert "scarce run spry --preset real" in figures.texts(None, "sst2").scarce_caption
+    assert "--only lora_long" in figures.texts(None, "ag-news", name="lora_long").scarce_caption
+    assert "Not recorded yet" in figures.by_skew(None).scarce_caption
+    for empty, name in ((figures.skew_table, "skew"), (figures.ways, "peft"), (figures.levels, "multirc")):
+        assert f"--only {name}" in empty(None)["not recorded yet"][0]
     assert len(figures.ranking(None)) == 0
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from spry_toys import DROPOUT, EQUAL, LOCAL, MODEL, assert_near, batches, toy, true_gradient
+from spry_toys import DROPOUT, EQUAL, LOCAL, LORA, MODEL, assert_near, batches, toy, true_gradient
 
 from lib.federated import LocalSGD, run
 from lib.federated.seeds import client_rng, configure_rng
 from lib.federated.server_optimizers import fedavg
+from lib.spry.baselines.backpropagation import Backpropagation
 from lib.spry.client_optimizers import adamw, sgd
 from lib.spry.local_training import seeded_call
 from lib.spry.perturbations import Key, perturbation
@@ -206,6 +207,33 @@ def test_positions_instead_of_names_mix_the_tensors_of_different_units():
             assert torch.equal(bad[f"{place + 2}.{kind}"], state.tensors[f"{place + 2}.{kind}"])
     with pytest.raises(ValueError, match="different shapes"):
         run(replace(wrong, model=MODEL), toy(), rounds=1)
+
+
+def test_more_clients_than_units_stop_the_released_assignment_before_anybody_trains():
+    ours = Spry(model=MODEL, local=LOCAL, **PLAIN)  # three units
+    released = replace(ours, assignment="as_released")
+    four = run(ours, toy(), rounds=1, cohort_size=4)
+    assert four.failures.empty and len(four.table.query("status == 'trained'")) == 4
+    with pytest.raises(ValueError, match="no share for 1 of 4 clients, as there are 3 units"):
+        released.configure(released.init(5), 1, range(4), configure_rng(5, 1))
+    three = [run(method, toy(), rounds=2, cohort_size=3).state.tensors for method in (ours, released)]
+    assert_near(*three, atol=0)
+
+
+def test_lora_a_is_noise_after_the_first_round_unless_it_waits():
+    """B is zero at the start, so A has no gradient: backpropagation leaves it still for a step, forward mode not."""
+    released = Spry(model=LORA, local=replace(LOCAL, batch_size=99), **PLAIN)
+    still = replace(released, lora_a_waits=True)
+    exact = Backpropagation(model=LORA, local=released.local, **PLAIN)
+
+    def moved(method, rounds):
+        state = run(method, toy(), rounds=rounds, cohort_size=2, seed=5).state.tensors
+        return {name: bool((state[name] != value).any()) for name, value in LORA.init(5).items()}
+
+    assert moved(exact, 1) == moved(still, 1) == {"lora_A": False, "lora_B": True}
+    assert moved(released, 1) == moved(still, 2) == {"lora_A": True, "lora_B": True}
+    with pytest.raises(ValueError, match="LoRA's A alone, which waits"):
+        run(replace(still, per_unit=1), toy(), rounds=1, cohort_size=2)
 
 
 def test_what_is_sent_up_is_the_share_of_the_weights():

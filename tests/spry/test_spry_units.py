@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.spry.released import released_assignment
 from lib.spry.units import aggregate_units, assign_units, classifier_share, units
 
 
@@ -27,6 +28,15 @@ def test_the_deal_is_cyclic():
     assert assign_units(2, 5) == [(0,), (1,), (0,), (1,), (0,)]
     with pytest.raises(ValueError, match="at least one of each"):
         assign_units(0, 3)
+
+
+@given(st.integers(1, 60), st.integers(1, 60))
+def test_the_released_deal_is_ours_until_clients_outnumber_units(count, clients):
+    if clients <= count:
+        assert released_assignment(count, clients) == assign_units(count, clients)
+    else:
+        with pytest.raises(ValueError, match=f"no share for {clients - count} of {clients} clients"):
+            released_assignment(count, clients)
 
 
 @given(st.integers(1, 20), st.integers(1, 5))

@@ -1,5 +1,6 @@
 """All methods of the comparison by the names that the paper's tables use, matched or as the authors' code has them."""
 
+import math
 from typing import Any
 
 from lib.federated.local import LocalSGD
@@ -29,11 +30,11 @@ METHODS: dict[str, tuple[type[Spry], dict[str, Any]]] = {
 
 # The authors' code: unmatched servers, dropout noise inside differences, and its defects.
 AS_RELEASED: dict[str, dict[str, Any]] = {
-    "Spry": {"personal_epochs": 5, "aggregation": "as_released"},
+    "Spry": {"personal_epochs": 5, "aggregation": "as_released", "assignment": "as_released", "lora_a_waits": False},
     "FedMeZO": {"server": fedavg, "dropout_mode": "eval"},
     "Baffle+": {"server": fedavg, "dropout_mode": "as_released", "scale_as_released": True},
-    "FwdLLM+": {"dropout_mode": "as_released", "repeat_as_released": True},
-    "FwdLLM": {"dropout_mode": "as_released", "repeat_as_released": True},
+    "FwdLLM+": {"dropout_mode": "as_released", "repeat_as_released": True, "gate": math.inf},
+    "FwdLLM": {"dropout_mode": "as_released", "repeat_as_released": True, "gate": math.inf},
 }
 
 

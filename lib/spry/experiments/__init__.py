@@ -1,5 +1,7 @@
 """Experiments of Spry: parameters in, tidy table out."""
 
+from lib.spry.experiments.adapted import RATES as LORA_RATES
+from lib.spry.experiments.adapted import WIDER as WIDER_LORA_RATES
 from lib.spry.experiments.bias import label_skew_bias, sampled_bias
 from lib.spry.experiments.convergence import convergence_floor
 from lib.spry.experiments.costs import communication_table, counted_costs, step_operations
@@ -11,10 +13,14 @@ from lib.spry.experiments.estimator import estimator_error, one_step_error
 from lib.spry.experiments.memory import memory_by_depth, paper_predictions
 from lib.spry.experiments.methods import digits_tables
 from lib.spry.experiments.real import real_tables
+from lib.spry.experiments.skew import RATES as SKEW_RATES
 from lib.spry.experiments.splitting import splitting_rounds
 from lib.spry.experiments.tangents import tangents
 
 __all__ = [
+    "LORA_RATES",
+    "SKEW_RATES",
+    "WIDER_LORA_RATES",
     "communication_table",
     "convergence_floor",
     "counted_costs",

@@ -15,6 +15,9 @@ from lib.report.tasks import Task
 from lib.spry.experiments.arms import MORE, Problem, arm_options, named_arms, tuned_arm
 
 LORA, HEAD = "LoRA and classifier", "classifier alone"
+TRAINED = {LORA: "lora", "IA3": "ia3", "BitFit": "bitfit", HEAD: "classifier"}
+RATES = (0.01, 0.04, 0.16, 0.64, 2.56)  # learning rates on which every method is tuned
+WIDER = (0.0025, *RATES)  # where more rounds want lower ones
 ALONE = ("FedAvg", "Spry", MORE)  # methods that train the classifier alone, too
 
 
@@ -23,24 +26,31 @@ def lora_tasks(
     methods: Sequence[str],
     *,
     alphas: Sequence[float],
-    rates: Sequence[float],
     rounds: int,
     seeds: Sequence[int],
+    rates: Sequence[float] = RATES,
     tuning_seeds: int = 2,
     zero_order_k: int = 4,
     candidates: int = 3,
+    alone: Sequence[str] | None = None,
+    table: str = "lora",
+    **more: int,
 ) -> list[Task]:
-    """Return the pieces of the table lora: `methods` with LoRA, those of `ALONE` without, at each of `alphas`."""
+    """Return the pieces of a `table`: `methods` with LoRA, those `alone` without (`ALONE`), at each of `alphas`.
+
+    `more` are further options of `lora_arm`.
+    """
+    alone = ALONE if alone is None else alone
     plan = {"rates": tuple(rates), "rounds": rounds, "seeds": tuple(seeds), "tuning_seeds": tuning_seeds}
     plan |= {"zero_order_k": zero_order_k, "candidates": candidates}
     cells = [
         {"data": name, "trained": trained, "method": method, "alpha": alpha}
         for name in data_sets
         for alpha in alphas
-        for trained, some in ((LORA, methods), (HEAD, ALONE))
+        for trained, some in ((LORA, methods), (HEAD, alone))
         for method in some
     ]
-    return [Task("lora", lora_arm, cell | plan) for cell in cells]
+    return [Task(table, lora_arm, cell | plan | more) for cell in cells]
 
 
 def lora_arm(
@@ -54,11 +64,16 @@ def lora_arm(
     tuning_seeds: int,
     zero_order_k: int,
     candidates: int,
+    tuning_rounds: int | None = None,
+    **problem_options: int,
 ) -> pd.DataFrame:
-    """Return the rows of `tuned_arm` with columns data, trained (`LORA` or `HEAD`) and weights (how many) in front."""
-    problem = lora_problem(data, trained=trained, rounds=rounds)
+    """Return the rows of `tuned_arm` with columns data, trained (of `TRAINED`) and weights (how many) in front.
+
+    `problem_options` are further options of `lora_problem`.
+    """
+    problem = lora_problem(data, trained=trained, rounds=rounds, **problem_options)
     (arm,) = named_arms([method], problem, zero_order_k=zero_order_k, candidates=candidates)
-    table = tuned_arm(**arm_options(arm, alpha, rates, seeds, tuning_seeds))
+    table = tuned_arm(**arm_options(arm, alpha, rates, seeds, tuning_seeds, tuning_rounds=tuning_rounds))
     weights = sum(value.numel() for value in problem.model.init(0).values())
     for place, (column, value) in enumerate({"data": data, "trained": trained, "weights": weights}.items()):
         table.insert(place, column, value)
@@ -77,6 +92,9 @@ def lora_problem(
     components: int = 16,
     rank: int = 1,
     scale: float = 1.0,
+    per_unit: int = 2,
+    shared: int = 0,
+    record: int = 1,
     seed: int = 0,
 ) -> Problem:
     """Return the problem of finetuning the encoder's last layer: LoRA on query and value, and the classifier.
@@ -86,7 +104,7 @@ def lora_problem(
 
     Args:
         name: as for `lib.spry.text_data.text_examples`.
-        trained: `LORA` or `HEAD`.
+        trained: of `TRAINED`; IA3 scales keys, values and the inner layer, BitFit trains the biases.
         clients: number of clients.
         each: texts a client, as for `lib.spry.experiments.real.text_problem`.
         cohort: clients a round.
@@ -95,26 +113,30 @@ def lora_problem(
         components: principal components that the classifier reads.
         rank: LoRA's r.
         scale: LoRA's alpha over r, what the update is multiplied by.
+        per_unit: tensors a unit.
+        shared: trailing tensors that every client trains in addition to its share; two are the classifier.
+        record: the accuracy is recorded after every that many rounds.
         seed: of the texts.
     """
-    if trained not in (LORA, HEAD):
-        raise ValueError(f"cannot train {trained!r}: choose {LORA!r} or {HEAD!r}")
+    if trained not in TRAINED:
+        raise ValueError(f"cannot train {trained!r}: choose one of {', '.join(TRAINED)}")
     pool = (name, clients * each, length, components, seed)
     return Problem(
-        model=Model(_lora_model(pool, rank, scale) if trained == LORA else _classifier(pool)),
+        model=Model(_classifier(pool) if trained == HEAD else _layer(pool, TRAINED[trained], rank, scale)),
         deal=functools.partial(_dealt, pool, trained, clients),
-        options={"optimizer": "sgd", "stacked": True},
+        options={"optimizer": "sgd", "stacked": True, "per_unit": per_unit, "classifier_share": shared},
         cohort=cohort,
         steps=each * 4 // 5 // 8,
         rounds=rounds,
+        record=record,
     )
 
 
-def _lora_model(pool: tuple, rank: int, scale: float):
+def _layer(pool: tuple, method: str, rank: int, scale: float):
     from lib.spry.last_layer import last_layer
 
     net, _, _, centre, directions = _states(*pool)
-    return functools.partial(last_layer, net, centre, directions, rank=rank, alpha=scale * rank)
+    return functools.partial(last_layer, net, centre, directions, method=method, rank=rank, alpha=scale * rank)
 
 
 def _classifier(pool: tuple):
@@ -137,7 +159,7 @@ def _inputs(pool: tuple, trained: str):
     from lib.spry.last_layer import frozen_pooled
 
     net, states, labels, centre, directions = _states(*pool)
-    return states if trained == LORA else frozen_pooled(net, states, centre, directions), labels
+    return frozen_pooled(net, states, centre, directions) if trained == HEAD else states, labels
 
 
 @functools.lru_cache(maxsize=1)  # the methods share the texts and what the frozen layers make of them

@@ -1,7 +1,7 @@
 """Runs of many methods on one problem, each at its own learning rate, chosen from the same rates elsewhere."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -66,14 +66,22 @@ def named_arms(methods: Sequence[str], problem: Problem, *, zero_order_k: int = 
 
 
 def arm_options(
-    arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[int], tuning_seeds: int
+    arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[int], tuning_seeds: int, **more: Any
 ) -> dict[str, Any]:
     """Return the options of `tuned_arm`; raises ValueError for judged seeds among those for choosing rates."""
     tuning_partitions(len(seeds), min(seeds, default=0))
-    return {"arm": arm, "alpha": alpha, "rates": tuple(rates), "seeds": tuple(seeds), "tuning_seeds": tuning_seeds}
+    plan = {"rates": tuple(rates), "seeds": tuple(seeds), "tuning_seeds": tuning_seeds}
+    return {"arm": arm, "alpha": alpha} | plan | more
 
 
-def tuned_arm(arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[int], tuning_seeds: int) -> pd.DataFrame:
+def tuned_arm(
+    arm: Arm,
+    alpha: float,
+    rates: Sequence[float],
+    seeds: Sequence[int],
+    tuning_seeds: int,
+    tuning_rounds: int | None = None,
+) -> pd.DataFrame:
     """Run an arm at the rate with the best median final accuracy on tuning partitions, on partitions of its own.
 
     Args:
@@ -82,6 +90,7 @@ def tuned_arm(arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[in
         rates: learning rates to choose from.
         seeds: of the judged partitions and runs.
         tuning_seeds: number of partitions for choosing the rate.
+        tuning_rounds: rounds of the runs for choosing it; None is as many as are judged.
 
     Returns:
         One row a seed and recorded round: method, alpha, seed, lr, round (0 is before training), accuracy (of the
@@ -90,7 +99,8 @@ def tuned_arm(arm: Arm, alpha: float, rates: Sequence[float], seeds: Sequence[in
         `BACKWARD`; K tangents at once cost 1 + K), kib_up and kib_down (KiB that a client sent and received), seconds
         (of a client's training), all until then. Runs that go side by side share the seconds equally.
     """
-    tried = run_rows(arm, alpha, [(lr, s) for lr in rates for s in range(TUNING, TUNING + tuning_seeds)], final=True)
+    short = replace(arm, problem=replace(arm.problem, rounds=tuning_rounds or arm.problem.rounds))
+    tried = run_rows(short, alpha, [(lr, s) for lr in rates for s in range(TUNING, TUNING + tuning_seeds)], final=True)
     best = best_settings(tried[["method", "lr", "accuracy"]], ["method"])["lr"].iloc[0]
     return run_rows(arm, alpha, [(best, s) for s in seeds])
 

@@ -16,6 +16,7 @@ from lib.spry.experiments.methods import NAMES, PROTOCOLS
 # All methods but FedYogiSplit and Spry + Yogi, which differ from FedAvgSplit and Spry by their server alone.
 ALL = (*(name for name in NAMES if name not in ("FedYogiSplit", "Spry + Yogi")), *PROTOCOLS)
 LENGTHS = {"ag-news": 24, "sst2": 24, "multirc": 64}  # word pieces a text
+TITLES = {"ag-news": "AG News", "sst2": "SST-2", "multirc": "MultiRC"}
 KNOWN = ("digits", *LENGTHS)
 
 
@@ -24,7 +25,6 @@ def real_tasks(
     *,
     alphas: Sequence[float] = (1.0, 0.1),
     rates: Sequence[float] = (0.025, 0.1, 0.4, 1.6, 6.4, 25.6),
-    lora_rates: Sequence[float] = (0.01, 0.04, 0.16, 0.64, 2.56),
     rounds: int = 20,
     lora_rounds: int = 30,
     seeds: int = 3,
@@ -43,20 +43,43 @@ def real_tasks(
         raise ValueError(f"unknown data set {unknown[0]!r}; choose from {', '.join(KNOWN)}")
     names = [name for name in data_sets if name != "digits"]
     judged, tasks = range(seed, seed + seeds), []
+    several = {"zero_order_k": zero_order_k, "candidates": candidates}
     for name in names:
-        problem = text_problem(name, rounds=rounds)
-        arms = named_arms(ALL, problem, zero_order_k=zero_order_k, candidates=candidates)
-        cells = [arm_options(arm, alpha, rates, judged, tuning_seeds) for alpha in alphas for arm in arms]
-        tasks += [Task("texts", text_arm, {"data": name} | cell) for cell in cells]
-    plan = {"alphas": alphas, "rates": lora_rates, "rounds": lora_rounds, "seeds": judged}
-    return tasks + lora_tasks(names, ALL, **plan, zero_order_k=zero_order_k, candidates=candidates)
+        plan = {"rates": rates, "rounds": rounds, "seeds": seeds, "tuning_seeds": tuning_seeds, "seed": seed}
+        tasks += text_tasks(name, ALL, alphas=alphas, **plan, **several)
+    plan = {"alphas": alphas, "rounds": lora_rounds, "seeds": judged}
+    return tasks + lora_tasks(names, ALL, **plan, **several)
+
+
+def text_tasks(
+    name: str,
+    methods: Sequence[str],
+    *,
+    table: str = "texts",
+    alphas: Sequence[float],
+    rates: Sequence[float],
+    rounds: int,
+    seeds: int,
+    tuning_seeds: int = 3,
+    zero_order_k: int = 4,
+    candidates: int = 3,
+    seed: int = 0,
+) -> list[Task]:
+    """Return the pieces of a `table` with the rows of `text_arm`, one an alpha and method, of one data set."""
+    arms = named_arms(methods, text_problem(name, rounds=rounds), zero_order_k=zero_order_k, candidates=candidates)
+    judged = range(seed, seed + seeds)
+    cells = [arm_options(arm, alpha, rates, judged, tuning_seeds) for alpha in alphas for arm in arms]
+    return [Task(table, text_arm, {"data": name} | cell) for cell in cells]
 
 
 def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:
-    """Return the `real_tasks` that the notebook's parameters ask for."""
-    names = {"alphas": "text_alphas", "rates": "text_rates", "rounds": "text_rounds"}
-    names |= {name: name for name in ("lora_rates", "lora_rounds", "seeds", "zero_order_k", "candidates")}
-    return real_tasks(parameters["data_sets"], **{name: parameters[given] for name, given in names.items()})
+    """Return the `real_tasks` that the notebook's parameters ask for, and with them the `longer_tasks`."""
+    from lib.spry.experiments.longer import longer_tasks
+
+    names = {"rates": "text_rates", "rounds": "text_rounds"}
+    names |= {name: name for name in ("lora_rounds", "seeds", "zero_order_k", "candidates")}
+    options = {name: parameters[given] for name, given in names.items()}
+    return real_tasks(parameters["data_sets"], **options) + longer_tasks(parameters)
 
 
 def real_tables(

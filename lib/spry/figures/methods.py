@@ -13,6 +13,7 @@ from lib.report.style import COLOURS, GUIDE, describe, new_figure, series
 from lib.spry.experiments.adapted import LORA
 from lib.spry.experiments.arms import MORE
 from lib.spry.experiments.methods import RELEASED
+from lib.spry.experiments.real import TITLES
 
 LABELS = {"round": "round", "operations": "operations (forward passes)"}
 HOW_TO_READ = (
@@ -29,6 +30,8 @@ FAMILIES = {
 }
 LOOKS = {name: index for family in FAMILIES.values() for name, index in family.items()}
 BEHIND = {"color": "#C9C9C9", "linewidth": 1.0, "zorder": 1}  # the other families' curves
+ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.02), "ncols": 2, "fontsize": 8, "frameon": False}
+ABOVE |= {"handlelength": 1.5, "columnspacing": 0.8}  # a legend above a panel
 REFERENCE = {"color": COLOURS[LOOKS["Spry"]], "linewidth": 1.2, "linestyle": ":", "zorder": 2}
 
 
@@ -40,14 +43,19 @@ def methods(table: pd.DataFrame) -> Figure:
     return describe(_panels(table), caption=caption, alt=alt)
 
 
+def families_in(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the names of the methods in `table` by family, without families that have none."""
+    present = set(table["method"])
+    families = {title: [n for n in names if n in present] for title, names in FAMILIES.items()}
+    return {title: names for title, names in families.items() if names}
+
+
 def _panels(table: pd.DataFrame) -> Figure:
     """Return one column a family and two rows an alpha, over rounds and over operations; the dashed line is `majority`.
 
     The dashed line, the share of the commonest label, is drawn where the table is of one data set of texts.
     """
-    present = set(table["method"])
-    families = {title: [n for n in names if n in present] for title, names in FAMILIES.items()}
-    families = {title: names for title, names in families.items() if names}
+    families = families_in(table)
     alphas = list(dict.fromkeys(table["alpha"]))
     rows = [(alpha, x) for alpha in alphas for x in LABELS]
     fig, axes = new_figure(len(rows), len(families), width=9, height=2.1 * len(rows) + 0.9, sharey=True)
@@ -58,9 +66,8 @@ def _panels(table: pd.DataFrame) -> Figure:
             if "data" in part:
                 axis.axhline(part["majority"].median(), **GUIDE)
         line[0].set_ylabel(rf"accuracy, $\alpha = {alpha:g}$")
-    tight = {"ncols": 2, "fontsize": 8, "frameon": False, "handlelength": 1.5, "columnspacing": 0.8}
     for axis, title in zip(axes[0], families, strict=True):
-        axis.legend(title=title, loc="lower center", bbox_to_anchor=(0.5, 1.02), **tight)
+        axis.legend(title=title, **ABOVE)
     return fig
 
 
@@ -85,14 +92,15 @@ def _ends(part: pd.DataFrame, where: str) -> str:
     return f"{where}: " + ", ".join(f"{name} {ranked[name]:.2f}" for name in shown)
 
 
-def texts(table: pd.DataFrame | None, data: str, *, rates: Sequence[float] = ()) -> Figure:
+def texts(table: pd.DataFrame | None, data: str, *, rates: Sequence[float] = (), name: str = "") -> Figure:
     """Draw as `methods` one data set of `experiments.real_tables`, with the share of the commonest label.
 
-    None, where there is neither a run nor a recorded one, draws a picture that says so. `rates` are the learning rates
-    to choose from: the caption says which methods have the lowest or the highest.
+    None, where there is neither a run nor a recorded one, draws a picture that says so, for a longer table by its
+    `name`. `rates` are the learning rates to choose from: the caption says which methods have the lowest or the
+    highest.
     """
     if table is None:
-        return _absent()
+        return absent(name)
     rows = table[table["data"] == data]
     counts = rows.groupby("method")["seed"].nunique()
     some = f"{counts.min()} to {counts.max()}" if counts.min() < counts.max() else f"{counts.max()}"
@@ -126,7 +134,7 @@ def _outcome(rows: pd.DataFrame) -> str:
             rf"$\alpha={alpha:g}$: best {final.idxmax()} {final.max():.2f}, Spry {final.get('Spry', np.nan):.2f}, "
             f"the commonest label's share {floor:.2f}"
         )
-    return f"{rows['data'].iloc[0]}. {'; '.join(parts)}."
+    return f"{TITLES[rows['data'].iloc[0]]}. {'; '.join(parts)}."
 
 
 def with_lora(table: pd.DataFrame | None) -> pd.DataFrame | None:
@@ -192,11 +200,18 @@ def with_epochs(comparison: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([both, table], ignore_index=True)
 
 
-def _absent() -> Figure:
+def command(name: str = "") -> str:
+    """Return the command that records the longer table `name`, or those of the real preset."""
+    longer = f"python -m lib.tables spry --preset real --only {name} --out results/spry/{name}"
+    return longer if name else "scarce run spry --preset real --record"
+
+
+def absent(name: str = "") -> Figure:
+    """Draw that there is no record of the longer table `name`, or of those of the real preset."""
     fig, axes = new_figure(width=5.6, height=1.2)
     axes[0, 0].text(0.5, 0.5, "no recorded run", ha="center", va="center")
     axes[0, 0].set_axis_off()
-    caption = "No run of these tables is at hand; `scarce run spry --preset real --record` computes and keeps them."
+    caption = f"Not recorded yet: `{command(name)}` computes and keeps what belongs here."
     return describe(fig, caption=caption, alt="A picture that says that there is no recorded run.")
 
 

@@ -11,12 +11,16 @@ from lib.report.intervals import last_round, summarize
 from lib.spry.experiments.adapted import HEAD, LORA
 from lib.spry.experiments.arms import JVP, operations_to
 from lib.spry.experiments.memory import NOT_RUN, WEIGHTS, cards
+from lib.spry.experiments.real import TITLES
 
 GB = 1e9
 DEFECTS = {
     "aliased sum": "FedSGD's sum: weight of the first gradient over that of the last",
     "scaling": "Baffle+: effective number of directions",
     "positions": "split updates: share of tensors that get their own unit's average",
+    "late clients": "one client more than units: share of clients that train (released: it stops)",
+    "gate": "FwdLLM+: average of clients that moved by 1 and one with disagreeing minibatches, which moved by 4",
+    "zero start": "LoRA's first step: squared error over that along B alone, as A has no gradient while B is zero",
 }
 
 
@@ -91,7 +95,7 @@ def lora_gains(table: pd.DataFrame | None) -> pd.DataFrame:
 
     `table` is lora of `experiments.real_tables`; methods that have both count. None has no rows.
     """
-    columns = ["data", "α", "method", HEAD, LORA, "gain from LoRA"]
+    columns = ["texts", "α", "method", HEAD, LORA, "gain from LoRA"]
     if table is None:
         return pd.DataFrame(columns=columns)
     ends = last_round(table).pivot_table(
@@ -101,7 +105,7 @@ def lora_gains(table: pd.DataFrame | None) -> pd.DataFrame:
     for (name, alpha, method), part in ends.dropna().groupby(level=[0, 1, 2], sort=False):
         gain, middle = part[LORA] - part[HEAD], part.median()
         spread = f"{gain.median():+.2f} ({gain.min():+.2f} to {gain.max():+.2f})"
-        found.append([name, f"{alpha:g}", method, f"{middle[HEAD]:.2f}", f"{middle[LORA]:.2f}", spread])
+        found.append([TITLES[name], f"{alpha:g}", method, f"{middle[HEAD]:.2f}", f"{middle[LORA]:.2f}", spread])
     return pd.DataFrame(found, columns=columns)
 
 
