@@ -202,7 +202,7 @@ def with_epochs(comparison: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 def command(name: str = "") -> str:
     """Return the command that records the longer table `name`, or those of the real preset."""
-    longer = f"python -m lib.tables spry --preset real --only {name} --out results/spry/{name}"
+    longer = f"python -m lib.tables spry --preset real --only {name} --out results/spry/longer"
     return longer if name else "scarce run spry --preset real --record"
 
 
