@@ -185,9 +185,10 @@ PROPOSITIONS = (
         "FedAvg is above 0.3 at k = 10",
         ("cifar10_networks",),
         rules_images.networks,
-        changed="stricter: it was judged whatever the networks had learnt, and one network was enough; "
-        "each method has its own learning rate and takes a pass over the images a round, where ten steps of 8 at one "
-        "rate came first: changed after verdicts had been seen",
+        changed="loosened: MobileNet-v1 at an eighth of its width is left out, because it hardly leaves chance in so "
+        "few steps; stricter: it was judged whatever the networks had learnt, and one network was enough; the runs "
+        "have 80 rounds of 10 steps of 8 images, where 20 rounds of 20 steps of 32 came first: changed after verdicts "
+        "had been seen",
     ),
     Claim(
         "timing",
