@@ -1,5 +1,6 @@
 """Run many jobs on this machine: several processes at once, retries, a time limit; all state is on disk."""
 
+import math
 import os
 import statistics
 import threading
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import psutil
 
@@ -53,13 +55,23 @@ def run_all(
     stop = threading.Event()
     pool = ThreadPoolExecutor(workers or fitting_workers(jobs))
     try:
-        futures = [pool.submit(bring_up_to_date, job, retries, limit, stop, on_change) for job in jobs]
-        return [future.result() for future in futures]
+        work = partial(bring_up_to_date, retries=retries, limit=limit, stop=stop, on_change=on_change)
+        futures = {place: pool.submit(work, jobs[place]) for place in longest_first(jobs)}
+        return [futures[place].result() for place in range(len(jobs))]
     except BaseException:
         stop.set()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def longest_first(jobs: Sequence[Job]) -> list[int]:
+    """Return the places of `jobs` from the longest to the shortest by `estimate`, those without one first.
+
+    A long run that begins last would leave the other processes idle. Equal ones keep their order.
+    """
+    lengths = [estimate(job)[0] for job in jobs]
+    return sorted(range(len(jobs)), key=lambda place: -math.inf if lengths[place] is None else -lengths[place])
 
 
 def fitting_workers(jobs: Iterable[Job]) -> int:

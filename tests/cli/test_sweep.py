@@ -278,6 +278,22 @@ def test_no_more_runs_at_a_time_than_fit_cores_and_memory(toy, monkeypatch):
         assert pool.fitting_workers(plan) == expected
 
 
+def test_the_longest_run_begins_first_and_results_keep_their_order(toy, monkeypatch):
+    plan = [jobs.make_job("toy", overrides={"seeds": seeds}) for seeds in (2, 3, 4, 5)]
+    seconds = dict(zip([job.hash for job in plan], (10.0, 30.0, None, 30.0), strict=True))
+    monkeypatch.setattr(pool, "estimate", lambda job: (seconds[job.hash], None))
+    begun = []
+
+    def bring(job, **options):
+        begun.append(job)
+        return pool.Outcome(job, pool.DONE)
+
+    monkeypatch.setattr(pool, "bring_up_to_date", bring)
+    outcomes = pool.run_all(plan, workers=1)
+    assert begun == [plan[2], plan[1], plan[3], plan[0]]
+    assert [outcome.job for outcome in outcomes] == plan
+
+
 def test_runs_overlap_in_time(toy):
     write_notebook(
         toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", SETUP, "import time; time.sleep(2)", CLAIMS
