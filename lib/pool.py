@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import psutil
 
 from lib.batch import RunFailed, ensure
@@ -83,14 +86,31 @@ def fitting_workers(jobs: Iterable[Job]) -> int:
 
 
 def estimate(job: Job) -> tuple[float | None, float | None]:
-    """Return seconds (median) and peak MiB (largest) of earlier runs of the same paper and preset; None without any."""
-    finished = [read_result(path.parent) for path in job.folder.parent.glob("*/result.json")]
-    recorded = [read_result(path.parent) for path in (RESULTS / job.paper).glob("*/result.json")]
-    results = finished + [result for result in recorded if result.get("preset") == job.preset]
-    known = [result for result in results if {"seconds", "peak_mib"} <= set(result)]
+    """Return seconds (median) and peak MiB (largest) of earlier runs of the same paper and preset; None without any.
+
+    Recorded runs and sweeps count where this machine has run none, as in a fresh clone.
+    """
+    known = _measured(job.folder.parent.glob("*/result.json"))
+    if not known:
+        recorded = (RESULTS / job.paper).glob("*/result.json")
+        known = [run for run in _measured(recorded) if run.get("preset") == job.preset] + _swept(job)
     if not known:
         return None, None
     return statistics.median(r["seconds"] for r in known), max(r["peak_mib"] for r in known)
+
+
+def _measured(results: Iterable[Path]) -> list[dict[str, Any]]:
+    """Return those of the runs, by their ``result.json``, that tell their seconds and memory."""
+    return [run for run in (read_result(path.parent) for path in results) if {"seconds", "peak_mib"} <= set(run)]
+
+
+def _swept(job: Job) -> list[dict[str, Any]]:
+    """Return the runs of the same paper and preset in the summaries of recorded sweeps."""
+    found = []
+    for path in (RESULTS / "sweeps").glob("*/summary.csv"):
+        table = pd.read_csv(path).dropna(subset=["seconds", "peak_mib"])
+        found += table[(table["paper"] == job.paper) & (table["preset"] == job.preset)].to_dict("records")
+    return found
 
 
 def bring_up_to_date(

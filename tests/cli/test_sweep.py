@@ -294,6 +294,21 @@ def test_the_longest_run_begins_first_and_results_keep_their_order(toy, monkeypa
     assert [outcome.job for outcome in outcomes] == plan
 
 
+def test_estimates_come_from_recorded_sweeps_until_this_machine_has_runs(toy, monkeypatch):
+    monkeypatch.setattr(pool, "RESULTS", toy / "results")
+    job = jobs.make_job("toy")
+    assert pool.estimate(job) == (None, None)
+    folder = toy / "results" / "sweeps" / "some"
+    folder.mkdir(parents=True)
+    lines = ["toy,quick,10,300", "toy,quick,20,200", "toy,quick,,", "toy,real,99,999", "other,quick,77,777"]
+    (folder / "summary.csv").write_text("\n".join(["paper,preset,seconds,peak_mib", *lines]) + "\n")
+    assert pool.estimate(job) == (15, 300)
+    other = job.folder.with_name("other")
+    other.mkdir(parents=True)
+    (other / "result.json").write_text(json.dumps({"seconds": 3.0, "peak_mib": 50.0}))
+    assert pool.estimate(job) == (3, 50)
+
+
 def test_runs_overlap_in_time(toy):
     write_notebook(
         toy / "notebooks" / "toy.ipynb", "seeds = 3\nscale = 1.0", SETUP, "import time; time.sleep(2)", CLAIMS
