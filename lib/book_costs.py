@@ -92,7 +92,7 @@ COSTS = (
         paper="spry",
         table="gpu_memory",
         method="method",
-        unit="the same step",
+        unit="a step of Llama2-7B in bfloat16 on 8 texts of 256 tokens",
         record="gpu",
         shown={"seconds": "time (s)", "forward_seconds": "of which a forward pass (s)"},
         where={"shape": "Llama2-7B", "weights": "full", "length": 256},
@@ -161,7 +161,7 @@ COSTS = (
         method="method",
         unit="a student of ResNet-18 that a search drew, on a card: one pass of the validation images",
         record="gpu",
-        shown={"seconds": "time (s)", "parameters": "numbers that the student holds"},
+        shown={"seconds": "time (s)", "parameters": "parameters of the student"},
         where={"valid": True},
     ),
     Costs(

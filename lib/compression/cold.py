@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -11,7 +10,7 @@ import torch
 
 from lib.compression.layers import Architecture
 from lib.compression.networks import Network, build
-from lib.profiling import fixed_threads
+from lib.profiling import fixed_threads, processor_seconds
 
 
 def process_passes(architectures: tuple[Architecture, ...], *, batch: int, warm: int = 30) -> list[dict[str, float]]:
@@ -38,6 +37,4 @@ def fresh_process_passes(
 
 
 def _seconds(net: Network, x: torch.Tensor) -> float:
-    start = time.process_time()
-    net(x)
-    return time.process_time() - start
+    return processor_seconds(lambda: net(x))[0]

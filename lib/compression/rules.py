@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from lib.compression.experiments.methods import cache_savings
+from lib.compression.noise import time_factor, timing_noise
+from lib.compression.reward import ddc
 from lib.report import Claim, Verdict, grade, need
 from lib.report.claims import NOT_JUDGED, NOT_REPRODUCED
 
@@ -217,6 +219,40 @@ def same_effort(name: str, rule: Rule, *, other: str = "random search", least: f
         return Verdict(NOT_JUDGED, verdict.measured, detail)
 
     return judged
+
+
+def steady(name: str, history: str, rule: Rule, *, of: tuple[str, str] = ("method", OURS), times: str = "") -> Rule:
+    """Return `rule`, "not judged" where times as noisy as those of one record would change its verdict on table `name`.
+
+    The record's `history` (and table `times`) tell by which factor times of the same network differ
+    (`lib.compression.noise.time_factor`). The verdict has to be the same with the relative times of the rows `of` a
+    column and value that much longer and shorter, and with the rewards that follow.
+    """
+
+    def judged(tables: Tables) -> Verdict:
+        verdict, before = rule(tables), tables[times] if times else None
+        factor = time_factor(tables[history], times=before)
+        if factor != factor:
+            return Verdict(NOT_REPRODUCED, verdict.measured, "the measurement is not a number")
+        if factor == 1:
+            return verdict
+        others = {rule({**tables, name: _retimed(tables[name], of, by)}).status for by in (factor, 1 / factor)}
+        noise = timing_noise(tables[history], times=before).strip()
+        same = others == {verdict.status}
+        detail = f"{noise} With times of {of[1]} {factor:.2g} times as long or as short the verdict would be "
+        detail += "the same" if same else "another"
+        status = verdict.status if same else NOT_JUDGED
+        return Verdict(status, verdict.measured, "; ".join(filter(None, (verdict.detail, detail))))
+
+    return judged
+
+
+def _retimed(table: pd.DataFrame, of: tuple[str, str], factor: float) -> pd.DataFrame:
+    """Return `table` with the relative times of the rows `of` multiplied by `factor`, and the rewards that follow."""
+    time = table["t"].where(table[of[0]] != of[1], factor * table["t"])
+    if "reward" not in table:
+        return table.assign(t=time)
+    return table.assign(t=time, reward=table["reward"] * ddc(1, time, 0) / ddc(1, table["t"], 0))
 
 
 def on(name: str, rule: Rule) -> Rule:

@@ -1,13 +1,11 @@
 """What one client pays for one round: operations, memory, storage and traffic."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 from lib.federated.communication import payload_bytes, tensor_bytes
 from lib.federated.seeds import client_rng, configure_rng
 from lib.federated.types import Algorithm, Federation
-from lib.profiling import count_flops, peak_memory
+from lib.profiling import count_flops, peak_memory, processor_seconds
 
 
 def client_costs(algorithm: Algorithm, federation: Federation, *, client: int = 0, seed: int = 0) -> dict[str, Any]:
@@ -43,11 +41,5 @@ def client_costs(algorithm: Algorithm, federation: Federation, *, client: int = 
         "memory_bytes": tensor_bytes(kept),
         "bytes_down": payload_bytes(instruction),
         "bytes_up": payload_bytes(update),
-        "seconds": min(_seconds(train) for _ in range(3)),
+        "seconds": processor_seconds(train, repeats=3)[0],
     }
-
-
-def _seconds(function: Callable[[], Any]) -> float:
-    start = time.process_time()
-    function()
-    return time.process_time() - start

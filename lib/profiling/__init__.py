@@ -8,6 +8,7 @@ from lib.profiling.flops import Flops, count_flops
 from lib.profiling.latency import Latency, fixed_threads, latency
 from lib.profiling.memory import CATEGORIES, MemoryPeak, peak_memory
 from lib.profiling.process import ProcessPeak, process_peak
+from lib.profiling.processor import processor_seconds
 
 __all__ = [
     "CATEGORIES",
@@ -22,4 +23,5 @@ __all__ = [
     "latency",
     "peak_memory",
     "process_peak",
+    "processor_seconds",
 ]

@@ -20,10 +20,7 @@ from lib.report.published import KNOWN, published
 Item = TypeVar("Item")
 DPI = 160
 # How columns of our tables are read, wherever one is shown; a paper's own headings are given by the paper.
-HEADINGS = {
-    "seconds": "time (s)", "milliseconds": "time (ms)", "mflop": "MFLOP", "probes": "probes of the rule",
-    "personal_units": "personal units", "design_iterations": "iterations of the design",
-}  # fmt: skip
+HEADINGS = {"seconds": "time (s)", "milliseconds": "time (ms)", "mflop": "MFLOP"}
 
 
 def paper_card(paper: str) -> None:

@@ -63,7 +63,7 @@ def _on_skew(claim: Claim, statement: str, rule: rules.Rule) -> Claim:
     return replace(
         claim,
         id=f"skew-{claim.id}",
-        statement=f"{statement} at every label skew (digits, Dirichlet 100, 1 and 0.1)",
+        statement=f"{statement} (digits, at every label skew: Dirichlet 100, 1 and 0.1)",
         needs=("skew",),
         holds=rules_longer.at_every_skew(rule),
         changed=SHORTER.format(claim.id),

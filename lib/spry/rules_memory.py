@@ -49,7 +49,10 @@ def _gpu(table: pd.DataFrame, shape: str) -> tuple[dict[int, tuple[float, float]
 
 
 def _others(table: pd.DataFrame, shape: str) -> str:
-    """Return the other rivals over forward mode at the longest length, quantized where it is, bfloat16 where it is."""
+    """Return the peaks of the other rivals over forward mode's at the longest length.
+
+    Only rivals whose weights are stored as forward mode's are: both quantized, or both in bfloat16.
+    """
     rows = table[(table["shape"] == shape) & (table["batch"] == BATCH) & (table["length"] == max(LENGTHS))]
     total = rows[rows["status"] == "ok"].groupby(["method", "weights"])["measured"].sum(min_count=1)
     rival, ours = _kinds(shape)

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from rule_cases import check_all_verdicts, check_rule, check_unmeasured, flattened
 
-from lib.compression import CLAIMS
+from lib.compression import CLAIMS, rules
 from lib.compression.experiments.frontier import LADDER, label
+from lib.compression.reward import ddc
 from lib.compression.rules_subsets import WORST_ROW
 from lib.compression.theory import exchange as exchange_table
 from lib.compression.theory import floors
@@ -36,13 +37,16 @@ def beyond(table, other):
     return lambda *gains: final(table, "reward", {"DDC": [0.2 * (1 + g) for g in gains], other: [0.2] * len(gains)})
 
 
-def long(make, iterations=20, history="gpu_history"):
-    """Tables of `make` of searches with so many iterations."""
+def long(make, iterations=20, history="gpu_history", **also):
+    """Tables of `make` of searches with so many iterations, and `also` these."""
 
     def tables(*arguments):
         made = {name: table.assign(iterations=iterations) for name, table in make(*arguments).items()}
         searched = pd.DataFrame({"method": "DDC", "iteration": range(iterations)})
-        return made if "gpu_subsets" in made else made | {history: searched}
+        searched = searched.assign(t=0.5, seconds=0.002, minimal=True)
+        if "gpu_subsets" in made:
+            return made | {"gpu_subset_history": searched.assign(subset="A")}
+        return made | {history: searched} | also
 
     return tables
 
@@ -220,6 +224,7 @@ def cold_here(*ratios):
 GROWS = {YES: [(0.1, 0.4)], NEARLY: [(0.1, 0.2)], NO: [(0.1, 0.12), (0.2, 0.1)]}
 FLOOR = {YES: [(0.5, 0.9)], NEARLY: [(0.9, 0.3)], NO: [(0.1, 0.9, 0.1)]}
 VGG = "gpu_vgg_history"
+TIMES = pd.DataFrame([{"teacher_s": 0.004, "minimal_s": 0.002}])
 BEYOND = {YES: [(0.06, 0.5)], NEARLY: [(0.04, 0.5), (-0.01, 0.02, 0.02)], NO: [(-0.1, -0.01, 0.2)]}
 SMALLER = {
     YES: [((-0.1, -0.01), (-0.1, -0.2))],
@@ -291,8 +296,8 @@ CASES = {
     "beyond-random-seeds": (beyond("methods", "random search"), BEYOND),
     "beyond-minimal-seeds": (beyond("methods", "remove all"), BEYOND),
     "resnet18-loss": (long(loss("gpu_final")), {YES: [(0.01,)], NEARLY: [(0.05,)], NO: [(0.07,)]}),
-    "resnet18-minimal": (long(beyond("gpu_final", "remove all")), BEYOND),
-    "resnet18-random": (long(beyond("gpu_final", "random search")), BEYOND),
+    "resnet18-minimal": (long(beyond("gpu_final", "remove all"), gpu_times=TIMES), BEYOND),
+    "resnet18-random": (long(beyond("gpu_final", "random search"), gpu_times=TIMES), BEYOND),
     "vgg11-loss": (long(loss("gpu_vgg_final", 12.0), history=VGG), {YES: [(0.05,)], NEARLY: [(0.09,)], NO: [(0.11,)]}),
     "vgg11-minimal": (long(beyond("gpu_vgg_final", "remove all"), history=VGG), BEYOND),
     "vgg11-random": (long(beyond("gpu_vgg_final", "random search"), history=VGG), BEYOND),
@@ -336,7 +341,7 @@ CASES = {
 }
 MEASURED = (
     "test", "compression", "t", "c", "reward", "a", "savings", "ratio", "simulated", "iterations", "rank_correlation",
-    "time_ratio", "best", "gain_low", "iteration", "iterations", "first_pass_s", "first_s", "parameters",
+    "time_ratio", "best", "gain_low", "iteration", "iterations", "minimal_s", "first_pass_s", "first_s", "parameters",
     "most_compression", "rate", "differences", "reward_left",
 )  # fmt: skip
 
@@ -391,6 +396,35 @@ def test_a_rival_with_fewer_trainings_is_not_judged(claim):
     short = {n: t[t["iteration"] < 5] if "iteration" in t else t for n, t in tables.items()}
     both = BY_ID[claim].holds(short | {name: tables[name].assign(trainings=np.where(chance, 28, 55))})
     assert "5 of the 20 iterations" in both.detail and "28 students" in both.detail
+
+
+NOISY = {  # by claim: arguments of its case that 1.5 times the time would turn, and others
+    "resnet18-minimal": ((0.15,), (9.0,)),  # 1.5 times the time 0.3 leaves 0.19 of the reward
+    "vgg11-minimal": ((0.15,), (9.0,)),
+    "vgg11-random": ((0.15,), (9.0,)),
+    "resnet18-transfer": (((-0.05,), (-0.05,)), ((-0.15,), (-0.15,))),
+}
+
+
+@pytest.mark.parametrize("claim", NOISY)
+def test_what_noisy_times_would_change_is_not_judged(claim):
+    def verdict(arguments, slow):
+        tables, history = CASES[claim][0](*arguments), BY_ID[claim].needs[1]
+        seconds = [0.002, 0.002 * slow] * 10
+        return BY_ID[claim].holds(tables | {history: tables[history].assign(seconds=seconds)})
+
+    little, much = NOISY[claim]
+    assert verdict(little, 1.1).status == YES and verdict(little, 1.1).detail == ""
+    assert verdict(little, 1.5).status == "not judged" and verdict(little, 1.5).detail.endswith("be another")
+    assert verdict(much, 1.5).status == YES and verdict(much, 1.5).detail.endswith("be the same")
+    assert "took from 4 to 6 ms" in verdict(much, 1.5).detail and "1.5 times as long" in verdict(much, 1.5).detail
+
+
+def test_rewards_follow_longer_times():
+    table = pd.DataFrame({"method": ["DDC", "N2N"], "t": 0.2, "reward": ddc(0.9, 0.2, 0.3)})
+    found = rules._retimed(table, ("method", "DDC"), 1.5)
+    np.testing.assert_allclose(found["t"], [0.3, 0.2])
+    np.testing.assert_allclose(found["reward"], [ddc(0.9, 0.3, 0.3), ddc(0.9, 0.2, 0.3)])
 
 
 def test_a_history_without_the_search_is_not_run():

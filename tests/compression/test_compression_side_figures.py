@@ -20,11 +20,12 @@ from lib.compression.experiments.policies import (
 from lib.compression.experiments.variants import ALL_REWARDS, _by_block, preferences
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import cold_passes, edge_costs, latency_costs
-from lib.compression.figures.parts import over_seeds, passes, readable, replays, scale, timing_noise
+from lib.compression.figures.parts import over_seeds, passes, readable, replays, scale
 from lib.compression.figures.rewards import preferences as preferred
 from lib.compression.figures.searches import comparison, learning
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
 from lib.compression.figures.subsets import subset_policies
+from lib.compression.noise import time_factor, timing_noise
 from lib.compression.optimum import every_student, threshold_path
 from lib.compression.reward import ddc, n2n
 from lib.compression.surrogate import Surrogate, parameter_counts
@@ -204,11 +205,16 @@ def test_times_that_differ_within_a_record_are_told():
     history = pd.DataFrame({"minimal": [False, True, False], "t": [0.25, 0.29, np.nan], "seconds": [0.005, 0.0058, 1]})
     assert timing_noise(history, times=times) == timing_noise(history) == ""
     other = timing_noise(history, times=times.assign(minimal_s=0.164))
-    assert "0.16 before the search, 0.29 in it" in other and "not to be compared" in other and " ms" not in other
+    assert "relative to the teacher took from 0.16 to 0.29." in other
+    assert "not to be compared" in other and " ms" not in other
     busy = timing_noise(history.assign(t=[0.5, 0.145, np.nan], minimal=False), times=times)
-    assert "from 11.5 to 38.5 ms" in busy and "in it" not in busy
+    assert "from 12 to 38 ms" in busy and "minimal" not in busy
     parts = history.dropna().assign(t=[0.5, 0.145], minimal=False)
-    assert timing_noise(parts.assign(subset=["A", "B"])) == "" != timing_noise(parts.assign(subset="A"))
+    assert timing_noise(parts.assign(subset=["A", "B"])) == ""
+    assert "images A: one pass of the teacher took" in timing_noise(parts.assign(subset="A"))
+    assert time_factor(history) == 1 and np.isclose(time_factor(history.assign(t=[0.5, 0.145, np.nan])), 3.34, atol=0.6)
+    assert np.isnan([time_factor(history.assign(t=np.nan)), time_factor(history, times=np.nan * times)]).all()
+    assert timing_noise(history.assign(t=np.nan), times=times) == timing_noise(history.assign(t=0.0)) == ""
 
 
 def test_one_slow_pass_in_many_is_no_noise():
@@ -239,6 +245,7 @@ def test_what_a_search_learned_leads_its_caption():
     assert caption.startswith(
         "DDC: 50% of the students drawn in the last fifth of the iterations are minimal, and they are worth 3.0 times"
     )
+    assert "minimal students" not in caption
     assert learning(drawn([0.1], [0]), noise="Noisy.").scarce_caption.startswith("Means of the students drawn in the")
 
 

@@ -104,7 +104,7 @@ def method_rows(*, seed: int, iterations: int) -> pd.DataFrame:
 
 
 def greedy_rows(*, seed: int, iterations: int) -> pd.DataFrame:
-    """Return `Searches.final` of greedy removal, and of what it is compared with where it was timed: on one machine."""
+    """Return `Searches.final` of greedy removal and of the methods beside it, all timed in turns on one machine."""
     names = ("DDC", RANDOM, MINIMAL, GREEDY)
     return searches([digits_teacher(seed=seed)], methods=names, iterations=iterations, first=seed).final
 

@@ -16,7 +16,7 @@ from lib.compression.training import Recipe, fit, logits_of
 
 TOLERANCE = 0.02  # of the outputs after a few steps, relative; a step that were not done would leave far more
 ROUGH = 0.1  # the same in bfloat16, whose rounding a few steps of Adam make larger
-MOST = 0.25  # difference of two plain trainings above which nothing can be told
+MOST = 0.05  # difference of two plain trainings above which nothing can be told
 FEW = 6  # steps on each of two views, of which the first are not replayed (`lib.compression.captured`)
 
 
@@ -55,7 +55,10 @@ def trial(architecture: layers.Architecture, images: Images, recipe: Recipe) -> 
 
 
 def alike(captured: float, repeated: float, tolerance: float) -> bool:
-    """Return whether a recording is off by less than `tolerance`, or twice what two plain trainings differ by."""
+    """Return whether a recording is off by less than `tolerance`, or twice what two plain trainings differ by.
+
+    The second counts below `MOST`, so that no recording passes that is off by 2 `MOST`, or by a larger `tolerance`.
+    """
     return captured < max(tolerance, 2 * repeated) and repeated < MOST
 
 

@@ -3,11 +3,12 @@
 from lib.compression.figures.dynamics import exact_curves, policy_curves, transfer_curves
 from lib.compression.figures.edge import cold_passes, edge_costs, latency_costs
 from lib.compression.figures.frontier import frontier, oracle
-from lib.compression.figures.parts import passes, readable, replays, scale, timing_noise
+from lib.compression.figures.parts import passes, readable, replays, scale
 from lib.compression.figures.rewards import preferences, reward_curves, reward_surface
 from lib.compression.figures.searches import beside_greedy, beside_search, comparison, learning
 from lib.compression.figures.statements import gradient_variance, threshold_frontier
 from lib.compression.figures.subsets import heads, subset_policies, transfer_learning
+from lib.compression.noise import timing_noise
 
 __all__ = [
     "beside_greedy",

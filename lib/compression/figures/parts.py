@@ -54,35 +54,6 @@ def replays(times: pd.DataFrame) -> str:
     )
 
 
-def timing_noise(history: pd.DataFrame, *, times: pd.DataFrame | None = None, steady: float = 1.2) -> str:
-    """Return how far apart times of the same network are in one record, for captions; tables of `cifar10_tables`.
-
-    Compared are the teacher's seconds on the same validation images as the searches of `history` went on, but for the
-    smallest and the largest twentieth, and with `times` the minimal student's relative time before the search and in
-    it. Empty where neither differs by more than a factor of `steady`.
-    """
-    told, spreads = [], []
-    passes_s = (history["seconds"] / history["t"]).to_numpy()
-    subsets = history["subset"].to_numpy() if "subset" in history else np.zeros(len(history))
-    for _, some in pd.Series(passes_s).groupby(subsets):
-        low, high = some.quantile([0.05, 0.95])
-        spreads.append(high / low)
-        if high / low > steady:
-            told.append(f"one pass of the teacher took from {1000 * low:.1f} to {1000 * high:.1f} ms")
-    inside = history.loc[history["minimal"].eq(True), "t"].median()
-    if times is not None and np.isfinite(inside):
-        before = (times["minimal_s"] / times["teacher_s"]).median()
-        spreads.append(max(before, inside) / min(before, inside))
-        told.append(
-            f"relative to the teacher the minimal student took {before:.2f} before the search, {inside:.2f} in it"
-        )
-    if max(spreads, default=1.0) <= steady:
-        return ""
-    return (
-        f"Times are noisy: on the same validation images {'; '.join(told)}. Times and rewards are not to be compared. "
-    )
-
-
 def passes(times: pd.DataFrame, final: pd.DataFrame, *, alike: float = 1.2) -> str:
     """Return what larger passes do to relative times, for captions; tables ``times`` and ``final`` of `cifar10_tables`.
 

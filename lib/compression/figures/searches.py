@@ -42,6 +42,7 @@ def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), labe
         axis.set(xlabel="iteration", ylabel=title)
     axes[0, 0].legend(fontsize=8)
     notes, rewarded, count = [], [], means["iteration"].max() + 1
+    long = count >= 5  # then the caption has the minimal ones of a whole fifth of the iterations
     for method in methods:
         some = means[means["method"] == method]
         ends = [some[some["iteration"] == edge(some["iteration"])] for edge in (min, max)][: 1 if count == 1 else 2]
@@ -49,20 +50,20 @@ def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), labe
             f"{words} {' to '.join(f'{end[value].median():.3f}' for end in ends)}"
             for value, words in (("reward", "reward"), ("a", "accuracy / teacher's"), ("c", "parameters / teacher's"))
         )
-        minimal = "minimal students " + " to ".join(f"{end['minimal'].median():.0%}" for end in ends)
-        notes.append(f"{method}: {f'{accuracy}, {size}' if noise else reward}, {minimal}")
+        minimal = ", minimal students " + " to ".join(f"{end['minimal'].median():.0%}" for end in ends)
+        notes.append(f"{method}: {f'{accuracy}, {size}' if noise else reward}{'' if long else minimal}")
         rewarded.append(f"{method}: {reward}")
     drawn = (
         "the one iteration that there was, which shows nothing of learning"
         if count == 1
         else f"each of {count} iterations, from the first to the last"
     )
-    grown = "" if count < 5 else "".join(_grown(means[means["method"] == method], bool(noise)) for method in methods)
+    grown = "".join(_grown(means[means["method"] == method], bool(noise)) for method in methods) if long else ""
     caption = f"""{label}{grown}Means of the students drawn in {drawn}: {"; ".join(notes)}.
         {over_seeds(means, points="Points" if count == 1 else "Lines", marks="bands")}
         {last(noise, f"Last, {'; '.join(rewarded)}.")}"""
     what = "Five points of one iteration" if count == 1 else "Five curves against the iteration"
-    return describe(fig, caption=caption, alt=f"{what}. {'; '.join(notes)}.")
+    return describe(fig, caption=caption, alt=f"{what}. {grown}{'; '.join(notes)}.")
 
 
 def _grown(means: pd.DataFrame, noise: bool) -> str:

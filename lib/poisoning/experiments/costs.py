@@ -1,7 +1,6 @@
 """What rules and searches cost: seconds of aggregation, and of a probe of an attack's strength."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from lib.poisoning.attacks.geometry import geometry
 from lib.poisoning.attacks.tailored import largest_accepted, tailored_strength
 from lib.poisoning.experiments.track import Progress, track
 from lib.poisoning.theory import RULES
-from lib.profiling import peak_memory
+from lib.profiling import peak_memory, processor_seconds
 
 
 def rule_costs(
@@ -36,7 +35,7 @@ def rule_costs(
         updates = torch.randn(n, d, generator=torch.Generator().manual_seed(n))
         for name in rules:
             f = min(round(share * n), (n - 3) // 4)
-            seconds = _best(lambda run=RULES[name], rows=updates, f=f: run(rows, f), repeats)
+            seconds, _ = processor_seconds(lambda run=RULES[name], rows=updates, f=f: run(rows, f), repeats=repeats)
             with peak_memory(inputs=updates) as memory:
                 RULES[name](updates, f)
             sizes = {"received_mib": updates.nbytes / 2**20, "extra_mib": memory.extra_bytes / 2**20}
@@ -61,8 +60,12 @@ def search_cost(*, benign: int = 80, count: int = 20, d: int = 50_000, repeats: 
         return _rerun(values, toward, count, strength)
 
     scale = geometry(values, toward, count).scale
-    ours, found = _timed(lambda: tailored_strength(geometry(values, toward, count), "multi-krum", count), repeats)
-    again, same = _timed(lambda: largest_accepted(scale, lambda some: [accepted(float(one)) for one in some]), 1)
+    ours, found = processor_seconds(
+        lambda: tailored_strength(geometry(values, toward, count), "multi-krum", count), repeats=repeats
+    )
+    again, same = processor_seconds(
+        lambda: largest_accepted(scale, lambda some: [accepted(float(one)) for one in some])
+    )
     rows = [{"way": "inner products", "probes": len(probes), "milliseconds": 1e3 * ours, "strength": found}]
     rows += [{"way": "the rule at each probe", "probes": len(probes), "milliseconds": 1e3 * again, "strength": same}]
     return pd.DataFrame(rows)
@@ -72,17 +75,3 @@ def _rerun(values: torch.Tensor, toward: torch.Tensor, count: int, strength: flo
     """Return whether all attackers are selected, from the updates themselves."""
     cohort = torch.cat([values, (values.mean(dim=0) + strength * toward).expand(count, -1)])
     return int((multi_krum_rows(squared_distances(cohort), count) >= len(values)).sum()) == count
-
-
-def _best(function: Callable, repeats: int) -> float:
-    return _timed(function, repeats)[0]
-
-
-def _timed(function: Callable, repeats: int) -> tuple[float, object]:
-    """Return the least processor time of `repeats` calls, in seconds, and what the last one returned."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.process_time()
-        found = function()
-        seconds.append(time.process_time() - start)
-    return min(seconds), found

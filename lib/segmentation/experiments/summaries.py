@@ -1,11 +1,11 @@
 """What pages show of the comparison in a table, and what a fit costs."""
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from lib.profiling import processor_seconds
 from lib.report.intervals import median_interval
 from lib.segmentation.allocation import Totals, allocate
 from lib.segmentation.experiments.benches import benches
@@ -106,23 +106,14 @@ def costs(*, settings: Settings = DEFAULT, steps: int = 40, seed: int = 0, repea
     bench = benches([seed])[0]
 
     def seconds(lam: float, count: int) -> float:
-        start = time.process_time()
-        fit(
-            [bench.train],
-            [bench.media],
-            lams=[lam],
-            seeds=[seed],
-            settings=replace(settings, steps_init=5, steps_selector=5, steps_joint=count),
-        )
-        return time.process_time() - start
+        some = replace(settings, steps_init=5, steps_selector=5, steps_joint=count)
+        return processor_seconds(lambda: fit([bench.train], [bench.media], lams=[lam], seeds=[seed], settings=some))[0]
 
     rows = []
     for name, lam in (("discovery only", 0.0), ("with delivery", 1.0)):
         both = seconds(lam, steps) - seconds(lam, 0)
         rows.append((f"100 joint steps, {name}", 100 * both / steps))
     gain = np.random.default_rng(seed).random((settings.segments, bench.media.match.shape[1]))
-    start = time.process_time()
-    for _ in range(repeats):
-        allocate(Totals(gain, np.ones_like(gain)), 1.0)
-    rows.append(("one linear program", (time.process_time() - start) / repeats))
+    programs, _ = processor_seconds(lambda: [allocate(Totals(gain, np.ones_like(gain)), 1.0) for _ in range(repeats)])
+    rows.append(("one linear program", programs / repeats))
     return pd.DataFrame(rows, columns=["what", "seconds"])

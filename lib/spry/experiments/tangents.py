@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
+from lib.profiling import processor_seconds
 from lib.spry.memory_model import Shape
 
 WAYS = ("one by one", "at once", "backprop")
@@ -82,13 +83,11 @@ def median_times(steps: Sequence[Callable[[], object]], repeats: int) -> list[fl
     It is processor time: on one thread that is the time that a step takes without what else the machine does meanwhile.
     """
     import statistics
-    import time
 
     taken: list[list[float]] = [[] for _ in steps]
     for turn in range(repeats + 1):
         for step, times in zip(steps, taken, strict=True):
-            start = time.process_time()
-            step()
+            seconds, _ = processor_seconds(step)
             if turn:
-                times.append(time.process_time() - start)
+                times.append(seconds)
     return [statistics.median(times) for times in taken]
