@@ -4,12 +4,14 @@ import errno
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lib import batch, jobs
 from lib.files import write_json
+from lib.report.paths import ROOT
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -98,27 +100,31 @@ def test_a_record_that_does_not_fit_leaves_the_earlier_one(job, toy, monkeypatch
     assert run_of(target) == "earlier" and siblings(target) == ["quick"]
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 64 KiB, where this process may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True)
-    if made.returncode:
-        pytest.skip("mounting a file system is not permitted here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from lib import cli
+from lib.files import write_json
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+folder = Path(sys.argv[1])
+limit(65536)
+try:
+    write_json(folder / "result.json", {"status": "ok", "run": "x" * 100_000})
+except OSError as error:
+    print(error)
+print([path.name for path in folder.iterdir()])
+limit(0)
+sys.argv = ["scarce", "run", "toy", "--force"]
+cli.main()
+"""
 
 
-def test_a_disk_that_is_really_full(small_disk, toy, scarce, monkeypatch):
-    monkeypatch.setenv("SCARCE_RUNS", str(small_disk))
-    job = jobs.make_job("toy")
-    write_json(job.folder / "result.json", {"status": "ok", "run": "earlier"})
-    with pytest.raises(OSError, match="No space left"):
-        write_json(job.folder / "result.json", {"status": "ok", "run": "x" * 100_000})
-    assert run_of(job.folder) == "earlier" and len(list(job.folder.iterdir())) == 1
-    with pytest.raises(OSError, match="No space left"):
-        (small_disk / "filler").write_bytes(bytes(100_000))
-    status, _, err = scarce("run", "toy", "--force")
-    assert status == 1 and "No space left on device" in err and len(err.strip().splitlines()) == 1
+def test_files_that_cannot_grow(job):
+    """As on a full disk, but without one: the system lets a process of its own write no more bytes to a file."""
+    command = [sys.executable, "-c", LIMITED, str(job.folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    said = "[Errno 27] File too large"
+    assert ended.stdout.splitlines()[:2] == [said, "['result.json']"] and ended.returncode == 1, ended
+    assert ended.stderr.strip() == f"error: {said}"
     assert run_of(job.folder) == "earlier" and siblings(job.folder) == [job.hash]
