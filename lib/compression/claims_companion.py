@@ -24,17 +24,8 @@ MORE = (
     "written before there was one"
 )
 LOOSENED = "loosened: close asked for every seed"
-NOISE = (
-    "stricter: not judged where times as noisy as the record's would change the verdict; the records' times were known"
-)
+NOISE = "stricter: not judged where times as noisy as the record's, which were known, would change the verdict"
 _NOISY = "added with the rules of the two claims above when one seed had proved to be noisy"
-
-
-def _beyond(record: str, other: str, *, times: str = "") -> rules.Rule:
-    final, history = f"{record}_final", f"{record}_history"
-    rule = rules.steady(final, history, rules.beyond(final, other), times=times)
-    return rules.long_enough(history, rules.same_effort(final, rule) if other == "random search" else rule)
-
 
 COMPANIONS = (
     Claim(
@@ -91,7 +82,7 @@ COMPANIONS = (
         "",
         _BEYOND,
         ("gpu_final", "gpu_history", "gpu_times"),
-        _beyond("gpu", "remove all", times="gpu_times"),
+        rules.beyond_in_record("gpu", "remove all", times="gpu_times"),
         changed=f"{SHORT}; {NOISE}",
     ),
     Claim(
@@ -101,7 +92,7 @@ COMPANIONS = (
         "",
         _BEYOND,
         ("gpu_final", "gpu_history", "gpu_times"),
-        _beyond("gpu", "random search", times="gpu_times"),
+        rules.beyond_in_record("gpu", "random search", times="gpu_times"),
         changed=f"{SHORT}; {_EFFORT}; {NOISE}",
     ),
     Claim(
@@ -131,7 +122,7 @@ COMPANIONS = (
         "",
         _BEYOND,
         ("gpu_vgg_final", "gpu_vgg_history"),
-        _beyond("gpu_vgg", "remove all"),
+        rules.beyond_in_record("gpu_vgg", "remove all"),
         changed=NOISE,
     ),
     Claim(
@@ -141,7 +132,7 @@ COMPANIONS = (
         "",
         _BEYOND,
         ("gpu_vgg_final", "gpu_vgg_history"),
-        _beyond("gpu_vgg", "random search"),
+        rules.beyond_in_record("gpu_vgg", "random search"),
         changed=f"{_EFFORT}; {NOISE}",
     ),
     Claim(

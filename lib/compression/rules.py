@@ -247,6 +247,14 @@ def steady(name: str, history: str, rule: Rule, *, of: tuple[str, str] = ("metho
     return judged
 
 
+def beyond_in_record(record: str, other: str, *, times: str = "") -> Rule:
+    """Return `beyond` in tables of `record`, if `long_enough`, `steady` and, against random search, `same_effort`."""
+    final = f"{record}_final"
+    rule = steady(final, f"{record}_history", beyond(final, other), times=times)
+    rule = same_effort(final, rule) if other == "random search" else rule
+    return long_enough(f"{record}_history", rule)
+
+
 def _retimed(table: pd.DataFrame, of: tuple[str, str], factor: float) -> pd.DataFrame:
     """Return `table` with the relative times of the rows `of` multiplied by `factor`, and the rewards that follow."""
     time = table["t"].where(table[of[0]] != of[1], factor * table["t"])

@@ -67,7 +67,7 @@ def test_numbers_have_three_digits_or_none_behind_the_point(value, shown):
 
 
 def test_every_heading_of_a_measure_names_its_unit_or_counts():
-    counted = ("numbers", "passes", "times")
+    counted = ("numbers", "parameters", "passes", "times")
     for entry in COSTS:
         for heading in entry.shown.values():
             assert "(" in heading or any(word in heading for word in counted), heading
