@@ -73,13 +73,13 @@ def longest_first(jobs: Sequence[Job]) -> list[int]:
 
     A long run that begins last would leave the other processes idle. Equal ones keep their order.
     """
-    lengths = [estimate(job)[0] for job in jobs]
+    lengths = [seconds for seconds, _ in _estimates(jobs)]
     return sorted(range(len(jobs)), key=lambda place: -math.inf if lengths[place] is None else -lengths[place])
 
 
 def fitting_workers(jobs: Iterable[Job]) -> int:
     """Return how many of `jobs` fit this machine at once, by its cores and by the memory they took before."""
-    needs = [estimate(job)[1] or UNKNOWN_MIB for job in jobs if not job.done]
+    needs = [peak or UNKNOWN_MIB for _, peak in _estimates([job for job in jobs if not job.done])]
     free = psutil.virtual_memory().available / 2**20
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, len(needs), int(free // max(needs, default=UNKNOWN_MIB))))
@@ -97,6 +97,13 @@ def estimate(job: Job) -> tuple[float | None, float | None]:
     if not known:
         return None, None
     return statistics.median(r["seconds"] for r in known), max(r["peak_mib"] for r in known)
+
+
+def _estimates(jobs: Sequence[Job]) -> list[tuple[float | None, float | None]]:
+    """Return the `estimate` of each job; the files of a paper and preset are read once."""
+    found = {(job.paper, job.preset): job for job in jobs}
+    found = {key: estimate(job) for key, job in found.items()}
+    return [found[job.paper, job.preset] for job in jobs]
 
 
 def _measured(results: Iterable[Path]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Claims on the longer tables: the digits by label skew, LoRA for more rounds, ways to finetune.
 
-The rules were written before these tables were computed; shorter runs at Dirichlet 1 were known.
+The rules were written before these tables were computed; shorter runs at Dirichlet 1 were known. One was made stricter
+afterwards, as its claim says.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from lib.spry.claims_companion import UNSTATED
 
 SHORTER = "the rule is that of *{}*; shorter runs at Dirichlet 1 were known"
 BEFORE = "written before this table was computed; shorter runs at other settings were known"
+STRICTER = "; made stricter after the result: any negative correlation under Spry was close before, so that the first "
+STRICTER += "verdict was close, and FedAvg's had to be 0.5 higher, whatever its sign"
 
 
 def longer_claims(paper: Mapping[str, Claim]) -> tuple[Claim, ...]:
@@ -50,11 +53,12 @@ def longer_claims(paper: Mapping[str, Claim]) -> tuple[Claim, ...]:
             "finetune)",
             COMPANION,
             UNSTATED,
-            "rank correlation of accuracy with the number of weights over the ways at most -0.5 under Spry, and at "
-            "least 0.5 higher under FedAvg, at every alpha; close if negative and the lower; not judged as lora-best",
+            "rank correlation of accuracy with the number of weights over the ways at most -0.5 under Spry and not "
+            "negative under FedAvg, at every alpha; close if at most -0.25 under Spry and higher under FedAvg; not "
+            "judged as lora-best",
             ("peft",),
             rules_longer.finetuning_size,
-            BEFORE,
+            BEFORE + STRICTER,
         ),
     )
 

@@ -13,9 +13,6 @@ from lib.spry.experiments.arms import MORE
 from lib.spry.rules import RIVALS, ZERO_ORDER, on_texts
 
 BOTH, NEWS = ("ag-news", "sst2"), ("ag-news",)
-# By table: what its claims are called, its data sets, and which claims on the digits are judged on it.
-TABLES = {"texts": ("texts", BOTH), "lora": ("lora", BOTH), "lora_long": ("long", NEWS)}
-LONG = ("accuracy", "accuracy-backprop", "split-backprop")
 WHERE = {
     "texts": "AG News and SST-2, classifier of MiniLM",
     "lora": "AG News and SST-2, LoRA in MiniLM's last layer and classifier",
@@ -27,7 +24,9 @@ CHANGED = {
     "texts": "the floor, more rounds and a classifier on mean-pooled states came after an earlier run had been seen, "
     "and wider rates after a second; stricter: one data set that cannot be judged left both unjudged",
     "lora": "trials on texts for choosing rates were known when the setting was fixed",
-    "lora_long": "the shorter runs with LoRA were known when the setting was fixed",
+    "lora_long": "the shorter runs with LoRA were known when the setting was fixed, and its rates were shifted after "
+    "them: 0.0025 is new, 2.56, which no method with LoRA had chosen there, is left out; a method at 0.64, now the "
+    "highest, might do better beyond",
 }
 ADDED = "; stricter: SST-2 was not asked for"
 # By claim on the digits: the statement, whose accuracy must be above the floor, and what is compared with it.
@@ -43,23 +42,26 @@ TEXTS = {
     "split-backprop": ("Splitting costs backpropagation accuracy", "FedAvg", ("FedAvgSplit",)),
     "no-split": ("Without splitting, forward gradients are far worse", "Spry", ("FedFGD", "FedFGD shared")),
 }
+BOTH, NEWS = ("ag-news", "sst2"), ("ag-news",)
+# By table: what its claims are called, its data sets, and which claims on the digits are judged on it.
+TABLES = {
+    "texts": ("texts", BOTH, tuple(TEXTS)),
+    "lora": ("lora", BOTH, tuple(TEXTS)),
+    "lora_long": ("long", NEWS, ("accuracy", "accuracy-backprop", "split-backprop")),
+}
 
 
 def text_claims(paper: Mapping[str, Claim]) -> tuple[Claim, ...]:
     """Return the claims on real texts, of the tables of `TABLES`, given those on the digits by their names."""
-    return tuple(
-        _on_texts(table, paper[name], *entry)
-        for table in TABLES
-        for name, entry in TEXTS.items()
-        if table != "lora_long" or name in LONG
-    )
+    cells = [(table, name) for table, (_, _, names) in TABLES.items() for name in names]
+    return tuple(_on_texts(table, paper[name], *TEXTS[name]) for table, name in cells)
 
 
 def _on_texts(table: str, claim: Claim, statement: str, whose: str, others: tuple[str, ...]) -> Claim:
     time = claim.id == "convergence-time"  # its target is nine tenths of the accuracy
     floor = FLOOR.format(f"nine tenths of the accuracy of {whose}" if time else whose)
     trained = "" if table == "texts" else LORA
-    prefix, data = TABLES[table]
+    prefix, data, _ = TABLES[table]
     added = ADDED if table == "texts" and claim.id in ("per-iteration", "no-split") else ""
     return replace(
         claim,

@@ -97,10 +97,9 @@ def last_layer(
     """
     top = LastLayer(net, centre, components, method)
     draw_head(top)
-    frozen = (
-        "classifier" if method == "ia3" else method
-    )  # peft knows IA3 by names that the layer has in a whole network
-    top = finetuned(top, "bert", method=frozen, rank=rank, alpha=alpha, dropout=0.0)
+    # IA3's scales are added here: peft knows its places by names that the layer has in a whole network.
+    of_peft = "classifier" if method == "ia3" else method
+    top = finetuned(top, "bert", method=of_peft, rank=rank, alpha=alpha, dropout=0.0)
     if method == "ia3":
         width, inner = net.config.hidden_size, net.config.intermediate_size
         for name, size in {"key_scale": width, "value_scale": width, "inner_scale": inner}.items():

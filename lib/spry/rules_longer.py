@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,8 @@ import pandas as pd
 from lib.report import Missing, Verdict, grade, last_round, need
 from lib.report.claims import NOT_JUDGED
 from lib.spry.experiments.adapted import HEAD
-from lib.spry.experiments.arms import MORE
 from lib.spry.experiments.finetuning import METHODS, RANKS
-from lib.spry.rules import FLOOR, RIVALS, Rule, Tables, by_seed, judged_at, listed
+from lib.spry.rules import FLOOR, RIVALS, Rule, Tables, at_ends, by_seed, judged_at, listed
 
 RANK_ONE = next(iter(RANKS))  # the released script's
 OTHERS = ("IA3", "BitFit", HEAD)
@@ -72,17 +72,12 @@ def _near_floor(table: pd.DataFrame, method: str) -> list[str]:
 def lora_best(tables: Tables) -> Verdict:
     """LoRA of rank one against the best of IA3, BitFit and the classifier alone, under Spry, paired by seed."""
     table = tables["peft"]
-    gains = {method: _over_others(table, method) for method in ("Spry", MORE, "FedAvg")}
+    gains = {method: _over_others(table, method) for method in METHODS}
     middles = {method: {a: float(np.median(v)) for a, v in gain.items()} for method, gain in gains.items()}
     measured = "; ".join(f"{method}: {listed(values)}" for method, values in middles.items())
-    low = _near_floor(table, "Spry")
-    if low:
-        return Verdict(
-            NOT_JUDGED, measured, f"Spry is within {FLOOR:g} of the commonest label's share: {'; '.join(low)}"
-        )
     middle, lowest = min(middles["Spry"].values()), min(values.min() for values in gains["Spry"].values())
     good, total = middle > 0.01 and lowest > 0, sum(float(values.sum()) for values in gains["Spry"].values())
-    return grade(total, reproduced=good, close=middle > 0, measured=measured)
+    return _with_remarks(table, grade(total, reproduced=good, close=middle > 0, measured=measured))
 
 
 @judged_at("peft")
@@ -92,15 +87,19 @@ def finetuning_size(tables: Tables) -> Verdict:
     found = {method: _by_size(table, method) for method in METHODS}
     measured = "; ".join(f"{method}: {listed(values)}" for method, values in found.items())
     ours, theirs = found["Spry"], found["FedAvg"]
-    low = _near_floor(table, "Spry")
-    if low:
-        return Verdict(
-            NOT_JUDGED, measured, f"Spry is within {FLOOR:g} of the commonest label's share: {'; '.join(low)}"
-        )
-    good = all(ours[a] <= -0.5 and theirs[a] - ours[a] >= 0.5 for a in ours)
-    near = all(ours[a] < min(0, theirs[a]) for a in ours)
+    good = all(ours[a] <= -0.5 and theirs[a] >= 0 for a in ours)
+    near = all(ours[a] <= -0.25 and ours[a] < theirs[a] for a in ours)
     total = sum(ours.values()) + sum(theirs.values())
-    return grade(total, reproduced=good, close=near, measured=f"rank correlation {measured}")
+    return _with_remarks(table, grade(total, reproduced=good, close=near, measured=f"rank correlation {measured}"))
+
+
+def _with_remarks(table: pd.DataFrame, verdict: Verdict) -> Verdict:
+    """Return `verdict`, not judged where Spry has hardly learnt, with the arms whose rate is at an end."""
+    low = _near_floor(table, "Spry")
+    floor = f"Spry is within {FLOOR:g} of the commonest label's share: {'; '.join(low)}" if low else ""
+    arms = table.assign(method=table["method"] + " with " + table["trained"])
+    detail = "; ".join(filter(None, [floor, at_ends(arms, tuple(arms["method"].unique()), table["lr"])]))
+    return replace(verdict, status=NOT_JUDGED if low else verdict.status, detail=detail)
 
 
 def _by_size(table: pd.DataFrame, method: str) -> Mapping[float, float]:

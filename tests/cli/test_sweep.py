@@ -279,9 +279,11 @@ def test_no_more_runs_at_a_time_than_fit_cores_and_memory(toy, monkeypatch):
 
 
 def test_the_longest_run_begins_first_and_results_keep_their_order(toy, monkeypatch):
-    plan = [jobs.make_job("toy", overrides={"seeds": seeds}) for seeds in (2, 3, 4, 5)]
-    seconds = dict(zip([job.hash for job in plan], (10.0, 30.0, None, 30.0), strict=True))
-    monkeypatch.setattr(pool, "estimate", lambda job: (seconds[job.hash], None))
+    short, long = {"preset": "quick"}, {"preset": "real"}
+    kinds = ((2, short), (2, long), (2, {"preset": "paper"}), (3, long))
+    plan = [jobs.make_job("toy", overrides={"seeds": seeds}, **kind) for seeds, kind in kinds]
+    seconds = {"quick": 10.0, "real": 30.0, "paper": None}
+    monkeypatch.setattr(pool, "estimate", lambda job: (seconds[job.preset], None))
     begun = []
 
     def bring(job, **options):

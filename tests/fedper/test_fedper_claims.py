@@ -133,6 +133,12 @@ def base_ablation(*drop, alone=0.45):
     return {"cifar10": with_tuning(deep), "cifar10_base": with_tuning(linear)}
 
 
+def test_batch_norm_is_not_judged_where_group_normalization_shows_no_crossing():
+    for group in ((0.2, 0.1), (0.005, -0.1)):
+        verdict = rules_images.batch_norm(batch_norm(group, (0.2, -0.1), (0.2, -0.1)))
+        assert verdict.status == "not judged" and "group normalization" in verdict.detail
+
+
 def cifar10_finetuned(four, eight, second=0.3):
     cells = {(k, "FedAvg + FT"): [0.5 + gain] for k, gain in ((4, four), (8, eight))}
     cells |= {(k, "FedPer 1"): [0.5] for k in (4, 8)} | {(k, "FedPer 2"): [second] for k in (4, 8)}
@@ -292,14 +298,18 @@ CASES = {
     ),
     "cifar10-skew": (
         cifar10_skew,
-        {YES: [(0.2, 0.1, -0.02)], NEARLY: [(0.2, 0.1, 0.05), (0.005, 0.3, -0.1)], NO: [(0.2, -0.1, 0.15)]},
+        {
+            YES: [(0.2, 0.1, -0.02)],
+            NEARLY: [(0.2, 0.1, 0.05), (0.2, 0.3, -0.005)],
+            NO: [(0.2, -0.1, 0.15), (-0.05, 0.0, -0.06), (0.0, 0.0, -0.01)],
+        },
     ),
     "batch-norm": (
         batch_norm,
         {
             YES: [((0.2, -0.1), (0.1, -0.1), (0.3, -0.2))],
             NEARLY: [((0.2, -0.1), (0.1, 0.1), (0.3, -0.2)), ((0.2, -0.1), (0.1, -0.1), (-0.3, -0.2))],
-            NO: [((0.2, -0.1), (-0.1, -0.1), (0.3, 0.2))],
+            NO: [((0.2, -0.1), (-0.1, -0.1), (0.3, 0.2)), ((0.2, -0.1), (0.005, -0.1), (0.3, -0.005))],
         },
     ),
     "less-spread": (less_spread, {YES: [(-0.05, -0.01)], NEARLY: [(-0.05, -0.01, 0.01)], NO: [(0.01, 0.02)]}),
@@ -343,7 +353,7 @@ CASES = {
         {
             YES: [(0.2, 0.1, -0.02)],
             NEARLY: [(0.2, 0.1, 0.05), (0.2, 0.1, -0.005)],
-            NO: [(0.2, 0.1, 0.15), (-0.1, 0, 0)],
+            NO: [(0.2, 0.1, 0.15), (-0.1, 0, 0), (-0.05, 0, -0.06)],
         },
     ),
     "flickr": (

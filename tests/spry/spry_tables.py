@@ -216,4 +216,4 @@ def best_way(*gains):
 def by_size(ours, theirs):
     """Return ways whose accuracy falls by rank of size, times `ours` under Spry and `theirs` under FedAvg, by way."""
     rank = np.array((2, 5, 6, 3, 4, 1)) / 20
-    return ways(Spry=(0.6 - ours * rank)[:, None], FedAvg=(0.6 - np.array(theirs) * rank)[:, None])
+    return ways(Spry=(0.6 - np.array(ours) * rank)[:, None], FedAvg=(0.6 - np.array(theirs) * rank)[:, None])

@@ -7,15 +7,18 @@ import pandas as pd
 import pytest
 from spry_tables import bias, runs, ways
 
+from lib.jobs import make_job
 from lib.spry import figures, rules_memory, rules_theory
 from lib.spry.experiments import arms
 from lib.spry.experiments.finetuning import METHODS, WAYS, way_arm
 from lib.spry.experiments.longer import LONG, longer_tasks
 from lib.spry.experiments.methods import NAMES, PROTOCOLS, digits_problem
+from lib.spry.experiments.real import ALL, real_tasks
 from lib.spry.experiments.skew import skew_tasks
+from lib.tables import chosen
 
 PARAMETERS = {
-    "data_sets": ["digits", "ag-news", "sst2"],
+    "data_sets": ["digits", "ag-news", "sst2", "multirc"],
     "rates": [0.1, 1.0],
     "rounds": 3,
     "lora_rounds": 2,
@@ -31,14 +34,24 @@ def test_every_cell_of_a_longer_table_is_a_piece_of_its_own():
         "skew": 3 * len((*NAMES, *PROTOCOLS)),
         "lora_long": 2 * len(LONG),
         "peft": 2 * len(WAYS) * len(METHODS),
-        "multirc": counts["multirc"],
+        "multirc": 2 * len(ALL),
     }
-    assert {task.table for task in longer_tasks(PARAMETERS | {"data_sets": ["digits"]})} == {"skew"}
+    for data, table in (("digits", "skew"), ("multirc", "multirc")):
+        assert {task.table for task in longer_tasks(PARAMETERS | {"data_sets": [data]})} == {table}
+    assert not longer_tasks(PARAMETERS | {"data_sets": ["sst2"]})
     skew = next(task for task in tasks if task.table == "skew")
     assert skew.options["rates"] == (0.1, 1.0) and len(skew.options["seeds"]) == 5
     long = next(task for task in tasks if task.table == "lora_long").options
     assert (long["rounds"], long["tuning_rounds"]) == (8, 4) and long["rates"] == (0.0025, 0.01, 0.04, 0.16, 0.64)
     assert all(len(pickle.dumps(task)) < 10_000 for task in tasks)
+
+
+def test_multirc_is_computed_once():
+    assert real_tasks(["multirc"]) == []
+    real = make_job("spry", "real", {})
+    assert {task.table for task in chosen(real, [])} == {"texts", "lora", "skew", "lora_long", "peft", "multirc"}
+    only = chosen(real, ["multirc"])
+    assert len(only) == 2 * len(ALL) and {task.options["data"] for task in only} == {"multirc"}
 
 
 def test_a_rate_is_chosen_in_as_many_rounds_as_asked_for(monkeypatch):
@@ -66,12 +79,17 @@ def test_label_skew_is_run_and_read():
     shown = figures.skew_table(table)
     assert shown.columns.tolist() == ["method", "α = 100", "α = 0.1"] and len(shown) == 3
     assert "rate 1" in shown.to_string() and "highest" not in shown.to_string()
-    assert "rate 1 (highest)" in figures.skew_table(table, rates=(0.1, 1.0)).to_string()
+    some = figures.skew_table(table.assign(lr=table["lr"].mask(table["method"] == "Spry", 0.1)))
+    assert some.to_string().count("rate 1 (highest)") == 4 and some.to_string().count("rate 0.1 (lowest)") == 2
 
 
-def test_a_label_skew_figure_names_the_least_and_the_most_that_is_lost():
-    table = runs(FedAvg={100.0: 0.9, 0.1: 0.8}, Spry={100.0: 0.8, 0.1: 0.5}, FedMeZO={100.0: 0.7, 0.1: 0.5})
-    assert "FedAvg 0.10, Spry 0.30, Spry 0.30" in figures.by_skew(table).scarce_caption
+@pytest.mark.parametrize(
+    ("zero_order", "said"),
+    [(0.5, ": FedAvg 0.00, Spry 0.30."), (0.3, ": FedAvg 0.00, Spry 0.30, the most, FedMeZO, 0.40.")],
+)
+def test_a_label_skew_figure_says_what_backpropagation_and_spry_lose(zero_order, said):
+    table = runs(FedAvg={100.0: 0.9, 0.1: 0.904}, Spry={100.0: 0.8, 0.1: 0.5}, FedMeZO={100.0: 0.7, 0.1: zero_order})
+    assert said in figures.by_skew(table).scarce_caption
 
 
 def test_ways_to_finetune_are_read_by_size():
@@ -79,6 +97,11 @@ def test_ways_to_finetune_are_read_by_size():
     first = shown[shown["α"] == "1"]
     assert first["trained"].tolist()[0] == "classifier alone" and first["weights"].is_monotonic_increasing
     assert first["FedAvg"].tolist()[0] == "0.50 (0.50–0.50)" and set(first["texts"]) == {"AG News"}
+    tuned = ways(FedAvg=0.4)["peft"]
+    high = (tuned["method"] == "FedAvg") & (tuned["trained"] == "IA3") & (tuned["alpha"] == 1)
+    some = figures.ways(tuned.assign(lr=tuned["lr"].mask(high, 2.0))).set_index(["α", "trained"])
+    assert some.loc[("1", "IA3"), "FedAvg"] == "0.40 (0.40–0.40), highest rate"
+    assert some["FedAvg"].str.endswith("lowest rate").sum() == 11
     with pytest.raises(ValueError, match="no way to finetune 'all'"):
         way_arm("all")
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from lib.report.style import COLOURS
 from lib.spry import figures
@@ -12,6 +13,7 @@ from lib.spry.experiments.arms import named_arms, operations_to, run_rows, tuned
 from lib.spry.experiments.methods import NAMES as KNOWN
 from lib.spry.experiments.methods import PROTOCOLS, RELEASED, digits_problem
 from lib.spry.figures.methods import FAMILIES, LOOKS
+from lib.spry.forward_gradient import forward_gradient
 
 NAMES = ("FedAvg", "Spry", "Spry, more directions", "FedFGD", "FedMeZO", "Spry + Yogi")
 SMALL = {"rates": (1.0, 8.0), "rounds": 2, "sweep_rounds": 2, "seeds": 2, "perturbations": (1, 2), "cohorts": (2,)}
@@ -155,4 +157,16 @@ def test_released_defects():
     assert table.loc["late clients"].tolist() == [1.0, 0.0]
     assert table.loc["gate"].tolist() == [1.0, (3 * 1 + 5) / 4]
     assert table.loc["zero start", "right"] == 1
-    assert table.loc["zero start", "released"] == pytest.approx(129 / 65, rel=0.02)  # (2 n + 1) / (n + 1), n = 64
+    assert table.loc["zero start", "released"] == 129 / 65  # (2 n + 1) / (n + 1), n = 64
+
+
+def test_half_of_the_error_of_loras_first_step_is_noise_in_a():
+    """A loss linear in ``B A x`` at B = 0, with directions drawn."""
+    generator, width = torch.Generator().manual_seed(0), 64
+    x, target, a = (torch.randn(width, generator=generator) for _ in range(3))
+    params = {"A": a, "B": torch.zeros(width)}
+    v = {name: torch.randn(2000, width, generator=generator) for name in params}
+    found = forward_gradient(lambda p: (p["B"] @ target) * (p["A"] @ x), params, v, at_once=True)
+    error_b = (found.jvps[:, None] * v["B"] - (a @ x) * target).square().sum(dim=1).mean()
+    error_a = (found.jvps[:, None] * v["A"]).square().sum(dim=1).mean()
+    assert float((error_a + error_b) / error_b) == pytest.approx(129 / 65, rel=0.02)

@@ -136,7 +136,7 @@ def test_a_machine_without_the_encoder_reads_the_files(texts, tmp_path, monkeypa
 
 
 def test_the_tables_come_in_pieces():
-    parameters = {"data_sets": ["digits", "ag-news", "sst2"], "text_rates": [0.1, 1.0], "rates": [1.0]}
+    parameters = {"data_sets": ["digits", "ag-news", "sst2", "multirc"], "text_rates": [0.1, 1.0], "rates": [1.0]}
     parameters |= {"lora_rounds": 2, "text_rounds": 2, "rounds": 2, "seeds": 3, "zero_order_k": 4, "candidates": 3}
     every = real.tasks_of(parameters)
     assert {"skew", "lora_long", "peft", "multirc"} < {task.table for task in every}
@@ -213,7 +213,8 @@ def test_a_page_without_a_recorded_run_says_so():
     assert "--only lora_long" in figures.texts(None, "ag-news", name="lora_long").scarce_caption
     assert "Not recorded yet" in figures.by_skew(None).scarce_caption
     for empty, name in ((figures.skew_table, "skew"), (figures.ways, "peft"), (figures.levels, "multirc")):
-        assert f"--only {name}" in empty(None)["not recorded yet"][0]
+        said = empty(None)["not recorded yet"][0]
+        assert f"--only {name} --out spry-longer`" in said and said.endswith("to `results/spry/longer`")
     assert len(figures.ranking(None)) == 0
 
 

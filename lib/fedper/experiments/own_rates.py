@@ -55,7 +55,7 @@ class Arm:
         seed = int(rows["seed"].iloc[0])
         found = np.zeros(1)
         if history is not None:
-            trained = method(self.name, self.build, self.plan.local, seed=seed)
+            trained = self.make(self.name, self.build, self.plan.local, seed=seed)
             algorithm = _tuner(trained, self.name, self.build, lr, epochs)
             clients = self.federation(seed=seed).to(self.plan.device)
             found = evaluate(algorithm, history, clients, round=self.plan.rounds, seed=seed)

@@ -64,25 +64,7 @@ def real_tasks(
     cells = [{"classes_per_client": (k,), "methods": (name,)} for k in many_classes for name in MANY_METHODS]
     tasks += [Task("many_classes", accuracy_on_many_classes, whole | cell) for cell in cells]
     if "cifar10" in data_sets:
-        whole |= {"plan": cifar10_plan or plan}
-        cells = [{"classes_per_client": (k,), "methods": (name,)} for k, name in NETWORK_CELLS]
-        one = {"image_size": image_size, "rates": NETWORK_RATES} | whole
-        for name in networks:
-            network(name, image_size)  # refuses a name before anything is computed
-        tasks += [
-            Task("cifar10_networks", networks_on_cifar10, one | {"networks": (n,)} | c) for n in networks for c in cells
-        ]
-        cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (4, 8, 10) for name in CIFAR10_METHODS]
-        cells += [{"classes_per_client": (4,), "methods": (name,)} for name in CIFAR10_RIVALS]
-        tasks += [Task("cifar10", accuracy_on_cifar10, whole | cell) for cell in cells]
-        base = {"build": linear_images, "classes_per_client": (4,), "methods": ("FedPer 1",)}
-        tasks.append(Task("cifar10_base", accuracy_on_cifar10, whole | base))
-        cells = [{"classes_per_client": (k,), "methods": ("FedPer 3",)} for k in (4, 8, 10)]
-        tasks += [Task("cifar10_units", accuracy_on_cifar10, whole | cell) for cell in cells]
-        cells = [{"alphas": (alpha,), "methods": (name,)} for alpha in CIFAR10_ALPHAS for name in SKEW_METHODS]
-        tasks += [Task("cifar10_skew", cifar10_by_skew, whole | cell) for cell in cells]
-        cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (4, 10) for name in (*POLICIES, FEDBN)]
-        tasks += [Task("cifar10_norm", normalizations_on_cifar10, whole | cell) for cell in cells]
+        tasks += _cifar10_tasks(networks, image_size, whole | {"plan": cifar10_plan or plan})
     whole = {"plan": plan, "seeds": seeds, "seed": seed}
     if "cifar100" in data_sets:
         cells = [{"classes_per_client": (k,), "methods": (name,)} for k in (10, 100) for name in METHODS]
@@ -93,6 +75,29 @@ def real_tasks(
         ranges = [{"plan": plan, "seeds": 1, "seed": s} for s in range(seed, seed + seeds)]
         tasks += [Task("flickr", accuracy_on_flickr, one) for one in ranges]
     return tasks
+
+
+def _cifar10_tasks(networks: Sequence[str], image_size: int, whole: Mapping[str, Any]) -> list[Task]:
+    """Return the pieces on CIFAR-10; `whole` are the options that all have."""
+
+    def cells(ks: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
+        return [{"classes_per_client": (k,), "methods": (name,)} for k in ks for name in names]
+
+    one = {"image_size": image_size, "rates": NETWORK_RATES} | whole
+    tasks = []
+    for name in networks:
+        network(name, image_size)  # refuses a name before anything is computed
+        found = [{"networks": (name,), "classes_per_client": (k,), "methods": (arm,)} for k, arm in NETWORK_CELLS]
+        tasks += [Task("cifar10_networks", networks_on_cifar10, one | cell) for cell in found]
+    small = cells((4, 8, 10), CIFAR10_METHODS) + cells((4,), CIFAR10_RIVALS)
+    tasks += [Task("cifar10", accuracy_on_cifar10, whole | cell) for cell in small]
+    (base,) = cells((4,), ("FedPer 1",))
+    tasks.append(Task("cifar10_base", accuracy_on_cifar10, whole | base | {"build": linear_images}))
+    tasks += [Task("cifar10_units", accuracy_on_cifar10, whole | cell) for cell in cells((4, 8, 10), ("FedPer 3",))]
+    skewed = [{"alphas": (alpha,), "methods": (name,)} for alpha in CIFAR10_ALPHAS for name in SKEW_METHODS]
+    tasks += [Task("cifar10_skew", cifar10_by_skew, whole | cell) for cell in skewed]
+    batch = cells((4, 10), (*POLICIES, FEDBN))
+    return tasks + [Task("cifar10_norm", normalizations_on_cifar10, whole | cell) for cell in batch]
 
 
 def tasks_of(parameters: Mapping[str, Any]) -> list[Task]:

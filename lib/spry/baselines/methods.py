@@ -30,7 +30,7 @@ METHODS: dict[str, tuple[type[Spry], dict[str, Any]]] = {
 
 # The authors' code: unmatched servers, dropout noise inside differences, and its defects.
 AS_RELEASED: dict[str, dict[str, Any]] = {
-    "Spry": {"personal_epochs": 5, "aggregation": "as_released", "assignment": "as_released", "lora_a_waits": False},
+    "Spry": {"personal_epochs": 5, "aggregation": "as_released", "assignment": "as_released"},
     "FedMeZO": {"server": fedavg, "dropout_mode": "eval"},
     "Baffle+": {"server": fedavg, "dropout_mode": "as_released", "scale_as_released": True},
     "FwdLLM+": {"dropout_mode": "as_released", "repeat_as_released": True, "gate": math.inf},

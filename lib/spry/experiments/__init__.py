@@ -13,13 +13,11 @@ from lib.spry.experiments.estimator import estimator_error, one_step_error
 from lib.spry.experiments.memory import memory_by_depth, paper_predictions
 from lib.spry.experiments.methods import digits_tables
 from lib.spry.experiments.real import real_tables
-from lib.spry.experiments.skew import RATES as SKEW_RATES
 from lib.spry.experiments.splitting import splitting_rounds
 from lib.spry.experiments.tangents import tangents
 
 __all__ = [
     "LORA_RATES",
-    "SKEW_RATES",
     "WIDER_LORA_RATES",
     "communication_table",
     "convergence_floor",

@@ -7,7 +7,6 @@ from lib.spry.experiments.arms import arm_options, named_arms, tuned_arm
 from lib.spry.experiments.methods import NAMES, PROTOCOLS, digits_problem
 
 ALPHAS = (100.0, 1.0, 0.1)
-RATES = (0.02, 0.1, 0.5, 2.5, 12.5, 60.0, 300.0)  # those of the real preset
 METHODS = (*PROTOCOLS, *reversed(NAMES))  # the longest first, as several processes share them
 
 
@@ -15,7 +14,7 @@ def skew_tasks(
     *,
     alphas: Sequence[float] = ALPHAS,
     methods: Sequence[str] = METHODS,
-    rates: Sequence[float] = RATES,
+    rates: Sequence[float],
     rounds: int = 40,
     seeds: int = 5,
     tuning_seeds: int = 3,

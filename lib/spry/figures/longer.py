@@ -1,18 +1,16 @@
 """What the longer tables show: accuracy by label skew, and by what is trained."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 from matplotlib.figure import Figure
 
 from lib.report.grids import ends_of
 from lib.report.intervals import last_round, summarize
 from lib.report.style import describe, new_figure, series
-from lib.spry.experiments.arms import MORE
+from lib.spry.experiments.finetuning import METHODS
 from lib.spry.experiments.real import TITLES
-from lib.spry.figures.methods import ABOVE, BEHIND, INTERVALS, LOOKS, REFERENCE, absent, command, families_in
+from lib.spry.figures.methods import ABOVE, BEHIND, INTERVALS, LOOKS, REFERENCE, absent, families_in, kept
 
-SHOWN = ("FedAvg", "Spry", MORE)
+SHOWN = METHODS[::-1]
 
 
 def by_skew(table: pd.DataFrame | None) -> Figure:
@@ -37,24 +35,33 @@ def by_skew(table: pd.DataFrame | None) -> Figure:
         axis.legend(title=title, **ABOVE)
     axes[0, 0].set_ylabel("final accuracy")
     middle = found.pivot_table(index="method", columns="alpha", values="median")
-    lost = (middle[alphas[0]] - middle[alphas[-1]]).sort_values()
-    listed = f"{lost.index[0]} {lost.iloc[0]:.2f}, Spry {lost['Spry']:.2f}, {lost.index[-1]} {lost.iloc[-1]:.2f}"
-    caption = f"""Accuracy lost from $\\alpha={alphas[0]:g}$ to {alphas[-1]:g}, the least, Spry's and the most:
-        {listed}. {rows["seed"].nunique()} seeds, {rows["round"].max()} rounds, each method at its own rate for each
+    listed = _lost(middle[alphas[0]] - middle[alphas[-1]])
+    caption = f"""Accuracy lost from $\\alpha={alphas[0]:g}$ to {alphas[-1]:g}: {listed}.
+        {rows["seed"].nunique()} seeds, {rows["round"].max()} rounds, each method at its own rate for each
         $\\alpha$. Grey are the methods of the other families, dotted Spry. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Final accuracy against Dirichlet alpha by family. Lost: {listed}.")
 
 
-def skew_table(table: pd.DataFrame | None, *, rates: Sequence[float] = ()) -> pd.DataFrame:
+def _lost(lost: pd.Series) -> str:
+    """Say what FedAvg and Spry lose, and who loses the most if it is another method; zero has no sign."""
+    named = [name for name in ("FedAvg", "Spry") if name in lost]
+    words = [f"{name} {round(lost[name], 2) + 0.0:.2f}" for name in named]
+    most = lost.idxmax()
+    if lost[most] > lost[named].max():
+        words.append(f"the most, {most}, {lost[most]:.2f}")
+    return ", ".join(words)
+
+
+def skew_table(table: pd.DataFrame | None) -> pd.DataFrame:
     """Return the final accuracy of each method by alpha, with its interval and rate, the most accurate first.
 
-    `rates` are the learning rates to choose from; one at an end of them says so.
+    The lowest and the highest rate that any method has, which may be the ends of those tried, say so.
     """
     if table is None:
         return _unrecorded("skew")
     rows = last_round(table)
     found = summarize(rows, ["method", "alpha"], "accuracy")
-    rate, ends = rows.groupby(["method", "alpha"])["lr"].first(), ends_of(rates)
+    rate, ends = rows.groupby(["method", "alpha"])["lr"].first(), ends_of(rows["lr"])
     said = {key: f"{value:g}{f' ({ends[value]})' if value in ends else ''}" for key, value in rate.items()}
     cells = [
         f"{r.median:.2f} ({r.low:.2f}–{r.high:.2f}), rate {said[r.method, r.alpha]}"
@@ -68,14 +75,18 @@ def skew_table(table: pd.DataFrame | None, *, rates: Sequence[float] = ()) -> pd
 
 
 def ways(table: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the final accuracy by what is trained, a column a method (`experiments.finetuning`)."""
+    """Return the final accuracy by what is trained, a column a method (`experiments.finetuning`).
+
+    The lowest and the highest rate that any arm has, which may be the ends of those tried, say so.
+    """
     if table is None:
         return _unrecorded("peft")
     columns = ["texts", "α", "trained", "weights", *SHOWN]
-    found = []
+    found, ends = [], ends_of(table["lr"])
     for (name, alpha, way), part in last_round(table).groupby(["data", "alpha", "trained"], sort=False):
         spread = summarize(part, ["method"], "accuracy").set_index("method")
-        cells = [f"{spread['median'][m]:.2f} ({spread['low'][m]:.2f}–{spread['high'][m]:.2f})" for m in SHOWN]
+        said = {m: f", {ends[lr]} rate" if lr in ends else "" for m, lr in part.groupby("method")["lr"].first().items()}
+        cells = [f"{spread['median'][m]:.2f} ({spread['low'][m]:.2f}–{spread['high'][m]:.2f}){said[m]}" for m in SHOWN]
         found.append([TITLES[name], alpha, way, part["weights"].iloc[0], *cells])
     rows = pd.DataFrame(found, columns=columns).sort_values(["α", "weights"], ascending=[False, True])
     rows = rows.reset_index(drop=True)
@@ -96,4 +107,4 @@ def levels(table: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def _unrecorded(name: str) -> pd.DataFrame:
-    return pd.DataFrame({"not recorded yet": [f"`{command(name)}`"]})
+    return pd.DataFrame({"not recorded yet": [kept(name)]})

@@ -201,9 +201,17 @@ def with_epochs(comparison: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def command(name: str = "") -> str:
-    """Return the command that records the longer table `name`, or those of the real preset."""
-    longer = f"python -m lib.tables spry --preset real --only {name} --out results/spry/longer"
+    """Return the command that computes the longer table `name`, or that records those of the real preset.
+
+    What the former writes becomes the record when it is moved (`kept`).
+    """
+    longer = f"python -m lib.tables spry --preset real --only {name} --out spry-longer"
     return longer if name else "scarce run spry --preset real --record"
+
+
+def kept(name: str) -> str:
+    """Return the command that computes the longer table `name`, and where its folder is moved to."""
+    return f"`{command(name)}`, then move `spry-longer` to `results/spry/longer`"
 
 
 def absent(name: str = "") -> Figure:
@@ -211,7 +219,8 @@ def absent(name: str = "") -> Figure:
     fig, axes = new_figure(width=5.6, height=1.2)
     axes[0, 0].text(0.5, 0.5, "no recorded run", ha="center", va="center")
     axes[0, 0].set_axis_off()
-    caption = f"Not recorded yet: `{command(name)}` computes and keeps what belongs here."
+    how = kept(name) if name else f"`{command()}`"
+    caption = f"Not recorded yet. What computes and keeps what belongs here: {how}."
     return describe(fig, caption=caption, alt="A picture that says that there is no recorded run.")
 
 
