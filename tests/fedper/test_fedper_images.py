@@ -97,11 +97,13 @@ def test_policies_stand_beside_group_normalization(noisy_images):
     )
     group = accuracy_on_cifar10(classes_per_client=(4, 10), methods=("FedAvg", "FedPer 2"), **OPTIONS)
     table = normalizations(group, batch)
-    assert table.groupby("method").size().to_dict() == dict.fromkeys(
+    assert set(table["use"]) == {"tuning", "judging"}
+    assert judging(table).groupby("method").size().to_dict() == dict.fromkeys(
         ("FedAvg, group norm", "FedPer 2, group norm", "FedAvg, statistics kept", "FedBN"), 2
     )
     assert set(table["classes_per_client"]) == {4} and set(table["round"]) == {2}
-    assert "FedBN" in figures.comparison(table).scarce_caption
+    caption = figures.comparison(table).scarce_caption
+    assert "FedBN" in caption and "; ." not in caption and "at an end of the learning rates" in caption
 
 
 def test_the_network_differs_in_its_normalization_alone():

@@ -13,7 +13,6 @@ from lib.federated.types import Algorithm
 from lib.fedper.experiments.arms import Plan, Progress
 from lib.fedper.experiments.images import CNN, pooled
 from lib.fedper.experiments.own_rates import RATES, Arm, at_own_rate
-from lib.fedper.experiments.rates import judging
 from lib.fedper.federations import class_federation
 from lib.fedper.fedper import fedper
 from lib.fedper.split import by_name
@@ -78,10 +77,9 @@ def normalizations_on_cifar10(
 
 
 def normalizations(group: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
-    """Return the judged last rows of `batch` (`normalizations_on_cifar10`) and of the same methods in `group`.
+    """Return the last rows of `batch` (`normalizations_on_cifar10`) and of the same methods in `group`, tuned or judged.
 
     `group` are rows of `images.accuracy_on_cifar10`, whose network differs in its normalization alone.
     """
     group = group[group["method"].isin(GROUP) & group["classes_per_client"].isin(batch["classes_per_client"])]
-    both = [last_round(judging(rows)) for rows in (group.replace({"method": GROUP}), batch)]
-    return pd.concat(both, ignore_index=True)
+    return pd.concat([last_round(rows) for rows in (group.replace({"method": GROUP}), batch)], ignore_index=True)

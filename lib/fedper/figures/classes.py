@@ -172,11 +172,11 @@ def comparison(table: pd.DataFrame) -> Figure:
     final = medians(table, "classes_per_client")
     best = "; ".join(f"$k={k}$: {_ranking(final.loc[k])}" for k in ks)
     leaders = ", ".join(f"{final.loc[k].idxmax()} {final.loc[k].max():.3f} ($k={k}$)" for k in ks)
-    extra = "; ".join(text for name, text in EXTRA_WORK.items() if name in set(table["method"]))
+    extra = "".join(f"; {text}" for name, text in EXTRA_WORK.items() if name in set(table["method"]))
     own = f", each at its own learning rate ({chosen_rates(table, ks)})" if tuned else ""
     ends = at_ends(everything, table[table["classes_per_client"].isin(ks)], ["method"]) if tuned else ""
     own += f" ({ends})" if ends else ""
-    caption = f"""Same network and partitions for all{own}; {extra}. The most accurate method is {leaders}. Points are
+    caption = f"""Same network and partitions for all{own}{extra}. The most accurate method is {leaders}. Points are
         medians over seeds, bars the range over seeds."""
     return describe(fig, caption=caption, alt=f"Final accuracy by method, one panel a k. {best}.")
 
