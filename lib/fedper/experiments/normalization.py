@@ -77,9 +77,10 @@ def normalizations_on_cifar10(
 
 
 def normalizations(group: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
-    """Return the last rows of `batch` (`normalizations_on_cifar10`) and of the same methods in `group`, tuned or judged.
+    """Return the last rows of `batch` (`normalizations_on_cifar10`) and of the same methods in `group`.
 
-    `group` are rows of `images.accuracy_on_cifar10`, whose network differs in its normalization alone.
+    `group` are rows of `images.accuracy_on_cifar10`, whose network differs in its normalization alone. Rows of use
+    "tuning" are kept.
     """
     group = group[group["method"].isin(GROUP) & group["classes_per_client"].isin(batch["classes_per_client"])]
     return pd.concat([last_round(rows) for rows in (group.replace({"method": GROUP}), batch)], ignore_index=True)
