@@ -160,10 +160,18 @@ def scoreboard_figure_text(rows: pd.DataFrame) -> str:
             f":alt: Stacked bars of verdicts. {told}.",
             ":width: 691px",
             "",
-            f"Every claim judged so far, counted once, at the largest scale at which it was judged. {told}.",
+            f"{_reproduced(bars)} Every claim is counted once, at the largest scale at which it was judged.",
             "```",
         ]
     )
+
+
+def _reproduced(bars: dict[str, dict[str, int]]) -> str:
+    """Return how many claims of each bar are reproduced, as a sentence."""
+    counts = {name: (bar.get("reproduced", 0), sum(bar.values())) for name, bar in bars.items()}
+    good, every = (sum(pair[place] for pair in counts.values()) for place in (0, 1))
+    parts = ", ".join(f"{done} of {all_} ({name})" for name, (done, all_) in counts.items() if all_)
+    return f"Of {every} claims {good} are reproduced: {parts}."
 
 
 def scoreboard_text(rows: pd.DataFrame) -> str:

@@ -235,7 +235,7 @@ COMPANIONS = (
     ),
     Claim(
         "edge",
-        "In ONNX Runtime, one image and one thread, the minimal student is several times as fast as the teacher",
+        "In ONNX Runtime, one image and one thread, the minimal student is at least twice as fast as the teacher",
         COMPANION,
         "",
         "between 0.1 and 0.5 of the teacher's time; close below 0.7",

@@ -108,7 +108,7 @@ def any_units(table: pd.DataFrame, *ks: int) -> Verdict:
         for units in (1, 2, 3)
     }
     worst = min(gains, key=gains.get)
-    measured = f"smallest median gain {gains[worst]:+.3f} (k={worst[0]}, {worst[1]} personal units)"
+    measured = f"smallest median gain {gains[worst]:+.3f} (k={worst[0]}, FedPer {worst[1]})"
     good = sum(gain > 0.02 for gain in gains.values())
     detail = beside_alone(table, f"FedPer {worst[1]}", worst[0])
     return grade(
@@ -208,7 +208,8 @@ def best_units(tables: Tables) -> Verdict:
     good = wide.ge(wide.max(axis=1) - TIE, axis=0)
     best = good.idxmax(axis=1)  # the fewest units of those
     inner = [k for k in best.index if best[k] > 0 and not good.loc[k, wide.columns.max()]]
-    measured = "best units: " + ", ".join(f"{units:g} (k={k})" for k, units in best.items())
+    told = ", ".join(f"{units:g} (k={k})" for k, units in best.items())
+    measured = f"best units (the fewest within {TIE:g} of the best): {told}"
     falls = bool((np.diff(best) <= 0).all()) and best.iloc[0] > best.iloc[-1]
     detail = f"sharing some and keeping some is best at k = {', '.join(map(str, inner)) or 'none'}"
     return grade(best.iloc[0], reproduced=falls and bool(inner), close=falls, measured=measured, detail=detail)

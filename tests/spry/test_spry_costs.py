@@ -61,7 +61,7 @@ def test_communication_figure():
     table = communication_table()
     assert set(table["clients"]) == {10, 100}
     caption = figures.communication(table).scarce_caption
-    assert "10 times with 10 clients and 50 times with 100 clients" in caption
+    assert "by 10 with 10 clients and by 50 with 100 clients" in caption
 
 
 def test_unknown_names():

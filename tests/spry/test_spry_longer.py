@@ -85,7 +85,7 @@ def test_label_skew_is_run_and_read():
 
 @pytest.mark.parametrize(
     ("zero_order", "said"),
-    [(0.5, ": FedAvg 0.00, Spry 0.30."), (0.3, ": FedAvg 0.00, Spry 0.30, the most, FedMeZO, 0.40.")],
+    [(0.5, ": FedAvg 0.00, Spry 0.30 (diff"), (0.3, ": FedAvg 0.00, Spry 0.30; the most by FedMeZO, 0.40 (diff")],
 )
 def test_a_label_skew_figure_says_what_backpropagation_and_spry_lose(zero_order, said):
     table = runs(FedAvg={100.0: 0.9, 0.1: 0.904}, Spry={100.0: 0.8, 0.1: 0.5}, FedMeZO={100.0: 0.7, 0.1: zero_order})

@@ -80,5 +80,6 @@ def oracle(students: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     ratio = least["reward"] / top["reward"] if top["reward"] else np.nan
     caption = f"""A teacher with {len(students)} students, all trained (left): the best one keeps {top["kept"]:.0%} of
         the free layers, and the minimal student has {ratio:.2f} of its reward. Right: the best reward so far. Found the
-        best of all in the end: {"; ".join(notes)}. {over_seeds(curves, points="Lines", marks="bands")}"""
+        best of all in the end: {"; ".join(notes)}; medians over seeds.
+        {over_seeds(curves, points="Lines", marks="bands")}"""
     return describe(fig, caption=caption, alt=f"All students, and search curves. Found the best: {'; '.join(notes)}.")

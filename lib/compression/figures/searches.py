@@ -47,7 +47,7 @@ def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), labe
         some = means[means["method"] == method]
         ends = [some[some["iteration"] == edge(some["iteration"])] for edge in (min, max)][: 1 if count == 1 else 2]
         reward, accuracy, size = (
-            f"{words} {' to '.join(f'{end[value].median():.3f}' for end in ends)}"
+            f"{words} {' to '.join(f'{end[value].median():.3g}' for end in ends)}"
             for value, words in (("reward", "reward"), ("a", "accuracy / teacher's"), ("c", "parameters / teacher's"))
         )
         minimal = ", minimal students " + " to ".join(f"{end['minimal'].median():.0%}" for end in ends)
@@ -76,11 +76,19 @@ def _grown(means: pd.DataFrame, noise: bool) -> str:
     return f"{means['method'].iloc[0]}: {minimal}{worth}. "
 
 
-def comparison(final: pd.DataFrame, *, label: str = "", noise: str = "", record: pd.DataFrame | None = None) -> Figure:
+def comparison(
+    final: pd.DataFrame,
+    *,
+    label: str = "",
+    noise: str = "",
+    record: pd.DataFrame | None = None,
+    apart: tuple[str, ...] = (),
+) -> Figure:
     """Draw test accuracy, time, compression and reward of what each method found, with intervals over seeds.
 
     With a remark on the `noise` of times the caption has accuracy and size first, and the reward with it at the end.
-    A `record` of more seeds is drawn in grey below each method, and leads the caption.
+    A `record` of more seeds is drawn in grey below each method, and leads the caption. Methods `apart`, timed with
+    other searches, are drawn but not ranked.
     """
     panels = (
         ("test", "test accuracy"), ("t", "time / teacher's"), ("compression", "compression"), ("reward", "reward"),
@@ -100,8 +108,9 @@ def comparison(final: pd.DataFrame, *, label: str = "", noise: str = "", record:
     rewards = _by_method(final, "reward", names, 3)
     sizes = f"Compression: {_by_method(final, 'compression', names, 1)}"
     notes = f"Test accuracy: {_by_method(final, 'test', names, 3)}. {sizes}" if noise else f"Reward: {rewards}"
-    lead = _finding(final if record is None else record[record["method"].isin(names)], bool(noise))
-    lead += "" if record is None else _lead(record, names)
+    ranked = final if record is None else record[record["method"].isin(names)]
+    lead = _finding(ranked[~ranked["method"].isin(apart)], bool(noise))
+    lead = lead if record is None else _lead(record, names, lead)
     notes = notes if record is None else f"In this run, {notes[0].lower()}{notes[1:]}"
     caption = f"""{label}{lead}The student that each method chose on validation images, trained anew and judged on test
         images (dashed: the teacher's accuracy). {notes}.
@@ -149,12 +158,13 @@ def _bar(axis: Axes, values: pd.Series, height: float, style: dict[str, str]) ->
         axis.errorbar([mid], [height], xerr=[[mid - low], [high - mid]], capsize=2, **style)
 
 
-def _lead(record: pd.DataFrame, names: list[str]) -> str:
-    """Return what a recorded table of more seeds says of the reward, for the beginning of a caption."""
+def _lead(record: pd.DataFrame, names: list[str], finding: str) -> str:
+    """Return the `finding` of a recorded table of more seeds and its rewards, for the beginning of a caption."""
     some = record[record["method"].isin(names)]
     if some.empty:
         return ""
-    return f"Reward over {some['seed'].nunique()} recorded seeds (grey): {_by_method(some, 'reward', names, 3)}. "
+    told, rewards = f"{finding[:1].lower()}{finding[1:]}", _by_method(some, "reward", names, 3)
+    return f"Over {some['seed'].nunique()} recorded seeds (grey) {told}Rewards: {rewards}. "
 
 
 def _finding(final: pd.DataFrame, noise: bool) -> str:

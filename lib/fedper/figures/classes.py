@@ -149,8 +149,11 @@ def chosen_rates(table: pd.DataFrame, ks: list[int]) -> str:
     return "; ".join(parts)
 
 
-def comparison(table: pd.DataFrame) -> Figure:
-    """Draw the final accuracy of all methods, for the numbers of classes a client at which all of them ran."""
+def comparison(table: pd.DataFrame, *, lead: str = "") -> Figure:
+    """Draw the final accuracy of all methods, for the numbers of classes a client at which all of them ran.
+
+    `lead` begins the caption.
+    """
     tuned, everything = "use" in table, table
     table = last_round(judging(table))
     methods = known_methods(table)
@@ -176,9 +179,20 @@ def comparison(table: pd.DataFrame) -> Figure:
     own = f", each at its own learning rate ({chosen_rates(table, ks)})" if tuned else ""
     ends = at_ends(everything, table[table["classes_per_client"].isin(ks)], ["method"]) if tuned else ""
     own += f" ({ends})" if ends else ""
-    caption = f"""Same network and partitions for all{own}{extra}. The most accurate method is {leaders}. Points are
-        medians over seeds, bars the range over seeds."""
+    caption = f"""{lead}The most accurate method is {leaders}. Same network and partitions for all{own}{extra}.
+        Points are medians over seeds, bars the range over seeds."""
     return describe(fig, caption=caption, alt=f"Final accuracy by method, one panel a k. {best}.")
+
+
+def gains_by_policy(table: pd.DataFrame) -> str:
+    """Return what FedPer 2 gains over FedAvg under each policy of `experiments.normalizations`, for a caption."""
+    final = medians(judging(table), "classes_per_client")
+    ways = [name.removeprefix("FedAvg, ") for name in final if name.startswith("FedAvg, ")]
+    gains_ = {way: final[f"FedPer 2, {way}"] - final[f"FedAvg, {way}"] for way in ways if f"FedPer 2, {way}" in final}
+    told = "; ".join(
+        f"{way} " + ", ".join(f"{value:+.3f} ($k={k}$)" for k, value in gain.items()) for way, gain in gains_.items()
+    )
+    return f"FedPer 2 over FedAvg, difference of medians: {told}. " if told else ""
 
 
 def _ranking(values: pd.Series) -> str:

@@ -32,10 +32,10 @@ def harm(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> Figure:
     axes[0, 0].xaxis.set_major_locator(MaxNLocator(5))
     axes[0, 0].xaxis.set_major_formatter(lambda share, _: f"{abs(share):g}")
     broken, harmed = medians(runs, "only_global"), medians(runs, "harmed")
-    caption = f"""Personalization at rho = {rho:g}, against the global model of the same training. Left: instances that
-        only the global model gets right (broken) and that only the personalized one gets right (mended); broken:
-        {listed(broken[methods])}. Right: clients whose accuracy falls; harmed: {listed(harmed[methods], 2)}. Medians
-        over {seeds_text(runs)}; clients with equal accuracy are not counted as harmed."""
+    caption = f"""Clients harmed by personalization at rho = {rho:g}, whose accuracy falls below that of the global
+        model of the same training (right): {listed(harmed[methods], 2)}. Left: instances that only the global model
+        gets right (broken) and that only the personalized one gets right (mended); broken:
+        {listed(broken[methods])}. Medians over {seeds_text(runs)}; clients with equal accuracy are not counted as harmed."""
     return describe(fig, caption=caption, alt=f"Bars by method. Harmed clients: {listed(harmed[methods], 2)}.")
 
 

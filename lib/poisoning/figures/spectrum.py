@@ -64,9 +64,9 @@ def spectrum(table: pd.DataFrame, *, data: str = "the digits") -> Figure:
     worst = ", ".join(f"{rule}: {row.idxmax()} ({row.max():.2f})" for rule, row in lost.iterrows())
     hybrid = f"; the hybrid with five clients costs {listed(lost['hybrid 5'])}" if "hybrid 5" in lost else ""
     fakes = f", fakes without data (MPAF) {listed(lost['MPAF'])}" if "MPAF" in lost else ""
-    caption = f"""Best accuracy over rounds (points) and at the end (bars) on {data}. Most harmful adversary by
-        rule, with the best
-        accuracy that it costs: {worst}{hybrid}{fakes}. Without attack: {unattacked(found)}. {seeds_of(table)}"""
+    caption = f"""Most harmful adversary by rule, with the best accuracy that it costs: {worst}{hybrid}{fakes}. Best
+        accuracy over rounds (points) and at the end (bars) on {data}. Without attack: {unattacked(found)}.
+        {seeds_of(table)}"""
     return describe(fig, caption=caption, alt=f"Accuracy by adversary, one panel a rule. Worst: {worst}.")
 
 

@@ -55,10 +55,10 @@ def trade_off(table: pd.DataFrame) -> Figure:
     best = equal_auc(table)
     gain, auc = change(table, best, DISCOVERY, "exposed", relative=True), change(table, best, DISCOVERY, "auc")
     medians = table.groupby("method")["exposed"].median()
-    caption = f"""Exposures under one budget against how well segments predict conversion. Numbers are delivery
-        weights; at weight 0 discovery knows nothing of delivery. {best.capitalize()} exposes {np.median(gain):+.1%} at
-        an AUC that changes by {np.median(auc):+.3f} (medians of paired differences over {seeds_of(table)}). Medians of
-        exposures: {listed(medians[[*names, *rest]], ".1f")}. {INTERVALS}"""
+    caption = f"""{best.capitalize()} exposes {np.median(gain):+.1%} under the same budget as discovery that knows
+        nothing of delivery, at an AUC that changes by {np.median(auc):+.3f} (medians of paired differences over
+        {seeds_of(table)}). Exposures against how well segments predict conversion; numbers are delivery weights.
+        Medians of exposures: {listed(medians[[*names, *rest]], ".1f")}. {INTERVALS}"""
     return describe(fig, caption=caption, alt=f"Scatter of exposures against AUC. Exposures: {listed(medians, '.1f')}.")
 
 

@@ -28,13 +28,13 @@ def communication(table: pd.DataFrame) -> Figure:
     notes = []
     for m in counts:
         part = table[table["clients"] == m].set_index("method")
-        notes.append(f"{part.loc['FedAvg', 'up'] / part.loc['Spry', 'up']:.0f} times with {m} clients")
+        notes.append(f"{part.loc['FedAvg', 'up'] / part.loc['Spry', 'up']:.0f} with {m} clients")
     scalars = 4 * table[table["method"] == "Spry per iteration"]["up"].iloc[0]
     whole = 4 * table[table["method"] == "FedAvg"]["up"].iloc[0]
-    caption = f"""Splitting divides the upload of {whole / 1024:.0f} KiB by {" and ".join(notes)}; sending the
+    caption = f"""Splitting divides the upload of {whole / 1024:.0f} KiB by {" and by ".join(notes)}; sending the
         derivative instead of the weights takes {scalars:.0f} bytes an iteration. Formulas, which counted
         messages confirm. All receive all trained weights, since the forward pass needs them."""
-    return describe(fig, caption=caption, alt=f"Bars of bytes sent by method; splitting saves {' and '.join(notes)}.")
+    return describe(fig, caption=caption, alt=f"Bars of bytes sent by method; divided by {' and '.join(notes)}.")
 
 
 def step_operations(table: pd.DataFrame) -> Figure:
@@ -85,8 +85,8 @@ def tangents(table: pd.DataFrame) -> Figure:
     time, memory = (ways.loc[(most, "at once"), c] / ways.loc[(most, "one by one"), c] for c in columns)
     single, first = (ways.loc[(least, way), "forwards"] for way in ("one by one", "at once"))
     caption = f"""{most} directional derivatives at once take {time:.2f} times as long as one by one, and {memory:.1f}
-        times the memory. For K = {least} alone *at once* takes {first / single:.2f} times as long as one pass with a
-        tangent, so a single direction goes one by one. That takes {single:.1f} forward passes,
+        times the memory. With K = {least}, carrying it *at once* takes {first / single:.2f} times as long as one pass
+        with a tangent, so a single direction goes one by one. That takes {single:.1f} forward passes,
         {single / rival["forwards"]:.2f} times a gradient by backpropagation,
         which keeps {rival["peak_mib"]:.1f} MiB."""
     return describe(

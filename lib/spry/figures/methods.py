@@ -241,5 +241,5 @@ def released_runs(table: pd.DataFrame) -> Figure:
     axis.set(ylabel="final accuracy", ylim=(0, 1))
     axis.legend(fontsize=8)
     caption = f"""What the defects cost in accuracy after {rows["round"].max()} rounds: {"; ".join(notes)}.
-        Each at its own learning rate. {INTERVALS}"""
+        Each at its own learning rate. Bars are medians over seeds, whiskers intervals as in the curves above."""
     return describe(fig, caption=caption, alt=f"Bars of accuracy with and without the defects: {'; '.join(notes)}.")
