@@ -47,7 +47,7 @@ def learning(history: pd.DataFrame, *, methods: tuple[str, ...] = ("DDC",), labe
         some = means[means["method"] == method]
         ends = [some[some["iteration"] == edge(some["iteration"])] for edge in (min, max)][: 1 if count == 1 else 2]
         reward, accuracy, size = (
-            f"{words} {' to '.join(f'{end[value].median():.3g}' for end in ends)}"
+            f"{words} {' to '.join(f'{end[value].median():#.3g}' for end in ends)}"
             for value, words in (("reward", "reward"), ("a", "accuracy / teacher's"), ("c", "parameters / teacher's"))
         )
         minimal = ", minimal students " + " to ".join(f"{end['minimal'].median():.0%}" for end in ends)

@@ -35,7 +35,8 @@ def harm(clients: pd.DataFrame, *, rho: float, delta: float = 1.0) -> Figure:
     caption = f"""Clients harmed by personalization at rho = {rho:g}, whose accuracy falls below that of the global
         model of the same training (right): {listed(harmed[methods], 2)}. Left: instances that only the global model
         gets right (broken) and that only the personalized one gets right (mended); broken:
-        {listed(broken[methods])}. Medians over {seeds_text(runs)}; clients with equal accuracy are not counted as harmed."""
+        {listed(broken[methods])}. Medians over {seeds_text(runs)}; clients with equal accuracy are not counted as
+        harmed."""
     return describe(fig, caption=caption, alt=f"Bars by method. Harmed clients: {listed(harmed[methods], 2)}.")
 
 
