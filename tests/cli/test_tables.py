@@ -181,8 +181,8 @@ def test_the_pieces_of_a_data_set_are_the_grid_of_its_table(data_set):
     tasks = real_tasks([data_set], **options, networks=["ResNet-34 / 8"])
     assert len({str(sorted(task.options.items(), key=str)) + task.table for task in tasks}) == len(tasks)
     by_table = {name: [task for task in tasks if task.table == name] for name in {task.table for task in tasks}}
-    sizes = {"cifar10": 3 * 4 + 2, "cifar10_networks": 5, "cifar10_base": 1}
-    sizes |= {"cifar100": 2 * 3 * 2, "femnist": 3 * 2, "flickr": 2}
+    sizes = {"cifar10": 3 * 4 + 2, "cifar10_networks": 5, "cifar10_base": 1, "cifar10_units": 3}
+    sizes |= {"cifar10_skew": 3 * 3, "cifar10_norm": 2 * 5, "cifar100": 2 * 3, "femnist": 3, "flickr": 2}
     names = [name for name in sizes if name.startswith(data_set.split("-")[0])]
     names = [name for name in names if (name == "cifar100") == (data_set == "cifar100")]
     assert names and {name: len(pieces) for name, pieces in by_table.items()} == {name: sizes[name] for name in names}
