@@ -167,10 +167,14 @@ def scoreboard_figure_text(rows: pd.DataFrame) -> str:
 
 
 def _reproduced(bars: dict[str, dict[str, int]]) -> str:
-    """Return how many claims of each bar are reproduced, as a sentence."""
-    counts = {name: (bar.get("reproduced", 0), sum(bar.values())) for name, bar in bars.items()}
+    """Return how many claims are reproduced, in all and by who makes them, as a sentence."""
+    counts = {kind: [0, 0] for kind in ORIGINS.values()}
+    for name, bar in bars.items():
+        pair = counts[name.split(": ")[1]]
+        pair[0] += bar.get(REPRODUCED, 0)
+        pair[1] += sum(bar.values())
     good, every = (sum(pair[place] for pair in counts.values()) for place in (0, 1))
-    parts = ", ".join(f"{done} of {all_} ({name})" for name, (done, all_) in counts.items() if all_)
+    parts = ", ".join(f"{done} of {all_} ({kind})" for kind, (done, all_) in counts.items() if all_)
     return f"Of {every} claims {good} are reproduced: {parts}."
 
 

@@ -78,6 +78,8 @@ def test_all_pages_count_alike(rows):
     assert sum(sum(bar.values()) for bar in bars) == len(table) == int(known) == 6
     assert listed.startswith("Of 6 claims, 4 stand on this page (")
     assert sum(bar[NOT_REPRODUCED] for bar in bars) == 1
+    told = "Of 6 claims 1 are reproduced: 1 of 4 (the paper says), 0 of 2 (the companion adds)."
+    assert told in book_scoreboard.scoreboard_figure_text(rows)
     assert "largest scale that was run: 1; contradicted at a smaller scale only: 1" in listed
 
 
