@@ -201,7 +201,7 @@ def test_a_record_of_more_seeds_leads_the_comparison(found):
     figure = figures.comparison(found.final, record=record[record["method"] != "N2N"])
     described(figure)
     lead, here = figure.scarce_caption.split("In this run, reward: ")
-    assert "over 3 recorded seeds" in lead and "DDC 0.200" in lead and "N2N" not in lead and "N2N" in here
+    assert "Over 3 recorded seeds" in lead and "DDC 0.200" in lead and "N2N" not in lead and "N2N" in here
     bars = [len(each.axes[0].containers) for each in (figures.comparison(found.final), figure)]
     assert bars[1] == bars[0] + record["method"].nunique() - 1
 
