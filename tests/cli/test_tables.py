@@ -206,7 +206,8 @@ def test_tables_of_a_preset_become_a_recorded_run(tmp_path, monkeypatch, capsys)
     assert "femnist:" in capsys.readouterr().out
     monkeypatch.setattr(page, "RESULTS", tmp_path)
     read = page.recorded("fedper", "real")
-    assert list(read) == ["femnist"] and set(read["femnist"]["seed"]) == {0, 1}
+    seeds = read["femnist"].groupby("use")["seed"].unique().map(set).to_dict()
+    assert list(read) == ["femnist"] and seeds == {"judging": {0, 1}, "tuning": {1000}}
     (folder / "tables" / "femnist.csv").write_text("seed\n7\n")  # what is there is kept
     tables.main(["fedper", "--preset", "quick", *SMALL, "--out", str(folder)])
     assert page.recorded("fedper", "real")["femnist"]["seed"].tolist() == [7]
