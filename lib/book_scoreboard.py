@@ -160,22 +160,22 @@ def scoreboard_figure_text(rows: pd.DataFrame) -> str:
             f":alt: Stacked bars of verdicts. {told}.",
             ":width: 691px",
             "",
-            f"{_reproduced(bars)} Every claim is counted once, at the largest scale at which it was judged.",
+            f"{_reproduced(rows)} Every claim is counted once, at the largest scale at which it was judged.",
             "```",
         ]
     )
 
 
-def _reproduced(bars: dict[str, dict[str, int]]) -> str:
+def _reproduced(rows: pd.DataFrame) -> str:
     """Return how many claims are reproduced, in all and by who makes them, as a sentence."""
-    counts = {kind: [0, 0] for kind in ORIGINS.values()}
-    for name, bar in bars.items():
-        pair = counts[name.split(": ")[1]]
-        pair[0] += bar.get(REPRODUCED, 0)
-        pair[1] += sum(bar.values())
-    good, every = (sum(pair[place] for pair in counts.values()) for place in (0, 1))
-    parts = ", ".join(f"{done} of {all_} ({kind})" for kind, (done, all_) in counts.items() if all_)
-    return f"Of {every} claims {good} are reproduced: {parts}."
+    counted = by_scale(rows).groupby(["paper", "id"]).tail(1)
+    good, kinds = counted["status"] == REPRODUCED, counted["source"].map(origin)
+    parts = ", ".join(
+        f"{good[kinds == kind].sum()} of {(kinds == kind).sum()} ({label})"
+        for kind, label in ORIGINS.items()
+        if (kinds == kind).any()
+    )
+    return f"Of {len(counted)} claims {good.sum()} are reproduced: {parts}."
 
 
 def scoreboard_text(rows: pd.DataFrame) -> str:

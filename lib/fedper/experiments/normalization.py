@@ -1,6 +1,7 @@
 """Batch normalization in federated images: who keeps its running statistics, and does it change the picture?"""
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -12,7 +13,7 @@ from lib.federated.model import Model
 from lib.federated.types import Algorithm
 from lib.fedper.experiments.arms import Plan, Progress
 from lib.fedper.experiments.images import CNN, pooled
-from lib.fedper.experiments.own_rates import RATES, Arm, at_own_rate
+from lib.fedper.experiments.own_rates import RATES, Arm, each_at_own_rate
 from lib.fedper.federations import class_federation
 from lib.fedper.fedper import fedper
 from lib.fedper.split import by_name
@@ -66,14 +67,12 @@ def normalizations_on_cifar10(
     Returns:
         The rows of `own_rates.at_own_rate`, with the column classes_per_client.
     """
-    parts = []
-    for k in classes_per_client:
+    arms = []
+    for k, name in itertools.product(classes_per_client, methods):
         federation = functools.partial(class_federation, *pooled("cifar10"), classes_per_client=k, name="CIFAR-10")
-        for name in methods:
-            one = Arm(name=name, build=BATCH_CNN, federation=federation, plan=plan, make=normalized)
-            found = at_own_rate(one, rates=rates, seeds=range(seed, seed + seeds), progress=progress)
-            parts.append(found.assign(classes_per_client=k))
-    return pd.concat(parts, ignore_index=True)
+        one = Arm(name=name, build=BATCH_CNN, federation=federation, plan=plan, make=normalized)
+        arms.append((one, {"classes_per_client": k}))
+    return each_at_own_rate(arms, rates=rates, seeds=seeds, seed=seed, progress=progress)
 
 
 def normalizations(group: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:

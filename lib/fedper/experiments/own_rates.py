@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -114,6 +114,20 @@ def _chosen(tuned: pd.DataFrame) -> tuple[float, float, int]:
     return float(lr), float(finetune_lr), int(epochs)
 
 
+def each_at_own_rate(
+    arms: Iterable[tuple[Arm, Mapping[str, object]]],
+    *,
+    rates: Sequence[float] = RATES,
+    seeds: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the rows of `at_own_rate` of each of `arms`, with its columns, judged on `seeds` seeds from `seed`."""
+    judged = range(seed, seed + seeds)
+    parts = [at_own_rate(one, rates=rates, seeds=judged, progress=progress).assign(**columns) for one, columns in arms]
+    return pd.concat(parts, ignore_index=True)
+
+
 def accuracy_at_own_rates(
     name: str,
     x: np.ndarray,
@@ -133,10 +147,8 @@ def accuracy_at_own_rates(
     Returns:
         The rows of `at_own_rate`, with the column classes_per_client.
     """
-    parts = []
+    arms = []
     for k, method_name in itertools.product(classes_per_client, methods):
         federation = functools.partial(class_federation, x, y, classes_per_client=k, name=name)
-        one = Arm(name=method_name, build=build, federation=federation, plan=plan)
-        found = at_own_rate(one, rates=rates, seeds=range(seed, seed + seeds), progress=progress)
-        parts.append(found.assign(classes_per_client=k))
-    return pd.concat(parts, ignore_index=True)
+        arms.append((Arm(name=method_name, build=build, federation=federation, plan=plan), {"classes_per_client": k}))
+    return each_at_own_rate(arms, rates=rates, seeds=seeds, seed=seed, progress=progress)

@@ -17,7 +17,7 @@ from lib.fedper.experiments.images import PIXELS, accuracy_on_cifar10, accuracy_
 from lib.fedper.experiments.many_classes import MANY_METHODS, accuracy_on_many_classes
 from lib.fedper.experiments.networks import NETWORK_CELLS, NETWORK_RATES, network, networks_on_cifar10
 from lib.fedper.experiments.normalization import FEDBN, POLICIES, normalizations_on_cifar10
-from lib.fedper.experiments.own_rates import RATES, Arm, at_own_rate
+from lib.fedper.experiments.own_rates import RATES, Arm, each_at_own_rate
 from lib.fedper.experiments.rates import learning_rates
 from lib.fedper.experiments.skew import CIFAR10_ALPHAS, cifar10_by_skew
 from lib.fedper.experiments.skew import CIFAR10_METHODS as SKEW_METHODS
@@ -135,9 +135,8 @@ def accuracy_on_femnist(
         The rows of `own_rates.at_own_rate`.
     """
     build = functools.partial(small_cnn, (16, 32), image_channels=1, pixels=28)
-    arms = [Arm(name=name, build=build, federation=users_federation, plan=plan) for name in methods]
-    seen = range(seed, seed + seeds)
-    return pd.concat([at_own_rate(one, rates=rates, seeds=seen, progress=progress) for one in arms], ignore_index=True)
+    arms = [(Arm(name=name, build=build, federation=users_federation, plan=plan), {}) for name in methods]
+    return each_at_own_rate(arms, rates=rates, seeds=seeds, seed=seed, progress=progress)
 
 
 def users_federation(*, seed: int) -> Federation:

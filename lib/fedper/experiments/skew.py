@@ -9,7 +9,7 @@ import pandas as pd
 from lib.fedper.baselines import method
 from lib.fedper.experiments.arms import DIGITS_NET, Cell, Plan, Progress, compared
 from lib.fedper.experiments.images import CNN, pooled
-from lib.fedper.experiments.own_rates import RATES, Arm, at_own_rate
+from lib.fedper.experiments.own_rates import RATES, Arm, each_at_own_rate
 from lib.fedper.federations import digits, dirichlet_federation
 
 CIFAR10_ALPHAS = (0.1, 0.5, 5.0)
@@ -58,10 +58,8 @@ def cifar10_by_skew(
     Returns:
         The rows of `own_rates.at_own_rate`, with the column alpha.
     """
-    parts = []
+    arms = []
     for alpha, name in itertools.product(alphas, methods):
         federation = functools.partial(dirichlet_federation, *pooled("cifar10"), alpha=alpha, name="CIFAR-10")
-        one = Arm(name=name, build=CNN, federation=federation, plan=plan)
-        found = at_own_rate(one, rates=rates, seeds=range(seed, seed + seeds), progress=progress)
-        parts.append(found.assign(alpha=alpha))
-    return pd.concat(parts, ignore_index=True)
+        arms.append((Arm(name=name, build=CNN, federation=federation, plan=plan), {"alpha": alpha}))
+    return each_at_own_rate(arms, rates=rates, seeds=seeds, seed=seed, progress=progress)
